@@ -1,0 +1,36 @@
+"""A zoo of variational autoencoders in Keras 3: TensorFlow, JAX and PyTorch.
+
+A model is *networks + posterior + prior + likelihood + objective*; see `zoo.vae.VAE`.
+"""
+
+try:
+    import keras as _keras  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "zoo needs Keras and the backend that KERAS_BACKEND names (TensorFlow when "
+        "it is not set), but importing Keras failed with "
+        f'"{error}": install one with pip install "vae-zoo[tensorflow]", '
+        '"vae-zoo[jax]" or "vae-zoo[torch]", and set KERAS_BACKEND to match.'
+    ) from error
+
+from zoo import likelihoods, objectives, posteriors, priors, schedules
+from zoo.models.conv_vae import ConvVAE
+from zoo.models.dense_vae import DenseVAE
+from zoo.presets import from_preset, list_presets, preset_info
+from zoo.vae import VAE
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "VAE",
+    "ConvVAE",
+    "DenseVAE",
+    "from_preset",
+    "likelihoods",
+    "list_presets",
+    "objectives",
+    "posteriors",
+    "preset_info",
+    "priors",
+    "schedules",
+]

@@ -1,0 +1,1 @@
+"""How good a model is: likelihoods in nats and what else can be measured."""

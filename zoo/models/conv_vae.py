@@ -1,0 +1,111 @@
+"""ConvVAE: convolutional networks."""
+
+import keras
+
+from zoo import likelihoods
+from zoo.networks.conv import BLOCKS, ConvDecoder, ConvEncoder
+from zoo.networks.seeding import InitializerSeeds
+from zoo.vae import VAE
+from zoo.validation import check_image_shape, check_whole_number
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class ConvVAE(VAE):
+    """A VAE whose encoder and decoder are convolutional.
+
+    Each number in `filters` is a stage: images are halved before it in the encoder and
+    doubled after it in the decoder. `zoo.networks.conv` says which operations were
+    chosen by which measurement.
+
+    Args:
+        image_shape: (H, W, C), H and W at least 8. Any size: what does not halve
+            evenly is rounded up and cropped.
+        latent_dim: number of latent dimensions.
+        filters: channels of each stage, finest first.
+        blocks_per_stage: convolutional blocks in each stage, >= 0.
+        block: "plain", "residual" or "gated": see `zoo.networks.conv.ConvBlock`.
+        hidden_units: width of the dense layer between convolutions and latents.
+        activation: name of the activation.
+        likelihood, prior, beta, objective, dynamic_binarization, seed, dtype, name:
+            as in `zoo.VAE`.
+
+    Raises:
+        ValueError, TypeError: for arguments out of range.
+
+    Example:
+
+    >>> import zoo
+    >>> model = zoo.ConvVAE((30, 20, 3), latent_dim=4, filters=(8, 16), seed=0)
+    >>> model.sample(2, seed=0).shape
+    (2, 30, 20, 3)
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        latent_dim,
+        filters=(32, 64),
+        likelihood="bernoulli",
+        prior="standard_normal",
+        beta=1.0,
+        seed=None,
+        *,
+        blocks_per_stage=2,
+        block="gated",
+        hidden_units=256,
+        activation="silu",
+        objective=None,
+        dynamic_binarization=False,
+        dtype=None,
+        name=None,
+    ):
+        image_shape = check_image_shape(image_shape)
+        latent_dim = check_whole_number(latent_dim, "latent_dim", 1)
+        blocks_per_stage = check_whole_number(blocks_per_stage, "blocks_per_stage", 0)
+        likelihood = likelihoods.get(likelihood)
+        filters = tuple(check_whole_number(f, "filters", 1) for f in filters)
+        if not filters:
+            raise ValueError("`filters` must name at least one stage; got none.")
+        if block not in BLOCKS:
+            raise ValueError(
+                f"`block` must be one of {', '.join(map(repr, BLOCKS))}; got {block!r}."
+            )
+        height, width, channels = image_shape
+        seeds = InitializerSeeds(seed)
+        options = {
+            "filters": filters,
+            "blocks_per_stage": blocks_per_stage,
+            "block": block,
+            "hidden_units": check_whole_number(hidden_units, "hidden_units", 1),
+            "activation": activation,
+        }
+        super().__init__(
+            encoder=ConvEncoder(
+                2 * latent_dim,
+                **options,
+                seed=seeds.next_seed(),
+                dtype=dtype,
+                name="encoder",
+            ),
+            decoder=ConvDecoder(
+                (height, width, likelihood.parameters_per_channel * channels),
+                **options,
+                seed=seeds.next_seed(),
+                dtype=dtype,
+                name="decoder",
+            ),
+            image_shape=image_shape,
+            latent_dim=latent_dim,
+            likelihood=likelihood,
+            prior=prior,
+            beta=beta,
+            objective=objective,
+            dynamic_binarization=dynamic_binarization,
+            seed=seed,
+            dtype=dtype,
+            name=name,
+        )
+        self.network_config = {**options, "filters": list(filters)}
+
+    def get_config(self):
+        return {**self.base_config(), **self.network_config}

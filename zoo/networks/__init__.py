@@ -1,0 +1,1 @@
+"""Encoders and decoders: Keras layers from images to numbers and back."""

@@ -1,0 +1,125 @@
+"""Fully connected encoder and decoder for images of any size."""
+
+import keras
+from keras import ops
+
+from zoo.networks.seeding import InitializerSeeds
+
+
+class DenseStack(keras.layers.Layer):
+    """Hidden layers one after another, plain or gated.
+
+    A gated layer is (W h + b) * sigmoid(V h + c): Dauphin et al., "Language Modeling
+    with Gated Convolutional Networks", 2017, as in Tomczak & Welling, "VAE with a
+    VampPrior", 2018. Both halves come from one matrix product.
+
+    Args:
+        hidden_units: units of each layer.
+        gated: gated layers instead of plain ones.
+        activation: activation of plain layers.
+        seeds: `InitializerSeeds`.
+    """
+
+    def __init__(self, hidden_units, gated, activation, seeds, **kwargs):
+        super().__init__(**kwargs)
+        self.gated = gated
+        self.hidden = [
+            keras.layers.Dense(
+                units * (2 if gated else 1),
+                activation=None if gated else activation,
+                kernel_initializer=seeds.glorot_uniform(),
+                dtype=self.dtype_policy,
+                name=f"hidden_{i}",
+            )
+            for i, units in enumerate(hidden_units)
+        ]
+
+    def build(self, input_shape):
+        width = input_shape[-1]
+        for layer in self.hidden:
+            layer.build((None, width))
+            width = layer.units // (2 if self.gated else 1)
+        self.output_width = width
+        self.built = True
+
+    def call(self, x):
+        for layer in self.hidden:
+            x = layer(x)
+            if self.gated:
+                value, gate = ops.split(x, 2, axis=-1)
+                x = value * ops.sigmoid(gate)
+        return x
+
+
+class DenseEncoder(keras.layers.Layer):
+    """Images (N, H, W, C) to numbers (N, num_outputs).
+
+    Args:
+        num_outputs: size of the output, 2 * latent_dim for a diagonal Gaussian.
+        hidden_units, gated, activation: as in `DenseStack`.
+        seed: integer that fixes the initial weights, or None.
+    """
+
+    def __init__(
+        self, num_outputs, hidden_units, gated, activation, seed=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        seeds = InitializerSeeds(seed)
+        options = {"dtype": self.dtype_policy}
+        self.flatten = keras.layers.Flatten(**options)
+        self.stack = DenseStack(
+            hidden_units, gated, activation, seeds, name="stack", **options
+        )
+        self.head = keras.layers.Dense(
+            num_outputs,
+            kernel_initializer=seeds.glorot_uniform(),
+            name="head",
+            **options,
+        )
+
+    def build(self, input_shape):
+        _, height, width, channels = input_shape
+        self.flatten.build(input_shape)
+        self.stack.build((None, height * width * channels))
+        self.head.build((None, self.stack.output_width))
+        self.built = True
+
+    def call(self, images):
+        return self.head(self.stack(self.flatten(images)))
+
+
+class DenseDecoder(keras.layers.Layer):
+    """Latents (N, latent_dim) to likelihood parameters (N, H, W, channels).
+
+    Args:
+        output_shape: (H, W, channels).
+        hidden_units, gated, activation: as in `DenseStack`.
+        seed: integer that fixes the initial weights, or None.
+    """
+
+    def __init__(
+        self, output_shape, hidden_units, gated, activation, seed=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        seeds = InitializerSeeds(seed)
+        options = {"dtype": self.dtype_policy}
+        height, width, channels = output_shape
+        self.stack = DenseStack(
+            hidden_units, gated, activation, seeds, name="stack", **options
+        )
+        self.head = keras.layers.Dense(
+            height * width * channels,
+            kernel_initializer=seeds.glorot_uniform(),
+            name="head",
+            **options,
+        )
+        self.unflatten = keras.layers.Reshape(output_shape, **options)
+
+    def build(self, input_shape):
+        self.stack.build(input_shape)
+        self.head.build((None, self.stack.output_width))
+        self.unflatten.build((None, self.head.units))
+        self.built = True
+
+    def call(self, z):
+        return self.unflatten(self.head(self.stack(z)))

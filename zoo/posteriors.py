@@ -1,0 +1,69 @@
+"""Approximate posteriors q(z|x): what an encoder's output means."""
+
+import math
+
+import keras
+from keras import ops
+
+# exp(-20) to exp(20) in variance: wide enough never to bind in a healthy run, narrow
+# enough that exp() and its square stay finite in float32.
+LOG_VAR_LIMIT = 20.0
+
+
+class DiagonalGaussian:
+    """q(z|x) = N(mean, diag(exp(log_var))), one Gaussian an example.
+
+    Args:
+        mean: tensor (N, latent_dim).
+        log_var: tensor (N, latent_dim), natural logarithm of the variance, clipped
+            to ±20.
+
+    Kingma & Welling, "Auto-Encoding Variational Bayes", 2014, section 3.
+
+    Example:
+
+    >>> from keras import ops
+    >>> from zoo.posteriors import DiagonalGaussian
+    >>> q = DiagonalGaussian(mean=ops.ones((1, 2)), log_var=ops.zeros((1, 2)))
+    >>> float(q.kl()[0])
+    1.0
+    """
+
+    def __init__(self, mean, log_var):
+        # Statistics stay in float32 whatever dtype the networks compute in.
+        self.mean = ops.cast(mean, "float32")
+        self.log_var = ops.clip(
+            ops.cast(log_var, "float32"), -LOG_VAR_LIMIT, LOG_VAR_LIMIT
+        )
+
+    @classmethod
+    def from_parameters(cls, parameters):
+        """Splits encoder outputs (N, 2 * latent_dim) into mean and log-variance."""
+        return cls(*ops.split(parameters, 2, axis=-1))
+
+    def from_noise(self, noise):
+        """z = mean + exp(log_var / 2) * noise, for noise (..., N, latent_dim)."""
+        return self.mean + ops.exp(0.5 * self.log_var) * noise
+
+    def sample(self, seed=None):
+        """One reparameterized draw (N, latent_dim) an example.
+
+        Args:
+            seed: an integer, a `keras.random.SeedGenerator` or None for fresh noise.
+        """
+        return self.from_noise(keras.random.normal(ops.shape(self.mean), seed=seed))
+
+    def log_prob(self, z):
+        """log q(z|x) in nats, summed over dimensions: (..., N, D) -> (..., N)."""
+        squared = ops.square(z - self.mean) * ops.exp(-self.log_var)
+        return -0.5 * ops.sum(squared + self.log_var + math.log(2 * math.pi), axis=-1)
+
+    def kl_per_dim(self):
+        """KL(q(z_d|x) || N(0, 1)) in nats, (N, latent_dim), each >= 0."""
+        # exp(v) - v - 1 cancels near v = 0 and may round below zero: clip.
+        variance_part = ops.relu(ops.expm1(self.log_var) - self.log_var)
+        return 0.5 * (ops.square(self.mean) + variance_part)
+
+    def kl(self):
+        """KL(q(z|x) || N(0, I)) in nats, (N,), >= 0 (AEVB, appendix B)."""
+        return ops.sum(self.kl_per_dim(), axis=-1)

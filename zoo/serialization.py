@@ -1,0 +1,42 @@
+"""How the parts of a model are named in constructors and kept in JSON."""
+
+import keras
+
+
+def get_component(identifier, by_name, argument, method):
+    """Resolves a part of a model from a name, a serialized dictionary or itself.
+
+    Args:
+        identifier: what the caller gave.
+        by_name: dictionary of short names to constructors.
+        argument: the constructor argument, for the error.
+        method: a method that every such part has.
+
+    Raises:
+        ValueError: for an unknown name.
+        TypeError: for anything that is none of the three.
+    """
+    if isinstance(identifier, str):
+        if identifier not in by_name:
+            known = ", ".join(repr(name) for name in sorted(by_name))
+            raise ValueError(
+                f"`{argument}` must be one of {known} or an object; got {identifier!r}."
+            )
+        return by_name[identifier]()
+    if isinstance(identifier, dict):
+        identifier = keras.saving.deserialize_keras_object(identifier)
+    if callable(getattr(identifier, method, None)) and not isinstance(identifier, type):
+        return identifier
+    raise TypeError(
+        f"`{argument}` must be a name or an object with a method `{method}`; "
+        f"got {type(identifier).__name__}."
+    )
+
+
+def to_json(part):
+    """The JSON form of a part, a schedule or a plain number."""
+    if part is None or isinstance(part, (int, float, str)):
+        return part
+    config = keras.saving.serialize_keras_object(part)
+    config.pop("build_config", None)  # the model builds its parts
+    return config

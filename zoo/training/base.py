@@ -1,0 +1,185 @@
+"""What the three backends share: the loss of a batch, its metrics, `compile`, `fit`."""
+
+import contextlib
+
+import keras
+from keras import ops
+
+from zoo.training import inputs
+from zoo.training.metrics import ActiveUnits
+
+
+class ELBOTrainer:
+    """Mixed into `keras.Model` by `zoo.VAE`, below a backend's `train_step`."""
+
+    def create_trackers(self):
+        """The metrics of `fit` and `evaluate`; the constructor calls it."""
+        self.elbo_tracker = keras.metrics.Mean(name="elbo")
+        self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
+        self.kl_tracker = keras.metrics.Mean(name="kl")
+        self.active_units_tracker = ActiveUnits(self.latent_dim)
+
+    def compile(
+        self,
+        optimizer="adam",
+        *,
+        jit_compile="auto",
+        steps_per_execution=1,
+        run_eagerly=False,
+        auto_scale_loss=True,
+        **unsupported,
+    ):
+        """Chooses how to train. There is no loss to give: the model owns its ELBO.
+
+        Args:
+            optimizer: a Keras optimizer or its name.
+            jit_compile: compile the step with XLA (TensorFlow, JAX) or
+                `torch.compile`; "auto" lets Keras choose.
+            steps_per_execution: batches in one compiled call. On TensorFlow and on
+                JAX, where they run in one `lax.scan`, a number such as 64 makes small
+                models train much faster. Must be 1 on PyTorch.
+            run_eagerly: run step by step in Python, for debugging.
+            auto_scale_loss: wrap the optimizer for mixed_float16.
+
+        Raises:
+            ValueError: for a loss or metrics, which the model brings itself.
+        """
+        if unsupported:
+            raise ValueError(
+                f"{type(self).__name__}.compile takes no {', '.join(unsupported)}: the "
+                "model computes its own ELBO and logs its terms; choose `objective` "
+                "when constructing the model instead."
+            )
+        super().compile(
+            optimizer=optimizer,
+            jit_compile=jit_compile,
+            steps_per_execution=steps_per_execution,
+            run_eagerly=run_eagerly,
+            auto_scale_loss=auto_scale_loss,
+        )
+
+    def has_convolutions(self):
+        """Whether any kernel has more than two dimensions."""
+        return any(len(v.shape) > 2 for v in self.trainable_variables)
+
+    def batch_loss(self, data, training):
+        """The loss of one batch, before any scaling; updates the metrics.
+
+        Args:
+            data: images, (images,), (images, labels) or (images, labels, weights).
+            training: whether this is a training step.
+
+        Returns:
+            float32 scalar: mean over examples of weight * loss, in nats, plus what
+            layers added with `add_loss`.
+        """
+        if isinstance(data, list):  # torch's default collation makes lists
+            data = tuple(data)
+        x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        labels = inputs.without_placeholder(labels)
+        self.check_labels(labels)
+        x = self.prepare_images(ops.convert_to_tensor(x))
+        terms = self.elbo_terms(
+            x, labels, num_draws=self.objective.num_draws, training=training
+        )
+        step = ops.cast(self.steps_trained, "float32")
+        losses = self.objective(terms, step)
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight, "float32")
+            losses = losses * ops.reshape(sample_weight, (-1,))
+        loss = ops.mean(losses)
+        for extra in self.losses:
+            loss = loss + ops.sum(ops.cast(extra, "float32"))
+        if training:
+            self.steps_trained.assign_add(1)
+
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss, sample_weight=ops.shape(x)[0])
+        self.elbo_tracker.update_state(terms.elbo, sample_weight)
+        self.reconstruction_tracker.update_state(terms.reconstruction, sample_weight)
+        self.kl_tracker.update_state(terms.kl, sample_weight)
+        self.active_units_tracker.update_state(terms.posterior.mean)
+        return loss
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        sample_weight=None,
+        **kwargs,
+    ):
+        """Trains on images, as `keras.Model.fit`, and logs the terms of the ELBO.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1]; or a tf.data.Dataset, PyDataset,
+                Python generator or torch DataLoader of such batches. Batches with
+                weights are (images, None, weights); Keras on TensorFlow takes no
+                None there: give labels of shape (N, 0).
+            y: labels, for models that take them.
+            validation_data: images, (images, labels), (images, labels, weights) or a
+                stream.
+            sample_weight: (N,), weight of each example in the loss.
+            batch_size, epochs, verbose, callbacks, validation_split, kwargs: as in
+                `keras.Model.fit`.
+
+        Returns:
+            `keras.callbacks.History` with `loss`, `elbo`, `reconstruction`, `kl` (nats)
+            and `active_units`.
+
+        Raises:
+            ValueError, TypeError: if the data are not what the model takes.
+        """
+        x = inputs.check_data(self, x, y)
+        if validation_data is None and validation_split:
+            (x, y, sample_weight), validation_data = inputs.split_validation(
+                x, y, sample_weight, validation_split
+            )
+        if validation_data is not None:
+            validation_data = self._check_validation_data(validation_data)
+        with self.training_session(x) as x:
+            return super().fit(
+                x,
+                inputs.placeholder_labels(y, sample_weight),
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_data=validation_data,
+                sample_weight=sample_weight,
+                **kwargs,
+            )
+
+    @contextlib.contextmanager
+    def training_session(self, x):
+        """Around one `fit`: yields what Keras is to iterate over in place of `x`."""
+        yield x
+
+    def _check_validation_data(self, validation_data):
+        if isinstance(validation_data, (tuple, list)) and len(validation_data) <= 3:
+            x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(
+                tuple(validation_data)
+            )
+            x = inputs.check_data(self, x, labels, "validation_data")
+            return x, inputs.placeholder_labels(labels, sample_weight), sample_weight
+        return inputs.check_data(self, validation_data, argument="validation_data")
+
+    def evaluate(self, x=None, y=None, sample_weight=None, **kwargs):
+        """The metrics of `fit` on other images, as `keras.Model.evaluate`.
+
+        Each example's ELBO is estimated with one draw: see `elbo` and
+        `log_marginal_likelihood` for reproducible per-example figures.
+
+        Raises:
+            ValueError, TypeError: if the data are not what the model takes.
+        """
+        if "_use_cached_eval_dataset" not in kwargs:  # else `fit` has checked them
+            x = inputs.check_data(self, x, y)
+            y = inputs.placeholder_labels(y, sample_weight)
+        return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)

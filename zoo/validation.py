@@ -1,0 +1,128 @@
+"""One clear sentence for input that a model cannot take."""
+
+import keras
+import numpy as np
+
+
+def check_image_shape(image_shape):
+    """A tuple (H, W, C) of ints with H, W >= 8 and C >= 1.
+
+    Raises:
+        ValueError, TypeError: otherwise.
+    """
+    try:
+        shape = tuple(int(size) for size in image_shape)
+    except (TypeError, ValueError):
+        raise TypeError(
+            "`image_shape` must be (height, width, channels), such as (28, 28, 1); "
+            f"got {image_shape!r}."
+        ) from None
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(
+            "`image_shape` must be (height, width, channels), such as (28, 28, 1); "
+            f"got {image_shape!r}."
+        )
+    if min(shape[:2]) < 8:
+        raise ValueError(
+            "`image_shape` must be at least 8 pixels high and wide; "
+            f"got {shape[0]}x{shape[1]}."
+        )
+    return shape
+
+
+def check_whole_number(value, argument, minimum):
+    """`value` as an int >= minimum.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    try:
+        valid = not isinstance(value, bool) and int(value) == value >= minimum
+    except (TypeError, ValueError, OverflowError):  # no number, NaN, infinity
+        valid = False
+    if not valid:
+        raise ValueError(
+            f"`{argument}` must be a whole number >= {minimum}; got {value!r}."
+        )
+    return int(value)
+
+
+def check_shape_and_dtype(shape, dtype, image_shape, argument="x"):
+    """Checks what is known of a batch before its values are: its shape and dtype.
+
+    Raises:
+        ValueError: for a wrong rank, size or number of channels.
+        TypeError: for integer or text pixels.
+    """
+    height, width, channels = image_shape
+    wanted = f"(N, {height}, {width}, {channels})"
+    shape = tuple(shape)
+    if len(shape) != 4:
+        raise ValueError(
+            f"`{argument}` must be images of shape {wanted}; got {len(shape)} "
+            f"dimensions, shape {shape}."
+        )
+    if shape[3] is not None and shape[3] != channels:
+        raise ValueError(
+            f"`{argument}` must have {channels} channel(s), shape {wanted}; "
+            f"got {shape[3]}, shape {shape}."
+        )
+    for given, want in zip(shape[1:3], (height, width), strict=True):
+        if given is not None and given != want:
+            raise ValueError(
+                f"`{argument}` must be images of {height}x{width} pixels, shape "
+                f"{wanted}; got shape {shape}: resize them first."
+            )
+    dtype = str(dtype).rsplit(".", 1)[-1]
+    if "float" not in dtype and "bool" not in dtype:
+        raise TypeError(
+            f"`{argument}` must be float32 pixels in [0, 1]; got {dtype}: divide "
+            "8-bit images by 255 first."
+        )
+
+
+def check_values(images, argument="x"):
+    """Checks a NumPy batch for emptiness, NaN and range.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if images.size == 0:
+        raise ValueError(
+            f"`{argument}` must hold at least one image; got shape {images.shape}."
+        )
+    if images.dtype == bool:
+        return
+    low, high = float(np.min(images)), float(np.max(images))
+    # NaN propagates through min and max, and fails every comparison.
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(
+            f"`{argument}` must be finite pixels in [0, 1]; got NaN or infinite values."
+        )
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"`{argument}` must be pixels in [0, 1]; got values from {low:g} to "
+            f"{high:g}: rescale them first."
+        )
+
+
+def check_images(x, image_shape, argument="x"):
+    """Images as a float32 NumPy array (N, H, W, C) with values in [0, 1].
+
+    Raises:
+        ValueError, TypeError: as in `check_shape_and_dtype` and `check_values`.
+    """
+    if keras.ops.is_tensor(x):
+        x = keras.ops.convert_to_numpy(x)
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(
+            f"`{argument}` must be one array of images of equal size; got "
+            f"{type(x).__name__} that NumPy cannot stack."
+        ) from error
+    if x.size == 0 and x.ndim != 4:
+        check_values(x, argument)
+    check_shape_and_dtype(x.shape, x.dtype, image_shape, argument)
+    check_values(x, argument)
+    return x.astype("float32", copy=False)
