@@ -1,0 +1,21 @@
+"""How a model leaves Keras: ONNX files that sample with numpy and onnxruntime alone.
+
+`Sampler` runs an exported file; `export_decoder` and `export_model` write one. To
+import this package costs numpy and onnxruntime only: what conversion needs (Keras,
+TensorFlow, tf2onnx, onnx) is imported when a model is converted.
+"""
+
+from export.errors import ExportError, RuntimeModelError
+from export.exporter import export_decoder, export_model
+from export.report import ExportReport, ModelReport
+from export.runtime import Sampler
+
+__all__ = [
+    "ExportError",
+    "ExportReport",
+    "ModelReport",
+    "RuntimeModelError",
+    "Sampler",
+    "export_decoder",
+    "export_model",
+]

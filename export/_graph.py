@@ -1,0 +1,128 @@
+"""From what tf2onnx returns to a lean graph with stable names, checked."""
+
+from collections import Counter
+
+import onnx
+from onnx import helper
+
+from export.errors import ExportError
+
+# Operators of the standard that every onnxruntime build runs, deterministic and
+# without subgraphs. tf2onnx otherwise passes unknown ones through without a word.
+ALLOWED_OPERATORS = frozenset(
+    """Abs Add AveragePool BatchNormalization Cast Clip Concat Conv ConvTranspose
+    DepthToSpace DequantizeLinear Div Elu Erf Exp Expand Flatten Floor Gather Gemm
+    GlobalAveragePool HardSigmoid Identity InstanceNormalization LayerNormalization
+    LeakyRelu Log MatMul Max MaxPool Min Mul Neg Pad Pow Reciprocal ReduceMax ReduceMean
+    ReduceMin ReduceSum Relu Reshape Resize Selu Shape Sigmoid Slice Softmax Softplus
+    SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Unsqueeze
+    Where""".split()
+)
+# The one that opsets 17 and 18 came with; onnx's own default is too new for many
+# versions of onnxruntime.
+IR_VERSION = 8
+
+
+def tidy(model, input_name, output_shapes, opset):
+    """Rewrites a converted model so that only its meaning and order remain.
+
+    Names and order follow the graph from its outputs, so that names which Keras
+    counts up, and strings the converter leaves, do not reach the file.
+
+    Args:
+        model: ModelProto from tf2onnx with one input.
+        input_name: name of that input.
+        output_shapes: {output name: shape of one row}, in the order wanted.
+        opset: the operator set it was converted for.
+
+    Returns:
+        A new ModelProto without metadata.
+    """
+    graph = model.graph
+    constants = {t.name: t for t in graph.initializer}
+    producers = {name: node for node in graph.node for name in node.output}
+    names = {"": "", input_name: input_name, **{name: name for name in output_shapes}}
+    nodes, weights = [], []
+    for node in _in_order(list(output_shapes), producers):
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.ClearField("doc_string")
+        copy.name = f"{node.op_type}_{len(nodes)}"
+        for name in node.input:
+            if name not in names:  # a weight: whatever a node gives has a name by now
+                names[name] = f"w{len(weights)}"
+                tensor = onnx.TensorProto()
+                tensor.CopyFrom(constants[name])
+                tensor.name = names[name]
+                tensor.ClearField("doc_string")
+                weights.append(tensor)
+        for i, name in enumerate(node.output):
+            names.setdefault(name, f"t{len(nodes)}" if i == 0 else f"t{len(nodes)}_{i}")
+        copy.input[:] = [names[name] for name in node.input]
+        copy.output[:] = [names[name] for name in node.output]
+        nodes.append(copy)
+
+    row = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim[1:]]
+    tidied = helper.make_graph(
+        nodes,
+        "vae_zoo",
+        [_float_value(input_name, row)],
+        [_float_value(name, shape) for name, shape in output_shapes.items()],
+        weights,
+    )
+    return helper.make_model(
+        tidied,
+        producer_name="vae-zoo",
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", opset)],
+    )
+
+
+def _float_value(name, row_shape):
+    return helper.make_tensor_value_info(
+        name, onnx.TensorProto.FLOAT, ["batch", *row_shape]
+    )
+
+
+def _in_order(outputs, producers):
+    """Nodes that the outputs need, each after its inputs, in an order of their own."""
+    done, order = set(), []
+    stack = [(name, False) for name in reversed(outputs)]
+    while stack:
+        name, inputs_done = stack.pop()
+        node = producers.get(name)
+        if node is None or id(node) in done:
+            continue
+        if inputs_done:
+            done.add(id(node))
+            order.append(node)
+        else:
+            stack.append((name, True))
+            stack.extend((source, False) for source in reversed(node.input))
+    return order
+
+
+def check(model):
+    """Checks a model with onnx's full checker and the list of operators.
+
+    Returns:
+        {operator: how many nodes}.
+
+    Raises:
+        ExportError: naming what is wrong.
+    """
+    counts = Counter(node.op_type for node in model.graph.node)
+    foreign = sorted({n.op_type for n in model.graph.node if n.domain not in ("",)})
+    unknown = sorted(set(counts) - ALLOWED_OPERATORS) + foreign
+    if unknown:
+        raise ExportError(
+            f"The model needs the operators {unknown}, which exported files may not "
+            "hold; build it from layers that standard ONNX expresses."
+        )
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:
+        raise ExportError(
+            f"The converted model is not valid ONNX: {str(error).splitlines()[0]}"
+        ) from error
+    return dict(sorted(counts.items()))

@@ -1,0 +1,40 @@
+"""One rewrite of a converted graph: shapes that Keras knows become constants.
+
+More was measured and left out: turning reshape-transpose-reshape into DepthToSpace and
+cancelling the transposes around it takes a convolutional decoder from 37 nodes to 29,
+and makes it 10 % slower in onnxruntime, which optimizes the longer form better.
+"""
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+
+def fix_shapes(model):
+    """Gives each Reshape whose target was computed from the batch a constant target.
+
+    Args:
+        model: ModelProto from tf2onnx with one input; changed in place. Nodes that
+            computed the shapes stay, without use.
+    """
+    graph = model.graph
+    graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    rows = {
+        value.name: _row_shape(value)
+        for value in [*inferred.value_info, *inferred.input, *inferred.output]
+    }
+    for i, node in enumerate(n for n in graph.node if n.op_type == "Reshape"):
+        before, after = rows.get(node.input[0]), rows.get(node.output[0])
+        if before and after and np.prod(before) == np.prod(after):
+            name = f"fixed_shape_{i}"
+            # 0 copies the batch, even an empty one, where -1 would have to divide.
+            shape = np.array([0, *after], dtype=np.int64)
+            graph.initializer.append(numpy_helper.from_array(shape, name))
+            node.input[1] = name
+
+
+def _row_shape(value):
+    """The shape of one row if only the batch is unknown, else None."""
+    batch, *row = [d.dim_value or None for d in value.type.tensor_type.shape.dim] or [1]
+    return row if batch is None and row and None not in row else None

@@ -1,0 +1,147 @@
+"""`export_decoder` and `export_model`: from a Keras model to checked ONNX files."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from export.options import check_options
+
+
+def export_decoder(
+    model, path, *, opset=17, quantize=None, verify=True, overwrite=False
+):
+    """Writes the decoder of a model as one ONNX file.
+
+    The file takes `z` (batch, latent_dim) float32 and returns `image` (batch, H, W, C)
+    float32 in [0, 1], for any batch. It holds its own description, golden vectors and
+    SHA-256, and is the same to the byte whichever backend trained the weights:
+    conversion always runs through TensorFlow in a fresh process.
+
+    Args:
+        model: a built `zoo.VAE`, on any backend.
+        path: the file to write; its folder must exist.
+        opset: 17 or 18.
+        quantize: None for float32 weights; "fp16" or "int8" (one scale a channel) for
+            smaller files, with float32 inputs and outputs, and no gain in speed.
+        verify: compare onnxruntime with `model.decode` on this backend, at batch 1, 3
+            and 17, on ordinary latents and extreme ones.
+        overwrite: replace an existing file.
+
+    Returns:
+        `ExportReport`: `path`, `max_abs_error`, `tolerance`, `bytes`, `sha256`, ...
+
+    Raises:
+        ImportError: if TensorFlow, tf2onnx or onnx are missing; says what to install.
+        TypeError, ValueError: if an argument is not as described.
+        FileExistsError, OSError: if the file exists or cannot be written.
+        ExportError: if conversion fails, or the file differs from the model by more
+            than 1e-5 ("fp16": 0.005, "int8": 0.15) on latents from N(0, I), or in
+            float32 by more than 1e-4 on latents ten times as large. No file is left
+            behind.
+
+    Example:
+
+    >>> import export, zoo, tempfile
+    >>> path = tempfile.mkdtemp() + "/decoder.onnx"
+    >>> report = export.export_decoder(zoo.from_preset("dense_vae_digits"), path)
+    >>> report.max_abs_error <= 1e-5
+    True
+    """
+    check_options(opset, quantize)
+    path = Path(path)
+    _check_target(path, overwrite, path.is_dir(), "a folder, not a file")
+    with _workspace(path) as workspace:
+        from export import _export
+
+        report = _export.decoder(model, workspace, path, opset, quantize, verify)
+        _put(workspace / "out" / "decoder.onnx", path, overwrite)
+    return report
+
+
+def export_model(
+    model, folder, *, opset=17, quantize=None, verify=True, overwrite=False
+):
+    """Writes the decoder and the encoder of a model, with a manifest and a README.
+
+    decoder.onnx is the file of `export_decoder`. encoder.onnx takes `image` (batch, H,
+    W, C) float32 in [0, 1] and returns `mean` and `log_var` (batch, latent_dim); it
+    draws no noise. manifest.json lists sizes, SHA-256, measured errors and golden
+    vectors.
+
+    Args:
+        model: a built `zoo.VAE`, on any backend.
+        folder: the folder to create; its parent must exist.
+        opset, quantize, verify: as in `export_decoder`, for both files.
+        overwrite: replace a folder that an earlier `export_model` wrote.
+
+    Returns:
+        `ModelReport`: `path`, `max_abs_error`, `bytes`, `sha256`, and `files`.
+
+    Raises:
+        As `export_decoder`; a failed check leaves no folder behind.
+
+    Example:
+
+    >>> import export, zoo, tempfile
+    >>> folder = tempfile.mkdtemp() + "/digits"
+    >>> report = export.export_model(zoo.from_preset("dense_vae_digits"), folder)
+    >>> sorted(report.files)
+    ['decoder.onnx', 'encoder.onnx']
+    """
+    check_options(opset, quantize)
+    folder = Path(folder)
+    ours = folder.is_dir() and (folder / "manifest.json").is_file()
+    _check_target(folder, overwrite, not ours, "not a folder that export_model wrote")
+    with _workspace(folder) as workspace:
+        from export import _export
+
+        report = _export.folder(model, workspace, folder, opset, quantize, verify)
+        _put(workspace / "out", folder, overwrite)
+    return report
+
+
+def _check_target(target, overwrite, foreign, what):
+    if os.path.lexists(target):
+        if not overwrite:
+            raise FileExistsError(
+                f"{target} exists already: choose another path or pass overwrite=True."
+            )
+        if foreign:
+            raise FileExistsError(f"{target} is {what}: it is not overwritten.")
+    elif not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"{target} cannot be written: there is no folder {target.parent}."
+        )
+
+
+@contextlib.contextmanager
+def _workspace(target):
+    """A temporary folder beside the target, so that a rename completes the export."""
+    try:
+        workspace = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    try:
+        yield workspace
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _put(source, target, overwrite):
+    earlier = source.parent / "earlier"  # a folder cannot be renamed over another
+    try:
+        if overwrite and target.is_dir():
+            os.rename(target, earlier)
+        elif not overwrite and os.path.lexists(target):
+            raise FileExistsError(0, "it came into being during the export")
+        os.replace(source, target)
+    except OSError as error:
+        if earlier.is_dir():
+            os.rename(earlier, target)
+        raise _unwritable(target, error) from error
+
+
+def _unwritable(target, error):
+    return type(error)(f"{target} cannot be written: {error.strerror}.")

@@ -1,0 +1,20 @@
+"""What can be asked of an export, and how exact the result must be."""
+
+OPSETS = (17, 18)
+
+# Largest difference from Keras in float32 on ordinary inputs: latents from N(0, I).
+TOLERANCES = {None: 1e-5, "fp16": 0.005, "int8": 0.15}
+# The same on extreme ones, latents up to ten times as large, where logits and their
+# float32 rounding are ten times as large too. Rounded weights move the output by an
+# amount that grows with the latents: there it is measured, not judged.
+EXTREME_TOLERANCES = {None: 1e-4, "fp16": float("inf"), "int8": float("inf")}
+
+
+def check_options(opset, quantize):
+    """Raises ValueError unless both can be had."""
+    if isinstance(opset, bool) or opset not in OPSETS:
+        raise ValueError(f"`opset` must be one of {OPSETS}; got {opset!r}.")
+    if not isinstance(quantize, (str, type(None))) or quantize not in TOLERANCES:
+        raise ValueError(
+            f"`quantize` must be None, 'fp16' or 'int8'; got {quantize!r}."
+        )

@@ -1,0 +1,64 @@
+"""What an export reports: fields to read, also as a dictionary."""
+
+from dataclasses import asdict, dataclass
+
+
+class _AsDict:
+    def to_dict(self):
+        """The report as a dictionary of plain JSON values."""
+        return asdict(self)
+
+    def keys(self):
+        return self.to_dict().keys()
+
+    def __getitem__(self, key):
+        return self.to_dict()[key]
+
+
+@dataclass(frozen=True)
+class ExportReport(_AsDict):
+    """One exported file.
+
+    Attributes:
+        path: where it lies.
+        max_abs_error: largest difference between the file in onnxruntime and Keras on
+            latents from N(0, I); relative where a value exceeds 1, which pixels never
+            do. With `verify` it covers the caller's own backend too.
+        extreme_error: the same on latents up to ten times as large.
+        tolerance: the largest `max_abs_error` allowed; without `quantize` it holds for
+            `extreme_error` too.
+        bytes: size of the file.
+        sha256: of the file.
+        quantize: None, "fp16" or "int8".
+        opset: version of the ONNX operators.
+        operators: how many nodes of each operator the graph has.
+    """
+
+    path: str
+    max_abs_error: float
+    extreme_error: float
+    tolerance: float
+    bytes: int
+    sha256: str
+    quantize: str | None
+    opset: int
+    operators: dict
+
+
+@dataclass(frozen=True)
+class ModelReport(_AsDict):
+    """An exported folder.
+
+    Attributes:
+        path: where it lies.
+        max_abs_error: the largest of its ONNX files.
+        bytes: size of its ONNX files together.
+        sha256: of its manifest.json, which lists the SHA-256 of the others.
+        files: {file name: ExportReport}; dictionaries in `to_dict()`.
+    """
+
+    path: str
+    max_abs_error: float
+    bytes: int
+    sha256: str
+    files: dict

@@ -1,0 +1,14 @@
+"""Sampling from exported files with numpy and onnxruntime, and nothing else."""
+
+try:
+    import onnxruntime as _onnxruntime  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "export.runtime runs models with onnxruntime, which cannot be imported "
+        f'({error}): install it with pip install "vae-zoo".'
+    ) from error
+
+from export.errors import RuntimeModelError
+from export.runtime.sampler import Sampler
+
+__all__ = ["RuntimeModelError", "Sampler"]

@@ -1,0 +1,64 @@
+"""Golden vectors: inputs and the outputs an exported file must give for them."""
+
+import base64
+
+import numpy as np
+
+# What onnxruntime may differ by between machines, in float32.
+REPLAY_TOLERANCE = 1e-5
+
+
+def encode_array(array):
+    """A float32 array as JSON: its shape and its little-endian bytes in base64."""
+    array = np.ascontiguousarray(array, dtype="<f4")
+    text = base64.b64encode(array.tobytes()).decode()
+    return {"dtype": "float32", "shape": list(array.shape), "base64": text}
+
+
+def decode_array(stored):
+    """The array that `encode_array` stored.
+
+    Raises:
+        ValueError, KeyError or TypeError: if it is not such an array.
+    """
+    if stored["dtype"] != "float32":
+        raise ValueError(f"dtype {stored['dtype']!r}")
+    raw = base64.b64decode(stored["base64"], validate=True)
+    return np.frombuffer(raw, dtype="<f4").reshape(stored["shape"])
+
+
+def max_error(got, expected):
+    """The largest |got - expected|, relative where |expected| > 1; inf for NaN.
+
+    For images in [0, 1] this is the largest absolute error.
+    """
+    if got.shape != expected.shape or not np.all(np.isfinite(got)):
+        return float("inf")
+    if got.size == 0:
+        return 0.0
+    error = np.abs(got - expected) / np.maximum(1.0, np.abs(expected))
+    worst = float(np.max(error))
+    return worst if worst == worst else float("inf")
+
+
+def make_golden(inputs, outputs):
+    """The JSON form of one replay: name -> array, in and out."""
+    return {
+        "inputs": {name: encode_array(a) for name, a in inputs.items()},
+        "outputs": {name: encode_array(a) for name, a in outputs.items()},
+        "tolerance": REPLAY_TOLERANCE,
+    }
+
+
+def replay(run, golden):
+    """Runs golden inputs through `run(feeds) -> {name: array}`: the largest error.
+
+    Raises:
+        ValueError, KeyError or TypeError: if `golden` is malformed.
+    """
+    feeds = {name: decode_array(a) for name, a in golden["inputs"].items()}
+    expected = {name: decode_array(a) for name, a in golden["outputs"].items()}
+    if not expected:
+        raise ValueError("no outputs")
+    got = run(feeds)
+    return max(max_error(got[name], array) for name, array in expected.items())
