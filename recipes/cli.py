@@ -1,0 +1,232 @@
+"""The command line: `vae-zoo`. Keras is imported by the commands that need it alone."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+import typer.core
+
+from recipes import command
+from recipes.command import (
+    Backend,
+    DataDir,
+    Dtype,
+    Epochs,
+    Out,
+    Overwrite,
+    PresetName,
+    Resume,
+    Seed,
+)
+
+
+class Group(typer.core.TyperGroup):
+    """Commands whose users read one sentence where they made a mistake."""
+
+    def list_commands(self, ctx):
+        return list(self.commands)  # in the order they are written, not the alphabet's
+
+    def invoke(self, ctx):
+        with command.one_sentence_errors():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=Group,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="VAE_ZOO_TRACEBACK=1 in the environment shows where an error came from.",
+)
+
+PICK, TRAIN, DEPLOY, LOOK = "Pick a model", "Train it", "Deploy it", "Look around"
+
+
+def print_version(wanted: bool):
+    """Prints the version and ends."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"vae-zoo {version('vae-zoo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True)
+    ] = False,
+):
+    """Variational autoencoders: pretrained, fine-tuned, deployed as ONNX."""
+
+
+@app.command("list", rich_help_panel=PICK)
+def list_():
+    """The presets and recipes there are."""
+    from recipes.tables import print_overview
+
+    print_overview()
+
+
+@app.command(rich_help_panel=PICK)
+def show(preset: PresetName):
+    """What a preset is, how good it is, how to use it."""
+    from rich.console import Console
+
+    from recipes import catalog, tables
+
+    Console().print(tables.preset_details(catalog.find_preset(preset)))
+
+
+@app.command(rich_help_panel=PICK)
+def sample(
+    source: Annotated[str, typer.Argument(metavar="P", help="Preset, or ONNX file.")],
+    out: Annotated[Path, typer.Option(help="The picture.")] = Path("samples.png"),
+    num_samples: Annotated[
+        int, typer.Option("-n", "--num-samples", min=1, max=10_000)
+    ] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the draw.")] = 0,
+    temperature: Annotated[float, typer.Option(min=0, help="Scale of the prior.")] = 1,
+    backend: Backend = None,
+    overwrite: Overwrite = False,
+):
+    """Draws images from a preset, or from an ONNX file without Keras."""
+    from recipes import deploy
+
+    deploy.sample(source, out, num_samples, seed, temperature, backend, overwrite)
+
+
+@app.command(rich_help_panel=TRAIN)
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="R", help="See vae-zoo list.")],
+    epochs: Epochs = None,
+    backend: Backend = None,
+    dtype: Dtype = None,
+    data_dir: DataDir = None,
+    out: Out = None,
+    seed: Seed = 0,
+    resume: Resume = False,
+):
+    """Trains a model from scratch, as its recipe says."""
+    from recipes.recipe import get_recipe
+
+    found, prog = get_recipe(recipe), ("vae-zoo",)
+    command.train_recipe(
+        found, backend, epochs, dtype, data_dir, out, seed, resume, prog
+    )
+
+
+@app.command(rich_help_panel=TRAIN)
+def finetune(
+    preset: PresetName,
+    data: Annotated[
+        str, typer.Option(help="TFDS name, folder of images or .npz file.")
+    ],
+    epochs: Epochs = 3,
+    backend: Backend = None,
+    dtype: Dtype = None,
+    data_dir: DataDir = None,
+    out: Out = None,
+    seed: Seed = 0,
+    resume: Resume = False,
+):
+    """Trains a preset further, on your own images."""
+    from recipes.catalog import find_preset
+
+    found = find_preset(preset)
+    command.finetune_preset(
+        found.folder, data, backend, epochs, dtype, data_dir, out, seed, resume
+    )
+
+
+@app.command(rich_help_panel=TRAIN)
+def evaluate(
+    preset: PresetName,
+    data: Annotated[
+        str | None, typer.Option(help="Other images than those it was made for.")
+    ] = None,
+    data_dir: DataDir = None,
+    num_importance_samples: Annotated[
+        int | None, typer.Option(min=1, help="K; else that of the stored figures.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the noise.")] = 0,
+    backend: Backend = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
+    overwrite: Overwrite = False,
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep the figures in the preset.")
+    ] = False,
+):
+    """Scores a preset on test images: ELBO and likelihood."""
+    from recipes.catalog import find_preset
+    from recipes.files import check_output
+
+    if save and data:
+        raise typer.BadParameter("--save keeps figures on the preset's own data alone.")
+    if out:
+        check_output(out, overwrite, ".json")
+    found = find_preset(preset)
+    command.start_keras(backend)
+    from recipes.scoring import score
+
+    score(found, data, data_dir, num_importance_samples, seed, out, save)
+
+
+@app.command(rich_help_panel=DEPLOY)
+def export(
+    preset: PresetName,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="x.onnx, or a folder.")],
+    quantize: Annotated[
+        Literal["fp16", "int8"] | None, typer.Option(help="Smaller files.")
+    ] = None,
+    opset: Annotated[int, typer.Option(min=17, max=18)] = 17,
+    backend: Backend = None,
+    overwrite: Overwrite = False,
+):
+    """Converts a preset: its decoder to x.onnx, or all of it to a folder."""
+    from recipes import deploy
+
+    deploy.export_preset(preset, out, quantize, opset, backend, overwrite)
+
+
+@app.command(rich_help_panel=DEPLOY)
+def verify(
+    exported: Annotated[Path, typer.Argument(metavar="OUT", help="From export.")],
+):
+    """Checks an exported file or folder, without Keras."""
+    from recipes import deploy
+
+    deploy.verify(exported)
+
+
+@app.command(rich_help_panel=LOOK)
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for what it makes.")] = Path("demo"),
+    preset: Annotated[str, typer.Option(help="What to start from.")] = "conv_vae_mnist",
+    backend: Backend = None,
+):
+    """All of it in two minutes: fine-tune a preset, export it, sample without Keras."""
+    from recipes.demo import run_demo
+
+    run_demo(out, preset, backend=backend)
+
+
+@app.command(rich_help_panel=LOOK)
+def doctor(data_dir: DataDir = None):
+    """What is installed, what works and where things lie."""
+    from rich.console import Console
+
+    from recipes.doctor import diagnose
+
+    if not diagnose(Console(), data_dir):
+        raise typer.Exit(1)
+
+
+def main():
+    """The entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""`vae-zoo sample`, `export` and `verify`: what they do."""
+
+from rich.console import Console
+
+import export
+from recipes import catalog
+from recipes.command import start_keras, working
+from recipes.files import check_output
+from recipes.grid import save_grid
+from recipes.tables import megabytes, new_table
+
+
+def load_preset(name, backend):
+    """A preset's model, on the backend that was asked for."""
+    found = catalog.find_preset(name)
+    start_keras(backend)
+    import zoo
+
+    return zoo.from_preset(found.folder)
+
+
+def sample(source, out, num_samples, seed, temperature, backend, overwrite):
+    """Draws images from a preset or an exported file, as one PNG."""
+    check_output(out, overwrite, ".png")
+    if catalog.is_onnx(source):
+        model = export.Sampler(source)
+    else:
+        model = load_preset(source, backend)
+    with working("Sampling"):
+        images = model.sample(num_samples, temperature=temperature, seed=seed)
+    save_grid(out, images, columns=max(8, round(num_samples**0.5)))
+    print(f"{num_samples} samples: {out}")
+
+
+def export_preset(preset, out, quantize, opset, backend, overwrite):
+    """Converts a preset's decoder to a file, or all of it to a folder."""
+    if out.exists() and not overwrite:
+        raise FileExistsError(
+            f"{str(out)!r} exists already: choose another name or add --overwrite."
+        )
+    model = load_preset(preset, backend)
+    convert = export.export_model
+    if out.suffix == ".onnx":
+        convert = export.export_decoder
+    with working("Converting in a fresh TensorFlow process, about half a minute"):
+        report = convert(
+            model, out, opset=opset, quantize=quantize, overwrite=overwrite
+        )
+    print(
+        f"{out}: {megabytes(report.bytes)}, largest error against Keras "
+        f"{report.max_abs_error:.1e}\nNext: vae-zoo verify {out}"
+    )
+
+
+def verify(exported):
+    """Replays the golden vectors of an exported file or folder."""
+    report = export.Sampler(exported).verify()
+    table = new_table(None, "file", "largest error", "allowed", "content SHA-256")
+    for name, entry in report["files"].items():
+        error, allowed = entry["max_abs_error"], entry["tolerance"]
+        digest = entry["content_sha256"][:16]
+        table.add_row(name, f"{error:.1e}", f"{allowed:.0e}", f"{digest}...")
+    Console().print(table)
+    print("Whole, and gives what it gave when it was exported.")

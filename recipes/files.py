@@ -1,0 +1,53 @@
+"""Output files: refused before the work where they cannot be, then written whole."""
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def check_output(path, overwrite=False, suffix=None):
+    """A path that a file can be written to.
+
+    Args:
+        path: the file.
+        overwrite: whether there may be a file already.
+        suffix: how its name must end.
+
+    Raises:
+        ValueError: for another ending.
+        OSError: if it exists, or its folder does not or cannot be written to.
+    """
+    path = Path(path)
+    if suffix and path.suffix.lower() != suffix:
+        raise ValueError(f"The output {str(path)!r} must end in {suffix}.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{str(path)!r} is a folder: give the name of a file.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"{str(path)!r} exists already: choose another name or add --overwrite."
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"Cannot write {str(path)!r}: there is no folder {str(path.parent)!r}."
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"Cannot write {str(path)!r}: permission denied.")
+    return path
+
+
+def write_whole(path, content):
+    """Writes bytes to a file, all or nothing.
+
+    Raises:
+        OSError: if that fails; what was there before is still there.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise OSError(f"Cannot write {str(path)!r}: {error.strerror}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,81 @@
+"""What a recipe is: a data set, a model and the hyperparameters that train it."""
+
+import difflib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+RECIPES = ("conv_vae_mnist", "dense_vae_digits", "dense_vae_mnist")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Hyperparameters of one run.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: images a step.
+        learning_rate: peak of the schedule, which decays to 0 along half a cosine
+            (Loshchilov & Hutter, "SGDR", 2017) unless `decay` is False.
+        warmup_epochs: epochs over which the weight of the KL rises from 0 to 1.
+        decay: whether the learning rate decays.
+        ema_momentum: momentum of the average of weights that is evaluated and kept, or
+            None for the weights themselves.
+        patience: epochs without a better validation ELBO before stopping early.
+        steps_per_execution: steps in one compiled call, where the backend has it.
+    """
+
+    epochs: int
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    warmup_epochs: int = 0
+    decay: bool = True
+    ema_momentum: float | None = 0.999
+    patience: int = 50
+    steps_per_execution: int = 64
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train one model.
+
+    Attributes:
+        name: also the name of the script and of the preset.
+        summary: one sentence for lists and model cards.
+        dataset: what `recipes.data.load_images` is asked for.
+        image_shape: (H, W, C) that images are resized to.
+        validation: images cut from the training split for validation.
+        binarized: whether the model sees images binarized, and the test split is
+            binarized once before it is scored.
+        training: hyperparameters.
+        build_model: called with `beta`, `seed` and `dtype`; returns a `zoo.VAE`. It
+            imports `zoo` itself, so that the backend can be chosen before.
+        num_importance_samples: K of the likelihood that is computed after training.
+        anchors: published figures beside this recipe's, as (what, nats) pairs.
+    """
+
+    name: str
+    summary: str
+    dataset: str
+    image_shape: tuple[int, int, int]
+    validation: int
+    binarized: bool
+    training: Training
+    build_model: Callable
+    num_importance_samples: int = 100
+    anchors: tuple[tuple[str, str], ...] = ()
+
+
+def get_recipe(name):
+    """The recipe of a name.
+
+    Raises:
+        ValueError: if there is none; names close to it are suggested.
+    """
+    if name not in RECIPES:
+        close = difflib.get_close_matches(name, RECIPES, n=2)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise ValueError(
+            f"There is no recipe {name!r}.{hint} Recipes: {', '.join(RECIPES)}."
+        )
+    return importlib.import_module(f"recipes.{name}").RECIPE

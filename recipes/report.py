@@ -1,0 +1,167 @@
+"""What a run leaves to look at: pictures and the model card of its preset."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+import zoo
+from recipes.files import write_whole
+from recipes.grid import save_grid
+
+# Okabe & Ito's palette, readable by the colour-blind.
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+
+
+def write_pictures_and_card(preset, model, images, history):
+    """Adds samples, reconstructions, training curves and README.md to a preset.
+
+    Args:
+        preset: the preset's folder.
+        model: the model it holds.
+        images: test images (N, H, W, C) to reconstruct.
+        history: dict of lists, one figure an epoch, as `fit` logs them.
+    """
+    preset = Path(preset)
+    save_grid(preset / "samples.png", model.sample(64, seed=0), columns=8)
+    images = images[:32]
+    pairs = np.stack([images, model.reconstruct(images)], axis=1)
+    pairs = pairs.reshape(-1, *images.shape[1:])
+    save_grid(preset / "reconstructions.png", pairs, columns=8)
+    if history:
+        save_training_curves(preset / "training.png", history)
+    write_card(preset)
+
+
+def write_card(preset):
+    """Writes the model card of a preset from its metadata."""
+    preset = Path(preset)
+    write_whole(preset / "README.md", model_card(zoo.preset_info(preset)).encode())
+
+
+def save_training_curves(path, history):
+    """Saves the ELBO and its two terms over epochs as one PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    epochs = np.arange(1, len(history["elbo"]) + 1)
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), dpi=100)
+    left.plot(epochs, history["elbo"], color=BLUE, label="training")
+    if "val_elbo" in history:
+        left.plot(epochs, history["val_elbo"], color=ORANGE, label="validation")
+    settled = history["elbo"][len(epochs) // 10 :]
+    # The first epochs are far below: leave them out of the picture.
+    low, high = min(settled), max(history["elbo"] + history.get("val_elbo", []))
+    left.set_ylim(low - 0.05 * (high - low + 1), high + 0.1 * (high - low + 1))
+    left.set(xlabel="epoch", ylabel="nats", title="ELBO")
+    left.legend(frameon=False)
+    right.plot(epochs, history["reconstruction"], color=BLUE, label="reconstruction")
+    right.plot(epochs, history["kl"], color=GREEN, label="KL")
+    right.set(xlabel="epoch", ylabel="nats", title="its terms, training")
+    right.set_ylim(0, 1.1 * max(history["reconstruction"][len(epochs) // 10 :]))
+    right.legend(frameon=False)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+    figure.tight_layout()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    pyplot.close(figure)
+    write_whole(path, buffer.getvalue())
+
+
+def model_card(info):
+    """The model card of a preset, in Markdown.
+
+    Args:
+        info: `zoo.preset_info` of it.
+    """
+    metrics, training = info["metrics"], info["training"]
+    data = info["dataset"]
+    k = metrics["num_importance_samples"]
+    lines = [
+        f"# {info['preset']}",
+        "",
+        info.get("summary", ""),
+        "",
+        "```python",
+        "import zoo",
+        "",
+        f'model = zoo.from_preset("{info["preset"]}")',
+        "images = model.sample(16, seed=0)  # float32 "
+        f"(16, {', '.join(map(str, info['image_shape']))}) in [0, 1]",
+        "```",
+        "",
+        "![samples](samples.png)",
+        "",
+        "Expected images E[x|z] of 64 latents drawn from the prior, seed 0.",
+        "",
+        "![reconstructions](reconstructions.png)",
+        "",
+        "Test images in pairs: original left, reconstruction right.",
+        "",
+        "## Figures",
+        "",
+        f"On all {metrics['test_images']:,} test images of {data['name']}"
+        + (", binarized once with `default_rng(0)`" if metrics["binarized"] else "")
+        + ", in nats an image.",
+        "",
+        "| figure | value | standard error |",
+        "|---|---|---|",
+        f"| ELBO, 1 draw | {metrics['elbo']:.2f} | "
+        f"{metrics['elbo_standard_error']:.2f} |",
+        f"| NLL, importance-weighted, K = {k:,} | {metrics['nll']:.2f} | "
+        f"{metrics['nll_standard_error']:.2f} |",
+        f"| reconstruction, -E log p(x given z) | {metrics['reconstruction']:.2f} | |",
+        f"| KL | {metrics['kl']:.2f} | |",
+        f"| active units of {info['latent_dim']} | {metrics['active_units']} | |",
+        "",
+        *_evaluation_lines(metrics),
+    ]
+    if info.get("anchors"):
+        lines += ["", "Published, for comparison:", "", "| model | nats |", "|---|---|"]
+        lines += [f"| {what} | {value} |" for what, value in info["anchors"]]
+    lines += [
+        "",
+        "## Training",
+        "",
+        "![training](training.png)",
+        "",
+        f"{info['model']}, {info['parameters']:,} parameters, on "
+        f"{data['training_images']:,} images of {data['name']}"
+        + (", binarized anew at every step." if data["binarized"] else ".")
+        + " The test split was not used.",
+        "",
+        "| setting | value |",
+        "|---|---|",
+        *(
+            f"| {name.replace('_', ' ')} | "
+            + (
+                ", ".join(f"{k} {v}" for k, v in value.items())
+                if isinstance(value, dict)
+                else f"`{value}`"
+            )
+            + " |"
+            for name, value in sorted(training.items())
+        ),
+    ]
+    if data.get("license"):
+        lines += ["", f"Licence of the images: {data['license']}"]
+    return "\n".join(lines) + "\n"
+
+
+def _evaluation_lines(metrics):
+    """How to get the figures again."""
+    taken = f"seed {metrics['seed']}, {metrics['seconds']:.0f} s"
+    if "command" not in metrics:
+        return [f"Computed at the end of training: {taken}."]
+    versions = ", ".join(f"{k} {v}" for k, v in metrics["versions"].items())
+    return [
+        f"Computed by this command, {taken} on {metrics['hardware']}; {versions}:",
+        "",
+        "```sh",
+        metrics["command"],
+        "```",
+    ]
