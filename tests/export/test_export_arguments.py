@@ -1,0 +1,74 @@
+"""What a Sampler refuses: one sentence saying what was given and what is wanted."""
+
+import numpy as np
+import pytest
+
+import export
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"num_samples": -1}, ValueError, "`num_samples` must be at least 0; got -1"),
+        ({"num_samples": 2.5}, TypeError, "`num_samples` must be an integer; got 2.5"),
+        ({"num_samples": True}, TypeError, "`num_samples` must be an integer"),
+        ({"num_samples": "9"}, TypeError, "`num_samples` must be an integer"),
+        ({"num_samples": 10**12}, ValueError, "several calls with different seeds"),
+        ({"temperature": -1}, ValueError, "`temperature` must be a finite number"),
+        ({"temperature": np.nan}, ValueError, "`temperature` must be a finite number"),
+        ({"temperature": np.inf}, ValueError, "`temperature` must be a finite number"),
+        ({"temperature": 1e39}, ValueError, "must be finite in float32"),
+        ({"temperature": "hot"}, TypeError, "`temperature` must be a number"),
+        ({"seed": -3}, ValueError, "`seed` must be at least 0; got -3"),
+        ({"seed": 0.5}, TypeError, "`seed` must be an integer"),
+        ({"labels": [1, 2]}, ValueError, "this decoder is unconditional"),
+    ],
+)
+def test_sample_refuses(sampler, arguments, error, message):
+    with pytest.raises(error, match=message):
+        sampler.sample(**{"num_samples": 2, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("z", "error", "message"),
+    [
+        (np.zeros((2, 5)), ValueError, r"shape \(N, 6\).*got \(2, 5\)"),
+        (np.zeros(6), ValueError, r"got \(6,\)"),
+        (np.zeros((1, 1, 6)), ValueError, r"got \(1, 1, 6\)"),
+        (np.full((1, 6), np.nan), ValueError, "NaN or infinite"),
+        (np.full((1, 6), -np.inf), ValueError, "NaN or infinite"),
+        (np.full((1, 6), 1e300), ValueError, "finite in float32"),
+        (np.zeros((1, 6), bool), TypeError, "dtype bool"),
+        (np.zeros((1, 6), complex), TypeError, "dtype complex128"),
+        (np.zeros((1, 6), object), TypeError, "dtype object"),
+        ([["a"] * 6], TypeError, "array of real numbers"),
+        ([[1.0], [1.0, 2.0]], TypeError, "array of numbers; got list"),
+        (None, TypeError, "array of real numbers"),
+    ],
+)
+def test_decode_refuses(sampler, z, error, message):
+    with pytest.raises(error, match=message):
+        sampler.decode(z)
+    with pytest.raises(ValueError, match="unconditional"):
+        sampler.decode(np.zeros((1, 6)), labels=np.zeros(1))
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        (np.zeros((2, 16, 12, 1)), ValueError, r"shape \(N, 16, 12, 3\)"),
+        (np.zeros((16, 12, 3)), ValueError, r"got \(16, 12, 3\)"),
+        (np.full((1, 16, 12, 3), 255, np.uint8), ValueError, "divide by 255"),
+        (np.full((1, 16, 12, 3), -0.1), ValueError, r"must lie in \[0, 1\]"),
+        (np.full((1, 16, 12, 3), np.nan), ValueError, "NaN or infinite"),
+    ],
+)
+def test_encode_refuses(sampler, images, error, message):
+    with pytest.raises(error, match=message):
+        sampler.encode(images)
+
+
+@pytest.mark.parametrize(("threads", "error"), [(0, ValueError), (1.5, TypeError)])
+def test_threads_must_be_a_positive_integer(decoder_file, threads, error):
+    with pytest.raises(error, match="`threads`"):
+        export.Sampler(decoder_file, threads=threads)

@@ -1,0 +1,118 @@
+"""The graph's rewrites, on graphs written by hand."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from export import _graph, _lean, _metadata, _quantize
+from export.errors import ExportError
+
+
+def make_model(nodes, weights=(), inputs=(3,), outputs=(3,)):
+    graph = helper.make_graph(
+        nodes,
+        "anything",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["unk", *inputs])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["unk2", *outputs])],
+        [numpy_helper.from_array(a, n) for n, a in weights],
+    )
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    )
+
+
+def run(model, x):
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return session.run(None, {"x": x})[0]
+
+
+def test_tidy_does_not_depend_on_names_or_order():
+    def model(prefix, swap):
+        sides = [
+            helper.make_node("Relu", ["x"], [f"{prefix}a"], name=f"{prefix}1"),
+            helper.make_node("Mul", ["x", f"{prefix}w"], [f"{prefix}b"]),
+        ]
+        nodes = sides[::-1] if swap else sides
+        nodes += [
+            helper.make_node("Add", [f"{prefix}a", f"{prefix}b"], ["y"]),
+            helper.make_node("Neg", ["x"], [f"{prefix}unused"]),
+        ]
+        weights = [(f"{prefix}w", np.arange(3, dtype=np.float32))]
+        return make_model(nodes, weights)
+
+    first, second = (
+        _graph.tidy(model(p, s), "x", {"y": (3,)}, 17)
+        for p, s in (("first_", False), ("second/", True))
+    )
+    assert first.SerializeToString() == second.SerializeToString()
+    assert [node.op_type for node in first.graph.node] == ["Relu", "Mul", "Add"]
+    x = np.array([[-1, 0, 2]], np.float32)
+    np.testing.assert_array_equal(run(first, x), [[0, 0, 6]])
+
+
+def test_check_refuses_operators_outside_the_list():
+    random = helper.make_node("RandomNormalLike", ["x"], ["y"])
+    with pytest.raises(ExportError, match="RandomNormalLike"):
+        _graph.check(make_model([random]))
+    foreign = helper.make_node("Erfc", ["x"], ["y"], domain="com.example")
+    with pytest.raises(ExportError, match="Erfc"):
+        _graph.check(make_model([foreign]))
+
+
+def test_check_refuses_what_the_checker_refuses():
+    node = helper.make_node("Reshape", ["x", "w"], ["y"])
+    broken = make_model([node], [("w", np.ones(1, np.float32))])
+    with pytest.raises(ExportError, match="not valid ONNX"):
+        _graph.check(broken)
+
+
+def test_computed_reshape_becomes_a_constant():
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Slice", ["shape", "zero", "one", "zero"], ["batch"]),
+        helper.make_node("Concat", ["batch", "six"], ["target"], axis=0),
+        helper.make_node("Reshape", ["x", "target"], ["y"]),
+    ]
+    numbers = [("zero", 0), ("one", 1), ("six", 6)]
+    weights = [(name, np.array([n], np.int64)) for name, n in numbers]
+    model = make_model(nodes, weights, inputs=(2, 3), outputs=(6,))
+    _lean.fix_shapes(model)
+    model = _graph.tidy(model, "x", {"y": (6,)}, 17)
+    assert _graph.check(model) == {"Reshape": 1}
+    for n in (0, 1, 4):
+        assert run(model, np.zeros((n, 2, 3), np.float32)).shape == (n, 6)
+
+
+@pytest.mark.parametrize("kind", ["fp16", "int8"])
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_quantization_error_is_that_of_the_rounding(kind, transposed):
+    rng = np.random.default_rng(0)
+    # Columns of very different size: one scale each keeps small ones exact.
+    weight = rng.standard_normal((40, 30)) * np.logspace(-4, 2, 30)
+    weight[:, 7] = 0
+    stored = (weight.T if transposed else weight).astype(np.float32)
+    node = helper.make_node("Gemm", ["x", "w"], ["y"], transB=transposed)
+    model = make_model([node], [("w", stored)], inputs=(40,), outputs=(30,))
+    _quantize.quantize_weights(model, kind)
+    onnx.checker.check_model(model, full_check=True)
+    got = run(model, np.eye(40, dtype=np.float32))
+    step = {"fp16": 2.0**-11, "int8": 0.5 / 127}[kind] * np.abs(weight).max(0)
+    assert (np.abs(got - weight) <= 1.001 * step + 1e-7).all()
+
+
+def test_weights_too_large_for_float16_are_refused():
+    weight = np.full((40, 30), 1e5, np.float32)
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    model = make_model([node], [("w", weight)], inputs=(40,), outputs=(30,))
+    with pytest.raises(ExportError, match="does not fit into float16"):
+        _quantize.quantize_weights(model, "fp16")
+
+
+@pytest.mark.parametrize(
+    ("error", "rounded"),
+    [(0.0, 0.0), (4.1e-7, 5e-7), (9.5e-7, 1e-6), (3e-3, 4e-3), (0.21, 0.3)],
+)
+def test_measured_error_is_rounded_up(error, rounded):
+    assert _metadata.round_up(error) == rounded

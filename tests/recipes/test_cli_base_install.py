@@ -1,0 +1,133 @@
+"""What works where only numpy, onnxruntime, Typer and Pillow are installed."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from recipes import catalog, doctor
+
+# All that the extras bring, made impossible to import.
+WITHOUT_EXTRAS = """
+import sys
+blocked = {"keras", "tensorflow", "jax", "torch", "onnx", "tf2onnx", "sklearn",
+           "tensorflow_datasets", "importlib_resources", "matplotlib", "tensorboard"}
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+from recipes.cli import main
+try:
+    main()
+finally:
+    assert not blocked & set(sys.modules), blocked & set(sys.modules)
+"""
+
+
+def run(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS, *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a preset and its decoder."""
+    import export
+    import zoo
+
+    folder = tmp_path_factory.mktemp("place")
+    model = zoo.DenseVAE((8, 8, 1), 2, hidden_units=(4,), seed=0)
+    model.save_to_preset(folder / "tiny")
+    export.export_decoder(model, folder / "tiny.onnx")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("list",), "dense_vae_digits"),
+        (("show", "tiny"), "DenseVAE"),
+        (("verify", "tiny.onnx"), "Whole"),
+        (("sample", "tiny.onnx", "--out", "tiny.png"), "64 samples: tiny.png"),
+        (("doctor",), 'pip install "vae-zoo[export]"'),
+        (("--help",), "doctor"),
+    ],
+)
+def test_works_without_keras(arguments, words, place):
+    process = run(*arguments, cwd=place)
+    assert process.returncode == 0, process.stderr
+    assert words in process.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sample", "tiny"),
+        ("evaluate", "tiny"),
+        ("finetune", "tiny", "--data", "digits"),
+        ("train", "dense_vae_digits"),
+        ("export", "tiny", "new.onnx"),
+        ("demo", "--preset", "tiny"),
+    ],
+)
+def test_says_what_to_install(arguments, place):
+    process = run(*arguments, cwd=place)
+    assert process.returncode == 1
+    assert 'pip install "vae-zoo[tensorflow]"' in process.stderr
+    assert len(process.stderr.splitlines()) == 1, process.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "state"),
+    [
+        ("import os; os.abort()", "broken: it ended with exit code -6"),
+        ("raise ImportError('no libfoo')", "broken: ImportError: no libfoo"),
+        ("import time; time.sleep(60)", "broken: no answer within 1 s"),
+        ("import sys; sys.exit(0)", "broken: it did not answer"),
+    ],
+)
+def test_doctor_survives_a_broken_backend(source, state, tmp_path, monkeypatch):
+    (tmp_path / "jax.py").write_text(source)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    limit = 1 if "sleep" in source else 60
+    assert doctor.probe("jax", limit) == ("?", "?", state)
+
+
+def test_doctor_tells_version_and_devices(tmp_path, monkeypatch):
+    (tmp_path / "jax.py").write_text(
+        "from types import SimpleNamespace as N\n"
+        "__version__ = '1.2'\n"
+        "devices = lambda: [N(platform='gpu', device_kind='H1'), N(platform='cpu', "
+        "device_kind='cpu')]\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert doctor.probe("jax") == ("1.2", "H1, CPU", "works")
+
+
+def test_damage_names_the_file(place, tmp_path):
+    preset = catalog.find_preset(place / "tiny")
+    assert catalog.damage(preset) is None
+    metadata = {**preset.metadata, "sha256": {"model.weights.h5": "0"}}
+    changed = catalog.Preset("tiny", preset.folder, False, preset.config, metadata)
+    assert catalog.damage(changed) == "model.weights.h5 is damaged"
+    metadata = {"sha256": {"gone.h5": "0"}}
+    changed = catalog.Preset("tiny", preset.folder, False, preset.config, metadata)
+    assert catalog.damage(changed) == "gone.h5 is missing"
+
+
+def test_names_of_presets_are_those_of_zoo():
+    import zoo
+
+    assert catalog.preset_names() == zoo.list_presets()
+    for name in catalog.preset_names():
+        info = json.loads(json.dumps(zoo.preset_info(name)))
+        assert catalog.find_preset(name).metadata.items() <= info.items()

@@ -1,0 +1,167 @@
+"""Folders of pictures: every layout and mode, and what is refused."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from recipes.data import load_images
+
+EVERY = ("train", "validation", "test")
+
+
+def save(path, array, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(array)).save(path, **options)
+    return path
+
+
+def grey(value=100, size=(10, 12)):
+    return np.full(size, value, np.uint8)
+
+
+def test_flat_folder(tmp_path):
+    for i in range(20):
+        save(tmp_path / f"{i:02}.png", grey(i))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    save(tmp_path / "._00.png", grey())
+    data = load_images(tmp_path, splits=EVERY)
+    assert data.image_shape == (10, 12, 1)
+    assert data.train_labels is None
+    images = np.concatenate([data.train, data.validation, data.test])
+    values = np.rint(images[:, 0, 0, 0] * 255)
+    assert sorted(values.tolist()) == list(range(20))
+    again = load_images(str(tmp_path))
+    np.testing.assert_array_equal(again.train, data.train)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "JPEG", "bmp", "gif", "webp"])
+def test_formats(tmp_path, suffix):
+    for i in range(3):
+        save(tmp_path / f"{i}.{suffix}", grey(120))
+    data = load_images(tmp_path)
+    np.testing.assert_allclose(data.train, 120 / 255, atol=0.02)
+
+
+def test_classes(tmp_path):
+    for name, value in (("cat", 10), ("dog", 200)):
+        for i in range(10):
+            save(tmp_path / name / "more" / f"{i}.png", grey(value))
+    (tmp_path / "empty").mkdir()
+    data = load_images(tmp_path, splits=EVERY)
+    assert data.class_names == ("cat", "dog") and data.num_classes == 2
+    np.testing.assert_array_equal(data.train[:, 0, 0, 0] > 0.5, data.train_labels == 1)
+
+
+def test_single_sub_folder_is_no_class(tmp_path):
+    for i in range(3):
+        save(tmp_path / "images" / f"{i}.png", grey())
+    assert load_images(tmp_path).class_names is None
+
+
+def test_own_splits(tmp_path):
+    for split, count in (("train", 10), ("test", 4)):
+        for name in ("a", "b"):
+            for i in range(count):
+                save(tmp_path / split / name / f"{i}.png", grey(len(split)))
+    data = load_images(tmp_path, splits=EVERY)
+    assert [len(getattr(data, name)) for name in EVERY] == [18, 2, 8]
+    assert data.class_names == ("a", "b")
+    assert data.test_labels.tolist() == [0] * 4 + [1] * 4
+    save(tmp_path / "test" / "c" / "0.png", grey())
+    with pytest.raises(ValueError, match="has the class 'c', which is not among"):
+        load_images(tmp_path)
+
+
+def test_resize_and_report(tmp_path):
+    save(tmp_path / "0.png", grey(size=(20, 20)))
+    save(tmp_path / "1.jpg", grey(size=(40, 30)))
+    save(tmp_path / "2.png", grey(size=(16, 16)))
+    data = load_images(tmp_path, image_shape=(16, 16, 1))
+    assert data.image_shape == (16, 16, 1)
+    assert any("resized from 2 sizes, 20x20 to 40x30, to 16" in s for s in data.report)
+
+
+def test_modes(tmp_path):
+    save(tmp_path / "0.png", np.full((10, 10), True))
+    save(tmp_path / "1.png", np.full((10, 10), 65535 // 2, np.uint16))
+    clear = np.zeros((10, 10, 4), np.uint8)
+    save(tmp_path / "2.png", clear)
+    palette = Image.fromarray(np.full((10, 10, 3), (255, 0, 0), np.uint8))
+    palette.convert("P").save(tmp_path / "3.png")
+    palette.convert("CMYK").save(tmp_path / "4.jpg")
+    save(tmp_path / "5.png", np.full((10, 10, 2), (0, 0), np.uint8))
+    images = load_images(tmp_path, validation=0, test=0).train
+    means = images.mean((1, 2))
+    expected = [[1] * 3, [0.5] * 3, [1] * 3, [1, 0, 0], [1, 0, 0], [1] * 3]
+    np.testing.assert_allclose(means, expected, atol=0.01)
+    report = "\n".join(load_images(tmp_path).report)
+    assert "1 image of 16 bits a pixel reduced to 8" in report
+    assert "2 images with transparency drawn over white" in report
+    assert "3 images in grey repeated in three channels" in report
+    grey_images = load_images(tmp_path, image_shape=(10, 10, 1), test=0, validation=0)
+    np.testing.assert_allclose(grey_images.train[3].mean(), 0.299, atol=0.01)
+
+
+def test_grey_palette_and_animation(tmp_path):
+    frames = [Image.fromarray(grey(value)).convert("P") for value in (50, 90)]
+    for i in range(3):
+        frames[0].save(tmp_path / f"{i}.gif", save_all=True, append_images=frames[1:])
+    data = load_images(tmp_path)
+    assert data.image_shape == (10, 12, 1)
+    np.testing.assert_allclose(data.train, 50 / 255, atol=0.01)
+    assert "3 images animated, first frame taken" in data.report
+
+
+def test_orientation_of_photographs(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90°
+    for i in range(3):
+        save(tmp_path / f"{i}.jpg", grey(size=(10, 20)), exif=exif)
+    assert load_images(tmp_path).image_shape == (20, 10, 1)
+
+
+def test_missing_and_empty_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no folder .*gone"):
+        load_images(tmp_path / "gone")
+    (tmp_path / "readme.txt").write_text("")
+    with pytest.raises(ValueError, match="There is no image in the folder"):
+        load_images(tmp_path)
+    with pytest.raises(ValueError, match="is a file, wanted a folder"):
+        load_images(tmp_path / "readme.txt")
+
+
+def test_damaged_image_is_named(tmp_path):
+    save(tmp_path / "0.png", grey())
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8)
+    path = save(tmp_path / "1.png", noise)
+    whole = path.read_bytes()
+    for content in (b"", b"not an image", whole[:200]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"1\.png is not a readable image"):
+            load_images(tmp_path, image_shape=(8, 8, 1))
+
+
+def test_sizes_without_image_shape(tmp_path):
+    save(tmp_path / "0.png", grey())
+    save(tmp_path / "1.png", grey(size=(12, 12)))
+    with pytest.raises(
+        ValueError, match=r"different sizes, 10x12 in .*0\.png and 12x12"
+    ):
+        load_images(tmp_path)
+    save(tmp_path / "0.png", grey(size=(7, 9)))
+    with pytest.raises(ValueError, match=r"0\.png is 7x9 .* smaller than 8x8"):
+        load_images(tmp_path)
+
+
+def test_images_beside_class_folders(tmp_path):
+    save(tmp_path / "loose.png", grey())
+    for name in ("a", "b"):
+        save(tmp_path / name / "0.png", grey())
+    with pytest.raises(ValueError, match=r"holds images \('loose.png', ...\) beside"):
+        load_images(tmp_path)
+
+
+def test_channels_no_picture_has(tmp_path):
+    save(tmp_path / "0.png", grey())
+    with pytest.raises(ValueError, match="must end in 1 or 3"):
+        load_images(tmp_path, image_shape=(8, 8, 4))

@@ -1,0 +1,465 @@
+"""A recipe from data to preset: what it leaves, and how it goes on after a kill."""
+
+import dataclasses
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+import zoo
+from recipes import callbacks as run_callbacks
+from recipes import training as recipe_training
+from recipes.data import binarize, load_images
+from recipes.recipe import Recipe, Training
+from recipes.training import finetune, train
+
+HERE = Path(__file__).resolve().parent
+EPOCHS = 4
+
+
+def draw_images():
+    """200 grey images with two latent directions to find."""
+    rng = np.random.default_rng(0)
+    patterns = rng.random((2, 8, 8, 1))
+    chosen = rng.random((200, 2, 1, 1, 1))
+    images = (chosen * patterns).mean(axis=1) + 0.02 * rng.random((200, 8, 8, 1))
+    return np.clip(images, 0, 1).astype("float32")
+
+
+def build_model(beta, seed, dtype):
+    return zoo.DenseVAE(
+        (8, 8, 1), 2, (8,), beta=beta, dynamic_binarization=True, seed=seed, dtype=dtype
+    )
+
+
+def tiny_recipe(**changes):
+    training = {
+        "epochs": EPOCHS,
+        "batch_size": 16,
+        "learning_rate": 1e-2,
+        "warmup_epochs": 1,
+        "ema_momentum": 0.9,
+        "steps_per_execution": 3,
+    }
+    return Recipe(
+        name="tiny",
+        summary="A tiny model on drawn images.",
+        dataset=draw_images(),
+        image_shape=(8, 8, 1),
+        validation=20,
+        binarized=True,
+        training=Training(**{**training, **changes}),
+        build_model=build_model,
+        num_importance_samples=5,
+        anchors=(("somebody's model", "12.3"),),
+    )
+
+
+def quiet():
+    return Console(file=io.StringIO(), width=200)
+
+
+def state_of(out):
+    """What the checkpoint of a run knows, other than weights."""
+    with np.load(out / "checkpoint.npz") as file:
+        return json.loads(str(file["state"]))
+
+
+@dataclasses.dataclass
+class Finished:
+    """A run from beginning to end, and what happened in it."""
+
+    out: Path
+    preset: Path
+    events: list
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "new" / "tiny"
+    events = []
+    console = quiet()
+
+    def load(source, **options):
+        events.append(("load", options.get("splits", ("train", "validation"))))
+        return load_images(source, **options)
+
+    fit = recipe_training.Run.fit
+
+    def fit_and_tell(*args, **kwargs):
+        model = fit(*args, **kwargs)
+        events.append(("fit", args[2]))
+        return model
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe_training, "load_images", load)
+        patch.setattr(recipe_training.Run, "fit", fit_and_tell)
+        preset = train(tiny_recipe(), out=out, command="train tiny", console=console)
+    return Finished(out, preset, events, console.file.getvalue())
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    return shutil.copytree(finished.out, tmp_path / "run")
+
+
+class Interrupted(Exception):
+    """As if the machine had gone."""
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """A run that broke off in its third epoch."""
+    out = tmp_path_factory.mktemp("interrupted") / "run"
+
+    def stop(self, epoch, logs=None):
+        if epoch == 2:
+            raise Interrupted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_callbacks.SeedEveryEpoch, "on_epoch_end", stop)
+        with pytest.raises(Interrupted):
+            train(tiny_recipe(), out=out, console=quiet())
+    return out
+
+
+def test_run_leaves_checkpoint_logs_and_a_whole_preset(finished):
+    assert finished.preset == finished.out / "preset"
+    assert sorted(p.name for p in finished.out.iterdir()) == [
+        "checkpoint.npz",
+        "logs",
+        "preset",
+    ]
+    assert sorted(p.name for p in finished.preset.iterdir()) == [
+        "README.md",
+        "config.json",
+        "metadata.json",
+        "model.weights.h5",
+        "reconstructions.png",
+        "samples.png",
+        "training.png",
+    ]
+    assert any((finished.out / "logs").iterdir())
+    for picture in finished.preset.glob("*.png"):
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_metrics_are_those_of_the_preset_on_the_binarized_test_split(finished):
+    info = zoo.preset_info(finished.preset)
+    metrics = info["metrics"]
+    model = zoo.from_preset(finished.preset)
+    test = load_images(draw_images(), splits="test").test
+    assert metrics["test_images"] == len(test) == 20
+    assert metrics["num_importance_samples"] == 5
+    assert all(np.isfinite(v) for v in metrics.values())
+    elbo = model.elbo(binarize(test), seed=0)["elbo"]
+    assert metrics["elbo"] == pytest.approx(elbo.mean(), rel=1e-5)
+    nll = -model.log_marginal_likelihood(
+        binarize(test), num_importance_samples=5, seed=0
+    )
+    assert metrics["nll"] == pytest.approx(nll.mean(), rel=1e-5)
+    assert metrics["nll_standard_error"] == pytest.approx(
+        nll.std(ddof=1) / 20**0.5, rel=1e-4
+    )
+    assert metrics["elbo"] == pytest.approx(
+        -metrics["reconstruction"] - metrics["kl"], rel=1e-5
+    )
+
+
+def test_records_say_how_the_run_was_made_and_not_where(finished):
+    info = zoo.preset_info(finished.preset)
+    assert info["preset"] == "tiny"
+    record = info["training"]
+    assert record["command"] == "train tiny"
+    assert record["seed"] == 0
+    assert record["epochs"] == EPOCHS
+    assert 2 <= record["best_epoch"] <= EPOCHS
+    assert record["backend"] == keras.backend.backend()
+    assert record["batch_size"] == 16
+    assert record["seconds"] > 0
+    assert info["dataset"]["training_images"] == 160
+    card = (finished.preset / "README.md").read_text()
+    assert "somebody's model" in card
+    assert f"{info['metrics']['nll']:.2f}" in card
+    for text in (card, (finished.preset / "metadata.json").read_text()):
+        assert str(finished.out) not in text and str(HERE) not in text
+        assert socket.gethostname() not in text
+
+
+def test_training_learns_and_keeps_the_best_weights(finished):
+    state = state_of(finished.out)
+    history = state["history"]
+    assert len(history["val_elbo"]) == EPOCHS == state["epochs_done"]
+    assert history["val_elbo"][-1] > history["val_elbo"][0]
+    # Of the epochs after warm-up.
+    best = int(np.argmax(history["val_elbo"][1:])) + 1
+    assert state["best_epoch"] == best
+    assert state["best_elbo"] == pytest.approx(history["val_elbo"][best], rel=1e-6)
+    with np.load(finished.out / "checkpoint.npz") as file:
+        kept = [file[f"b{i}"] for i in range(state["num_best"])]
+    weights = zoo.from_preset(finished.preset).get_weights()
+    for one, other in zip(kept, weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for epoch in range(1, EPOCHS + 1):
+        assert f"epoch {epoch}/{EPOCHS}: ELBO " in finished.printed
+
+
+def test_test_split_is_first_opened_after_training(finished):
+    kinds = [kind for kind, _ in finished.events]
+    assert kinds == ["load", "fit", "load"]
+    assert "test" not in finished.events[0][1]
+    assert finished.events[2][1] == "test"
+    data = finished.events[1][1]
+    assert data.test is None
+    test = load_images(draw_images(), splits="test").test
+    seen = {image.tobytes() for image in [*data.train, *data.validation]}
+    assert len(seen) == 180
+    assert not seen & {image.tobytes() for image in test}
+
+
+def test_finished_run_is_not_overwritten(finished):
+    before = (finished.out / "checkpoint.npz").read_bytes()
+    for resume in (False, True):
+        with pytest.raises(FileExistsError, match="holds a finished run: choose"):
+            train(tiny_recipe(), out=finished.out, resume=resume, console=quiet())
+    assert (finished.out / "checkpoint.npz").read_bytes() == before
+
+
+def test_trained_run_without_its_preset_is_finished_without_training(
+    copied, finished, monkeypatch
+):
+    # As after a kill during evaluation.
+    shutil.rmtree(copied / "preset")
+
+    def fit(*args, **kwargs):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(zoo.VAE, "fit", fit)
+    preset = train(tiny_recipe(), out=copied, resume=True, console=quiet())
+    one, other = (zoo.from_preset(p).get_weights() for p in (preset, finished.preset))
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_unfinished_run_is_neither_overwritten_nor_taken_for_finished(interrupted):
+    assert state_of(interrupted)["epochs_done"] == 2
+    assert not (interrupted / "preset").exists()
+    with pytest.raises(FileExistsError, match="holds an unfinished run: go on with"):
+        train(tiny_recipe(), out=interrupted, console=quiet())
+
+
+@pytest.mark.parametrize(
+    "options, changes, name",
+    [
+        ({"seed": 1}, {}, "seed=0 .now 1."),
+        ({"epochs": 9}, {}, "epochs=4 .now 9."),
+        ({}, {"batch_size": 32}, "batch_size=16 .now 32."),
+        ({}, {"learning_rate": 0.5}, "learning_rate=0.01 .now 0.5."),
+    ],
+)
+def test_resume_with_other_settings_is_refused(interrupted, options, changes, name):
+    before = (interrupted / "checkpoint.npz").read_bytes()
+    with pytest.raises(ValueError, match=f"other settings.*{name}"):
+        train(
+            tiny_recipe(**changes),
+            out=interrupted,
+            resume=True,
+            console=quiet(),
+            **options,
+        )
+    assert (interrupted / "checkpoint.npz").read_bytes() == before
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+
+from recipes import callbacks
+from test_training import quiet, tiny_recipe, train
+
+
+def kill(self, batch, logs=None):
+    if self._epoch == 2 and batch >= 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+callbacks.ProgressBar.on_train_batch_end = kill
+train(tiny_recipe(), out=Path(sys.argv[1]), console=quiet())
+"""
+
+
+def test_killed_run_resumes_to_the_result_of_an_uninterrupted_one(finished, tmp_path):
+    out = tmp_path / "killed"
+    path = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, out],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr[-3000:]
+    assert not (out / "preset").exists()
+    assert state_of(out)["epochs_done"] == 2
+    console = quiet()
+    preset = train(tiny_recipe(), out=out, resume=True, console=console)
+    assert "Going on after epoch 2." in console.file.getvalue()
+
+    resumed, whole = state_of(out), state_of(finished.out)
+    assert resumed["epochs_done"] == whole["epochs_done"] == EPOCHS
+    # TensorFlow orders a resumed epoch's images anew; the others do not.
+    exact = keras.backend.backend() != "tensorflow"
+    for name in ("elbo", "val_elbo"):
+        np.testing.assert_allclose(
+            resumed["history"][name],
+            whole["history"][name],
+            rtol=0,
+            atol=1e-2 if exact else 1.5,
+        )
+    elbos = [zoo.preset_info(p)["metrics"]["elbo"] for p in (preset, finished.preset)]
+    assert elbos[0] == pytest.approx(elbos[1], abs=1e-2 if exact else 1.5)
+    model = zoo.from_preset(preset)
+    assert int(model.steps_trained) in {10 * e for e in range(2, EPOCHS + 1)}
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_damaged_checkpoint_is_refused(interrupted, tmp_path, damage, place):
+    content = bytearray((interrupted / "checkpoint.npz").read_bytes())
+    position = int(place * len(content))
+    if damage == "flipped":
+        content[position] ^= 0x10
+    else:
+        content = content[:position]
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(content)
+    model = build_model(1.0, 0, "float32")
+    model.compile(keras.optimizers.Adam(use_ema=True))
+    before = model.get_weights()
+    checkpoint = run_callbacks.Checkpoint(path, run_callbacks.KeepBest(1), settings={})
+    try:
+        checkpoint.restore(model)
+    except ValueError as error:
+        assert "cannot be read" in str(error) and "\n" not in str(error)
+        for one, other in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    else:  # a bit that nothing depends on
+        assert damage == "flipped"
+        assert checkpoint.epochs_done == 2
+
+
+def test_unwritable_output_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(OSError, match="^Cannot write to .*: .*[.]$"):
+            train(tiny_recipe(), out=out, console=quiet())
+
+
+def test_epochs_must_be_positive(tmp_path):
+    with pytest.raises(ValueError, match="`epochs` must be a whole number >= 1; got 0"):
+        train(tiny_recipe(), epochs=0, out=tmp_path / "run", console=quiet())
+    assert not (tmp_path / "run").exists()
+
+
+def test_finetuning_goes_on_from_the_preset(finished, tmp_path):
+    preset = finetune(
+        finished.preset,
+        draw_images()[:100],
+        epochs=1,
+        batch_size=10,
+        out=tmp_path / "run",
+        console=quiet(),
+    )
+    info = zoo.preset_info(preset)
+    assert info["finetuned_from"] == "tiny"
+    assert info["metrics"]["binarized"] is True
+    assert info["metrics"]["test_images"] == 10
+    before = zoo.from_preset(finished.preset)
+    after = zoo.from_preset(preset)
+    assert int(after.steps_trained) > int(before.steps_trained)
+    # One epoch further, not one epoch from scratch.
+    test = binarize(load_images(draw_images()[:100], splits="test").test)
+    elbos = [
+        np.mean([m.elbo(test, seed=s)["elbo"].mean() for s in range(5)])
+        for m in (build_model(1.0, 0, None), before, after)
+    ]
+    assert elbos[1] > elbos[0] and elbos[2] > elbos[0] + 0.5 * (elbos[1] - elbos[0])
+
+
+# KeepBest, on a model that is only weights.
+
+
+class Weights:
+    def __init__(self):
+        self.value = None
+        self.stop_training = False
+
+    def get_weights(self):
+        return [np.array(self.value)]
+
+    def set_weights(self, weights):
+        self.value = float(weights[0])
+
+
+def epochs_until_stop(elbos, **options):
+    """Runs KeepBest over validation ELBOs: (epochs run, best epoch, final weights)."""
+    model = Weights()
+    best = run_callbacks.KeepBest(**options)
+    best.set_model(model)
+    ran = 0
+    for epoch, elbo in enumerate(elbos):
+        best.on_epoch_begin(epoch)
+        model.value = float(epoch)
+        best.on_test_end({"elbo": elbo})
+        best.on_epoch_end(epoch, {})
+        ran += 1
+        if model.stop_training:
+            break
+    best.on_train_end()
+    return ran, best.best_epoch, model.value
+
+
+@pytest.mark.parametrize(
+    "elbos, options, expected",
+    [
+        # It stops two epochs after the best and puts its weights back.
+        ([-9, -5, -6, -7, -1], {"patience": 2}, (4, 1, 1.0)),
+        ([-9, -5, -6, -4, -5, -6, -1], {"patience": 2}, (6, 3, 3.0)),
+        # Every epoch is better: no stop.
+        ([-9, -8, -7, -6], {"patience": 1}, (4, 3, 3.0)),
+        # What is found in the warm-up neither counts nor costs patience.
+        ([-1, -2, -9, -8, -8.5, -8.6], {"patience": 2, "ready_epoch": 2}, (6, 3, 3.0)),
+        ([-1, -2], {"patience": 2, "ready_epoch": 5}, (2, -1, 1.0)),
+        # An ELBO that is not a number is never the best.
+        ([-5, float("nan"), float("nan")], {"patience": 2}, (3, 0, 0.0)),
+    ],
+)
+def test_keep_best_stops_early_and_puts_the_best_back(elbos, options, expected):
+    assert epochs_until_stop(elbos, **options) == expected
+
+
+def test_early_stopping_ends_a_run_and_its_resume(tmp_path, monkeypatch):
+    # A learning rate of 0: no epoch after the first is better but by luck.
+    recipe = tiny_recipe(
+        epochs=40, patience=2, learning_rate=1e-12, warmup_epochs=0, decay=False
+    )
+    train(recipe, out=tmp_path / "run", console=quiet())
+    state = state_of(tmp_path / "run")
+    assert state["stopped"]
+    assert state["epochs_done"] == state["best_epoch"] + 1 + 2 < 40
+    shutil.rmtree(tmp_path / "run" / "preset")
+    console = quiet()
+    train(recipe, out=tmp_path / "run", resume=True, console=console)
+    assert "The run was finished already." in console.file.getvalue()
+    assert state_of(tmp_path / "run") == state

@@ -1,0 +1,288 @@
+"""What holds the project together: packaging, pins, imports, what is optional."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PACKAGES = ("zoo", "recipes", "export")
+
+
+def run_python(code, folder, **environment):
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    return process.stdout
+
+
+# Packaging.
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from a copy so that nothing is left in the repository."""
+    folder = tmp_path_factory.mktemp("wheel")
+    copy = folder / "copy"
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in (*PACKAGES, "tests"):
+        shutil.copytree(ROOT / name, copy / name, ignore=ignore)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    command += ["--no-build-isolation", "--no-index", "-w", str(folder), str(copy)]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr[-3000:]
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
+        yield archive
+
+
+def test_wheel_ships_the_packages_and_presets_alone(wheel):
+    names = wheel.namelist()
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
+    presets = [path for path in (ROOT / "zoo" / "presets").glob("*/*")]
+    shipped = {path.relative_to(ROOT).as_posix() for path in presets}
+    assert shipped <= set(names)
+    sizes = {info.filename: info.file_size for info in wheel.infolist()}
+    # What DESIGN allows: small binary assets, no data sets.
+    assert all(size <= 10e6 for size in sizes.values())
+    assert sum(sizes.values()) <= 65e6
+
+
+def test_wheel_says_what_it_is(wheel):
+    (metadata,) = (n for n in wheel.namelist() if n.endswith(".dist-info/METADATA"))
+    text = wheel.read(metadata).decode()
+    assert "License-Expression: Apache-2.0" in text
+    assert "Requires-Python: >=3.11" in text
+    base = re.findall(r"^Requires-Dist: ([\w.-]+)[^;\n]*$", text, re.M)
+    assert sorted(base) == ["numpy", "onnxruntime", "pillow", "typer"]
+    (scripts,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
+    assert "vae-zoo = recipes.cli:main" in wheel.read(scripts).decode()
+
+
+def test_versions_agree():
+    text = (ROOT / "zoo" / "__init__.py").read_text("utf-8")
+    assert f'__version__ = "{PROJECT["version"]}"' in text
+
+
+# Pins.
+
+
+def pins():
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_constraints_are_plain_pins():
+    for line in pins():
+        # No hosts, no hashes, no local versions, no markers.
+        assert re.fullmatch(r"[\w.-]+==[\w.]+", line), line
+        assert not re.match(r"nvidia|cuda|triton|jax-cuda", line), line
+    names = [canonicalize_name(line.partition("==")[0]) for line in pins()]
+    assert len(names) == len(set(names))
+
+
+def test_constraints_pin_what_the_project_asks_for():
+    pinned = {}
+    for line in pins():
+        name, _, number = line.partition("==")
+        pinned[canonicalize_name(name)] = number
+    wanted = [*PROJECT["dependencies"]]
+    for requirements in PROJECT["optional-dependencies"].values():
+        wanted += requirements
+    for requirement in map(Requirement, wanted):
+        if requirement.name != PROJECT["name"]:
+            number = pinned[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(number), requirement
+
+
+def test_extras_hold_what_they_promise():
+    extras = PROJECT["optional-dependencies"]
+    names = {
+        extra: {Requirement(r).name for r in requirements}
+        for extra, requirements in extras.items()
+    }
+    assert {"importlib_resources", "tensorflow-datasets"} <= names["data"]
+    assert {"onnx", "tensorflow", "tf2onnx"} <= names["export"]
+    for backend in ("tensorflow", "jax", "torch"):
+        assert names[backend] == {backend, "vae-zoo"}
+        assert "vae-zoo[train]" in extras[backend]
+
+
+# Who imports whom.
+
+
+def imported_by(path):
+    """Top-level packages that a file imports anywhere, with the lines."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.partition(".")[0], node.lineno
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0], node.lineno
+
+
+BACKENDS = {"tensorflow", "jax", "torch"}
+# Folder: packages that its files may import, besides Python's own and their own.
+ALLOWED = {
+    "zoo": {"keras", "numpy"},
+    "export": {"keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "zoo"},
+    "export/runtime": {"numpy", "onnxruntime"},
+}
+
+
+@pytest.mark.parametrize("folder", ALLOWED)
+def test_imports_go_one_way(folder):
+    allowed = ALLOWED[folder] | {folder.partition("/")[0], *sys.stdlib_module_names}
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        # The thin shells of the training step are what may know a backend.
+        shell = path.parent.name == "training" and path.stem in BACKENDS
+        extra = {path.stem} if shell else set()
+        for name, line in imported_by(path):
+            assert name in allowed | extra, f"{path.relative_to(ROOT)}:{line}: {name}"
+
+
+def test_runtime_imports_no_more_of_export_than_it_is():
+    for path in sorted((ROOT / "export" / "runtime").glob("*.py")):
+        modules = re.findall(r"^from (export[\w.]*) import", path.read_text(), re.M)
+        for module in modules:
+            assert re.match(r"export\.(runtime|errors)", module), f"{path.name}"
+
+
+# Without what is optional.
+
+
+WITHOUT = """
+import importlib.machinery, sys
+
+class Without:
+    # As if some packages were not installed: no finder finds them.
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in MISSING:
+            return self.finder.find_spec(name, path, target)
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+"""
+TRAIN = """
+import json
+import numpy as np, zoo, export
+from recipes.recipe import get_recipe
+from recipes.training import train
+
+x = np.random.default_rng(0).random((64, 8, 8, 1), dtype="float32")
+model = zoo.DenseVAE((8, 8, 1), latent_dim=2, hidden_units=(16,), seed=0)
+model.compile("adam")
+model.fit(x, validation_data=x, epochs=2, batch_size=32, verbose=0)
+evaluated = model.evaluate(x, verbose=0, return_dict=True)
+model.save_to_preset("saved")
+again = zoo.from_preset("saved")
+np.testing.assert_allclose(again.reconstruct(x), model.reconstruct(x), atol=1e-6)
+try:
+    export.export_decoder(model, "decoder.onnx")
+except ImportError as error:
+    said = str(error)
+preset = train(get_recipe("dense_vae_digits"), epochs=1, out="run")
+metrics = zoo.preset_info(preset)["metrics"]
+loaded = sorted(set(MISSING) & set(sys.modules))
+print(json.dumps([evaluated["elbo"], metrics["elbo"], metrics["nll"], said, loaded]))
+"""
+
+
+@pytest.mark.parametrize("backend", ("jax", "torch"))
+def test_backend_trains_without_tensorflow(backend, tmp_path):
+    others = {"tensorflow", "jax", "torch"} - {backend}
+    missing = sorted({*others, "tf2onnx", "onnx"})
+    output = run_python(
+        f"MISSING = {missing}\n{WITHOUT}\n{TRAIN}", tmp_path, KERAS_BACKEND=backend
+    )
+    elbo, recipe_elbo, nll, said, loaded = json.loads(output.splitlines()[-1])
+    assert -80 < elbo < -30  # 64 grey pixels: noise has 44 nats
+    assert -700 < recipe_elbo < -nll < 0
+    assert loaded == []
+    assert "needs tensorflow, tf2onnx, onnx" in said
+    assert 'pip install "vae-zoo[export]"' in said
+    assert not (tmp_path / "decoder.onnx").exists()
+    assert (tmp_path / "run" / "preset" / "model.weights.h5").is_file()
+
+
+@pytest.mark.parametrize("missing", (["keras"], ["torch"]))
+def test_zoo_says_what_to_install(missing, tmp_path):
+    code = f"""
+MISSING = {missing}
+{WITHOUT}
+try:
+    import zoo
+except ImportError as error:
+    print(error)
+"""
+    said = run_python(code, tmp_path, KERAS_BACKEND="torch")
+    assert f"No module named '{missing[0]}'" in said
+    for backend in ("tensorflow", "jax", "torch"):
+        assert f'"vae-zoo[{backend}]"' in said
+
+
+# Doing it all.
+
+
+def make(*arguments):
+    """What a make that this suite's own make knows nothing of prints."""
+    inherited = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VENV")
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if k not in inherited},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_makefile_has_its_targets_and_help():
+    said = make("-s", "help")
+    for target in ("demo", "test", "lint", "bench"):
+        assert f"make {target} " in said
+        # Without an environment, it would make one first.
+        plan = make("-n", target, "VENV=no-such-environment")
+        assert "-m venv no-such-environment" in plan
+
+
+def test_make_test_covers_every_backend_and_every_test():
+    plan = make("-n", "test")
+    runs = re.findall(r"KERAS_BACKEND=(\w+) .*-m pytest (.*)", plan)
+    assert {backend for backend, _ in runs} == BACKENDS
+    named = {word for _, arguments in runs for word in arguments.split()}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        # Named itself, or a folder of it that is not all of them.
+        places = (path, *path.parents[: len(path.relative_to(ROOT).parts) - 2])
+        assert named & {place.relative_to(ROOT).as_posix() for place in places}, path
+
+
+def test_ci_calls_make_test():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert subprocess.run(["bash", "-n", script]).returncode == 0
+    assert script.read_text().rstrip().endswith("make test")
