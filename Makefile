@@ -1,0 +1,79 @@
+# Every target that runs something sets up its own virtual environment first.
+
+PYTHON ?= python3
+VENV ?= .venv
+PY = $(VENV)/bin/python
+BACKENDS = tensorflow jax torch
+# Further options for pytest: make test PYTEST_ARGS=-x
+PYTEST_ARGS ?=
+PYTEST = $(PY) -m pytest -q --durations=5 $(PYTEST_ARGS)
+
+EXTRAS_demo = tensorflow,export
+EXTRAS_test = test
+
+# What trains is tested on each backend, the rest on one.
+TRAINING_TESTS = tests/zoo $(wildcard tests/recipes/test_training*.py)
+OTHER_TESTS = tests/export \
+	$(filter-out $(TRAINING_TESTS),$(wildcard tests/recipes/test_*.py)) \
+	$(wildcard tests/test_*.py)
+CROSS_TESTS = $(shell grep -lr --include='test_*.py' 'mark.cross_backend' tests)
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Two backends may share a GPU: neither takes all of its memory.
+export TF_FORCE_GPU_ALLOW_GROWTH ?= true
+export XLA_PYTHON_CLIENT_PREALLOCATE ?= false
+
+.PHONY: help demo test lint bench readme clean
+.PHONY: $(BACKENDS:%=test-%) test-cross-backend test-once
+
+help:
+	@echo "make demo    fine-tune a shipped preset, export it, sample without Keras"
+	@echo "make test    lint, and all tests on TensorFlow, JAX and PyTorch"
+	@echo "make lint    ruff check and ruff format --check"
+	@echo "make bench   training speed, side by side; writes tests/benchmarks/RESULTS.md"
+	@echo "make readme  rewrite the table of presets in README.md from their metadata"
+	@echo "make clean   remove caches and the demo's output, not $(VENV) or runs"
+	@echo "PYTHON=python3.12 chooses the interpreter, VENV=folder the environment."
+
+demo: $(VENV)/.installed-demo
+	$(VENV)/bin/vae-zoo demo
+
+# In this order, or side by side with make -j; the first that fails is named and ends it.
+test: lint $(BACKENDS:%=test-%) test-cross-backend test-once
+
+lint: $(VENV)/.installed-test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+$(BACKENDS:%=test-%): test-%: $(VENV)/.installed-test
+	@echo "== training and models on $*"
+	KERAS_BACKEND=$* $(PYTEST) -m "not cross_backend" $(TRAINING_TESTS)
+
+test-cross-backend: $(VENV)/.installed-test
+	@echo "== from each backend to each other"
+	KERAS_BACKEND=tensorflow $(PYTEST) -m cross_backend $(CROSS_TESTS)
+
+test-once: $(VENV)/.installed-test
+	@echo "== export, data, command line, demo, documentation, project (on tensorflow)"
+	KERAS_BACKEND=tensorflow $(PYTEST) -m "not cross_backend" $(OTHER_TESTS)
+
+bench: $(VENV)/.installed-test
+	$(PY) tests/benchmarks/bench.py
+
+readme: $(VENV)/.installed-test
+	$(PY) -m recipes.readme
+
+clean:
+	rm -rf build dist demo .pytest_cache .ruff_cache .hypothesis
+	find zoo recipes export tests -name __pycache__ -prune -exec rm -rf {} +
+
+# Stamps: installed again when the requirements or the pins change.
+$(VENV)/.installed-%: pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "Python 3.11 or later is needed: make PYTHON=python3.12"; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV): some minutes the first time"
+	@$(PY) -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e ".[$(EXTRAS_$*)]"
+	@# The tests' environment has all that the demo needs.
+	@touch $@ $(VENV)/.installed-demo
