@@ -97,7 +97,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["dense", "conv"])
-@pytest.mark.parametrize("saver, loader", itertools.permutations(BACKENDS, 2))
+@pytest.mark.parametrize("saver, loader", list(itertools.permutations(BACKENDS, 2)))
 def test_preset_of_one_backend_works_on_another(folder, saver, loader, name):
     saved = np.load(folder / f"{saver}_{name}_by_{saver}.npz")
     loaded = np.load(folder / f"{saver}_{name}_by_{loader}.npz")

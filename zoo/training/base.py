@@ -91,7 +91,7 @@ class ELBOTrainer:
         for extra in self.losses:
             loss = loss + ops.sum(ops.cast(extra, "float32"))
         if training:
-            self.steps_trained.assign_add(1)
+            self.count_step(loss)
 
         for metric in self.metrics:
             if metric.name == "loss":
@@ -101,6 +101,10 @@ class ELBOTrainer:
         self.kl_tracker.update_state(terms.kl, sample_weight)
         self.active_units_tracker.update_state(terms.posterior.mean)
         return loss
+
+    def count_step(self, loss):
+        """Counts the training step that computed `loss`."""
+        self.steps_trained.assign_add(1)
 
     def fit(
         self,

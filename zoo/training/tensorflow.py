@@ -30,6 +30,13 @@ class TensorFlowTrainer(ELBOTrainer):
         )
         return self.get_metrics_result()
 
+    def count_step(self, loss):
+        """See `ELBOTrainer.count_step`."""
+        # In a graph the counter needs nothing of the batch: without this it may count
+        # the step that finds its iterator at an end.
+        with tf.control_dependencies([loss]):
+            super().count_step(loss)
+
     def test_step(self, data):
         self.batch_loss(data, training=False)
         return self.get_metrics_result()
