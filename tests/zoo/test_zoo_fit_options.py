@@ -102,6 +102,58 @@ def test_mixed_precision_trains_with_a_float32_elbo(images, dtype):
     assert model.encoder.head.kernel.dtype == "float32"
 
 
+class QuarterOfWeights(zoo.objectives.Objective):
+    """A quarter of the sum of squares of one weight: its gradient is half of it."""
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, terms, step):
+        loss = 0.25 * ops.sum(ops.square(ops.convert_to_tensor(self.weight)))
+        return loss + ops.zeros_like(terms.kl)
+
+
+@pytest.mark.parametrize("scaled", (False, True))
+def test_adam_is_that_of_the_paper(images, scaled):
+    """Kingma & Ba 2015, section 2, with epsilon as in its last lines."""
+    model = make_dense(NoiselessVAE)
+    kernel = model.decoder.head.kernel
+    model.objective = QuarterOfWeights(kernel)
+    # Gradients of every size, also such as epsilon decides.
+    weight = np.logspace(-9, 0, kernel.shape[0] * kernel.shape[1], dtype="float32")
+    kernel.assign(weight.reshape(kernel.shape))
+    optimizer = keras.optimizers.Adam(
+        keras.optimizers.schedules.PolynomialDecay(1e-3, 10, end_learning_rate=1e-4)
+    )
+    if scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=4.0)
+    quick_compile(model, optimizer)
+    first, second, weight = 0.0, 0.0, weight.astype("float64")
+    for step in range(5):
+        model.train_on_batch(images[:8])
+        gradient = 0.5 * weight
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        rate = 1e-4 + (1e-3 - 1e-4) * (1 - step / 10)
+        rate *= np.sqrt(1 - 0.999 ** (step + 1)) / (1 - 0.9 ** (step + 1))
+        weight -= rate * first / (np.sqrt(second) + 1e-7)
+        np.testing.assert_allclose(
+            array(kernel).ravel(), weight, rtol=1e-4, atol=2e-7, err_msg=f"step {step}"
+        )
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="a kernel of PyTorch")
+def test_fused_adam_serves_stock_adam_alone():
+    def is_fused(optimizer):
+        model = make_dense()
+        model.compile(optimizer)
+        return "_parallel_update_step" in vars(model.optimizer)
+
+    assert is_fused("adam") and is_fused(keras.optimizers.Adam(clipnorm=1.0))
+    assert not is_fused(keras.optimizers.Adam(amsgrad=True))
+    assert not is_fused("adamw") and not is_fused("sgd")
+
+
 def test_loss_scaling_does_not_change_the_step(images):
     plain, scaled = make_dense(NoiselessVAE), make_dense(NoiselessVAE)
     plain.compile(keras.optimizers.SGD(0.01))

