@@ -70,7 +70,7 @@ CONV = (
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=4, help="turns of each contender")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each contender")
     parser.add_argument("--epochs", type=int, default=2, help="measured epochs a turn")
     parser.add_argument("--out", type=Path, help="folder of RESULTS.md, results.json")
     parser.add_argument("--quick", action="store_true", help="a few images, one turn")
