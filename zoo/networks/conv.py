@@ -26,7 +26,9 @@ keeps decoders free of batch statistics.
 import keras
 from keras import ops
 
+from zoo.networks.pair import Networks
 from zoo.networks.seeding import InitializerSeeds
+from zoo.validation import check_whole_number
 
 BLOCKS = ("plain", "residual", "gated")
 
@@ -134,6 +136,7 @@ class ConvEncoder(keras.layers.Layer):
         filters: channels of each stage, finest first.
         blocks_per_stage, block, activation: see `ConvBlock`.
         hidden_units: width of the dense layer between convolutions and latents.
+        condition_dim: numbers an image beside its pixels that this layer sees.
         seed: integer that fixes the initial weights, or None.
     """
 
@@ -145,11 +148,13 @@ class ConvEncoder(keras.layers.Layer):
         block,
         hidden_units,
         activation,
+        condition_dim=0,
         seed=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         seeds = InitializerSeeds(seed)
+        self.condition_dim = condition_dim
         dtype = self.dtype_policy
         self.activation = keras.activations.get(activation)
         self.downs = []
@@ -192,17 +197,21 @@ class ConvEncoder(keras.layers.Layer):
             for block in stage:
                 block.build(shape)
         self.flatten.build(shape)
-        self.hidden.build((None, shape[1] * shape[2] * shape[3]))
+        features = shape[1] * shape[2] * shape[3]
+        self.hidden.build((None, features + self.condition_dim))
         self.head.build((None, self.hidden.units))
         self.built = True
 
-    def call(self, images):
+    def call(self, images, condition=None):
         x = images
         for i, (down, stage) in enumerate(zip(self.downs, self.stages, strict=True)):
             x = down(x if i == 0 else self.activation(x))
             for block in stage:
                 x = block(x)
-        return self.head(self.hidden(self.flatten(self.activation(x))))
+        x = self.flatten(self.activation(x))
+        if self.condition_dim:
+            x = ops.concatenate([x, ops.cast(condition, x.dtype)], axis=-1)
+        return self.head(self.hidden(x))
 
 
 class ConvDecoder(keras.layers.Layer):
@@ -299,3 +308,66 @@ class ConvDecoder(keras.layers.Layer):
             x = depth_to_space(up(self.activation(x)))
             x = x[:, :height, :width, :]
         return x
+
+
+def conv_networks(
+    image_shape,
+    latent_dim,
+    likelihood,
+    *,
+    filters=(32, 64),
+    blocks_per_stage=2,
+    block="gated",
+    hidden_units=256,
+    activation="silu",
+    condition_dim=0,
+    seed=None,
+    dtype=None,
+):
+    """A `ConvEncoder` and a `ConvDecoder` that fit together: `zoo.networks.Networks`.
+
+    Args:
+        image_shape, latent_dim, likelihood: of the model.
+        filters: channels of each stage, finest first.
+        blocks_per_stage: convolutional blocks in each stage, >= 0.
+        block, activation: see `ConvBlock`.
+        hidden_units: width of the dense layer between convolutions and latents.
+        condition_dim: numbers that both networks see beside image and latent.
+        seed, dtype: as in `zoo.VAE`.
+
+    Raises:
+        ValueError: for arguments out of range.
+    """
+    blocks_per_stage = check_whole_number(blocks_per_stage, "blocks_per_stage", 0)
+    filters = tuple(check_whole_number(f, "filters", 1) for f in filters)
+    if not filters:
+        raise ValueError("`filters` must name at least one stage; got none.")
+    if block not in BLOCKS:
+        raise ValueError(
+            f"`block` must be one of {', '.join(map(repr, BLOCKS))}; got {block!r}."
+        )
+    height, width, channels = image_shape
+    seeds = InitializerSeeds(seed)
+    options = {
+        "filters": filters,
+        "blocks_per_stage": blocks_per_stage,
+        "block": block,
+        "hidden_units": check_whole_number(hidden_units, "hidden_units", 1),
+        "activation": activation,
+    }
+    encoder = ConvEncoder(
+        2 * latent_dim,
+        **options,
+        condition_dim=condition_dim,
+        seed=seeds.next_seed(),
+        dtype=dtype,
+        name="encoder",
+    )
+    decoder = ConvDecoder(
+        (height, width, likelihood.parameters_per_channel * channels),
+        **options,
+        seed=seeds.next_seed(),
+        dtype=dtype,
+        name="decoder",
+    )
+    return Networks(encoder, decoder, {**options, "filters": list(filters)})
