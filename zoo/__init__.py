@@ -14,6 +14,7 @@ except ImportError as error:
     ) from error
 
 from zoo import likelihoods, objectives, posteriors, priors, schedules
+from zoo.models.conditional_vae import ConditionalVAE
 from zoo.models.conv_vae import ConvVAE
 from zoo.models.dense_vae import DenseVAE
 from zoo.presets import from_preset, list_presets, preset_info
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "VAE",
+    "ConditionalVAE",
     "ConvVAE",
     "DenseVAE",
     "from_preset",

@@ -20,7 +20,7 @@ class VAE(Trainer, keras.Model):
 
     Kingma & Welling, "Auto-Encoding Variational Bayes", 2014. Subclasses choose the
     networks, or override one of the hooks `prepare_images`, `encode_parameters`,
-    `make_posterior`, `decode_parameters`.
+    `make_posterior`, `make_prior`, `decode_parameters`, `check_labels`.
 
     Args:
         encoder: layer from images (N, H, W, C) to (N, 2 * latent_dim).
@@ -38,6 +38,7 @@ class VAE(Trainer, keras.Model):
         seed: integer that fixes noise and the subclass's initial weights, or None.
         dtype: dtype or policy of the networks, such as "mixed_bfloat16"; terms of the
             ELBO are float32 in any case.
+        label_dim: how many numbers about its label the decoder sees beside a latent.
 
     Raises:
         ValueError, TypeError: for arguments out of range.
@@ -70,8 +71,10 @@ class VAE(Trainer, keras.Model):
         seed=None,
         dtype=None,
         name=None,
+        label_dim=0,
     ):
         super().__init__(name=name, dtype=dtype)
+        self.label_dim = label_dim
         self.image_shape = validation.check_image_shape(image_shape)
         self.latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
         self.seed = None if seed is None else int(seed)
@@ -96,7 +99,7 @@ class VAE(Trainer, keras.Model):
             if not part.built:  # Keras builds what it deserializes
                 part.build(None)
         self.encoder.build((None, *self.image_shape))
-        self.decoder.build((None, self.latent_dim))
+        self.decoder.build((None, self.latent_dim + self.label_dim))
         self.built = True
 
     # Hooks: what a variant overrides.
@@ -117,11 +120,15 @@ class VAE(Trainer, keras.Model):
         """The posterior that the encoder's output describes."""
         return DiagonalGaussian.from_parameters(parameters)
 
+    def make_prior(self, labels=None):
+        """The prior p(z), or p(z|y)."""
+        return self.prior
+
     def decode_parameters(self, z, labels=None, training=False):
         """Latents (N, latent_dim) to the likelihood's parameters (N, H, W, P)."""
         return self.decoder(z, training=training)
 
-    def check_labels(self, labels):
+    def check_presence_of_labels(self, labels):
         """Refuses labels: this model takes none.
 
         Raises:
@@ -133,6 +140,19 @@ class VAE(Trainer, keras.Model):
                 "images: give images alone."
             )
 
+    def check_labels(self, labels, count=None):
+        """Labels as the model takes them, an array with one row an image, or None.
+
+        Args:
+            labels: what the caller gave.
+            count: how many images there are.
+
+        Raises:
+            ValueError, TypeError: if they are not what the model takes.
+        """
+        self.check_presence_of_labels(labels)
+        return labels
+
     # The model, as a function of tensors.
 
     def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
@@ -140,6 +160,7 @@ class VAE(Trainer, keras.Model):
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1], as the likelihood is to see them.
+            labels: as `check_labels` returned them.
             num_draws: posterior draws an example, K.
             noise: standard normal (K, N, latent_dim); None draws it.
             training: passed to the networks.
@@ -155,20 +176,24 @@ class VAE(Trainer, keras.Model):
             noise = keras.random.normal(shape, seed=self.seed_generator)
         z = posterior.from_noise(noise)
         # log p(x|z)
-        flat = self.decode_parameters(
-            ops.reshape(z, (-1, self.latent_dim)), labels, training
-        )
         draws = ops.shape(noise)[0]
+        flat = self.decode_parameters(
+            ops.reshape(z, (-1, self.latent_dim)), _repeat(labels, draws), training
+        )
         parameters = ops.reshape(flat, (draws, -1, *flat.shape[1:]))
         log_likelihood = self.likelihood.log_prob(x, parameters)
-        return ELBOTerms(posterior, self.prior, z, log_likelihood)
+        return ELBOTerms(posterior, self.make_prior(labels), z, log_likelihood)
 
-    def call(self, x, training=False):
+    def call(self, x, labels=None, training=False):
         """E[x|z] at the posterior mean: (N, H, W, C) in [0, 1]."""
-        posterior = self.make_posterior(self.encode_parameters(x, None, training))
+        posterior = self.make_posterior(self.encode_parameters(x, labels, training))
         return self.likelihood.mean(
-            self.decode_parameters(posterior.mean, None, training)
+            self.decode_parameters(posterior.mean, labels, training)
         )
+
+    def expected_images(self, z, labels=None):
+        """E[x|z] in [0, 1], of tensors that have been checked."""
+        return self.likelihood.mean(self.decode_parameters(z, labels))
 
     # The model, as its users call it.
 
@@ -177,6 +202,7 @@ class VAE(Trainer, keras.Model):
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1].
+            labels: (N,), for models that take them.
 
         Returns:
             `zoo.posteriors.DiagonalGaussian`: `mean`, `log_var` (N, latent_dim),
@@ -185,33 +211,36 @@ class VAE(Trainer, keras.Model):
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        self.check_labels(labels)
         x = validation.check_images(x, self.image_shape)
-        return self.make_posterior(self.encode_parameters(ops.convert_to_tensor(x)))
+        labels = self.check_labels(labels, len(x))
+        return self.make_posterior(
+            self.encode_parameters(ops.convert_to_tensor(x), labels)
+        )
 
     def decode(self, z, labels=None):
         """E[x|z], the expected image: a tensor (N, H, W, C) in [0, 1].
 
         Args:
             z: latents (N, latent_dim).
+            labels: (N,) or one for all, for models that take them.
 
         Raises:
             ValueError: if `z` has another shape.
         """
-        self.check_labels(labels)
         z = ops.convert_to_tensor(z, "float32")
         if len(z.shape) != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(
                 f"`z` must be latents of shape (N, {self.latent_dim}); "
                 f"got shape {tuple(z.shape)}."
             )
-        return self.likelihood.mean(self.decode_parameters(z))
+        return self.expected_images(z, self.check_labels(labels, z.shape[0]))
 
     def reconstruct(self, x, labels=None):
         """E[x|z] at the posterior mean of each image.
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1].
+            labels: (N,), for models that take them.
 
         Returns:
             float32 array (N, H, W, C) in [0, 1].
@@ -219,15 +248,16 @@ class VAE(Trainer, keras.Model):
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        self.check_labels(labels)
         x = validation.check_images(x, self.image_shape)
-        return self.inference.batched("reconstruct", self.call, x)
+        labels = self.check_labels(labels, len(x))
+        return self.inference.batched("reconstruct", self.call, x, labels)
 
     def sample(self, num_samples, labels=None, temperature=1.0, seed=None):
         """Draws z from the prior and decodes it to E[x|z].
 
         Args:
             num_samples: how many images, >= 0.
+            labels: (num_samples,) or one for all, for models that take them.
             temperature: scale of the prior's standard deviation, >= 0.
             seed: integer that fixes the draw, the same on every backend and in the
                 exported decoder's `Sampler`; None draws anew.
@@ -239,15 +269,20 @@ class VAE(Trainer, keras.Model):
         Raises:
             ValueError: for a negative number or temperature.
         """
-        self.check_labels(labels)
         num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
+        labels = self.check_labels(labels, num_samples)
         if not 0 <= temperature < float("inf"):
             raise ValueError(
                 f"`temperature` must be a finite number >= 0; got {temperature!r}."
             )
         rng = np.random.default_rng(seed)
-        z = self.prior.draw(rng, num_samples, self.latent_dim, temperature)
-        return self.inference.batched("decode", self.decode, z)
+        noise = self.prior.draw(rng, num_samples, self.latent_dim, temperature)
+
+        def decode(noise, labels=None):
+            z = self.make_prior(labels).from_noise(noise)
+            return self.expected_images(z, labels)
+
+        return self.inference.batched("sample", decode, noise, labels)
 
     def elbo(self, x, labels=None, seed=None):
         """Each image's evidence lower bound, with one posterior draw an image.
@@ -255,6 +290,7 @@ class VAE(Trainer, keras.Model):
         Args:
             x: images (N, H, W, C), float32 in [0, 1], scored as they are given:
                 binarize grey ones first where the model was trained on binary ones.
+            labels: (N,), for models that take them; all figures are then given y.
             seed: integer that fixes the noise, the same on every backend.
 
         Returns:
@@ -263,9 +299,9 @@ class VAE(Trainer, keras.Model):
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        self.check_labels(labels)
         x = validation.check_images(x, self.image_shape)
-        return likelihood_evaluation.elbo(self, x, seed)
+        labels = self.check_labels(labels, len(x))
+        return likelihood_evaluation.elbo(self, x, labels, seed)
 
     def log_marginal_likelihood(
         self,
@@ -282,6 +318,7 @@ class VAE(Trainer, keras.Model):
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1], as for `elbo`.
+            labels: as for `elbo`.
             num_importance_samples: K.
             batch_size: images worked on at a time; does not change the result.
             seed: integer that fixes the noise, the same on every backend.
@@ -292,26 +329,26 @@ class VAE(Trainer, keras.Model):
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        self.check_labels(labels)
         return np.concatenate(
             list(
                 self.iter_log_marginal_likelihood(
-                    x, num_importance_samples, batch_size, seed
+                    x, labels, num_importance_samples, batch_size, seed
                 )
             )
         )
 
     def iter_log_marginal_likelihood(
-        self, x, num_importance_samples=100, batch_size=64, seed=None
+        self, x, labels=None, num_importance_samples=100, batch_size=64, seed=None
     ):
         """Yields `log_marginal_likelihood` batch by batch, for a progress bar."""
         x = validation.check_images(x, self.image_shape)
+        labels = self.check_labels(labels, len(x))
         k = validation.check_whole_number(
             num_importance_samples, "num_importance_samples", 1
         )
         batch_size = validation.check_whole_number(batch_size, "batch_size", 1)
         return likelihood_evaluation.iter_log_marginal_likelihood(
-            self, x, k, batch_size, seed
+            self, x, labels, k, batch_size, seed
         )
 
     # Saving and loading.
@@ -363,3 +400,12 @@ class VAE(Trainer, keras.Model):
             if isinstance(config.get(network), dict):
                 config[network] = keras.saving.deserialize_keras_object(config[network])
         return cls(**config)
+
+
+def _repeat(labels, draws):
+    """Labels (N, ...) once for each draw: (draws * N, ...), or None."""
+    if labels is None:
+        return None
+    labels = ops.convert_to_tensor(labels)
+    repeated = ops.broadcast_to(labels, (draws, *ops.shape(labels)))
+    return ops.reshape(repeated, (-1, *labels.shape[1:]))

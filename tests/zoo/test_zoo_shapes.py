@@ -179,7 +179,9 @@ def test_log_marginal_likelihood_exceeds_the_elbo_and_grows(grey):
 
 
 def test_log_marginal_likelihood_comes_batch_by_batch(model, grey):
-    batches = list(model.iter_log_marginal_likelihood(grey, 3, batch_size=8, seed=0))
+    batches = list(
+        model.iter_log_marginal_likelihood(grey, None, 3, batch_size=8, seed=0)
+    )
     assert [len(b) for b in batches] == [8, 8, 4]
     np.testing.assert_array_equal(
         np.concatenate(batches),

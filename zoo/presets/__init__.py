@@ -65,7 +65,8 @@ def preset_info(name_or_folder):
 
     Returns:
         dict: "model", "preset", "parameters", "dataset", "metrics" and "training" (the
-        last three as far as they were recorded), "image_shape", "latent_dim".
+        last three as far as they were recorded), "image_shape", "latent_dim",
+        "num_classes" (None for models without labels).
 
     Raises:
         ValueError, FileNotFoundError: if there is no such preset.
@@ -83,6 +84,7 @@ def preset_info(name_or_folder):
     return {
         "image_shape": config["image_shape"],
         "latent_dim": config["latent_dim"],
+        "num_classes": config.get("num_classes"),
         **metadata,
     }
 

@@ -77,7 +77,7 @@ class ELBOTrainer:
             data = tuple(data)
         x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         labels = inputs.without_placeholder(labels)
-        self.check_labels(labels)
+        self.check_presence_of_labels(labels)
         x = self.prepare_images(ops.convert_to_tensor(x))
         terms = self.elbo_terms(
             x, labels, num_draws=self.objective.num_draws, training=training
@@ -140,7 +140,7 @@ class ELBOTrainer:
         Raises:
             ValueError, TypeError: if the data are not what the model takes.
         """
-        x = inputs.check_data(self, x, y)
+        x, y = inputs.check_data(self, x, y)
         if validation_data is None and validation_split:
             (x, y, sample_weight), validation_data = inputs.split_validation(
                 x, y, sample_weight, validation_split
@@ -170,9 +170,9 @@ class ELBOTrainer:
             x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(
                 tuple(validation_data)
             )
-            x = inputs.check_data(self, x, labels, "validation_data")
+            x, labels = inputs.check_data(self, x, labels, "validation_data")
             return x, inputs.placeholder_labels(labels, sample_weight), sample_weight
-        return inputs.check_data(self, validation_data, argument="validation_data")
+        return inputs.check_data(self, validation_data, argument="validation_data")[0]
 
     def evaluate(self, x=None, y=None, sample_weight=None, **kwargs):
         """The metrics of `fit` on other images, as `keras.Model.evaluate`.
@@ -184,6 +184,6 @@ class ELBOTrainer:
             ValueError, TypeError: if the data are not what the model takes.
         """
         if "_use_cached_eval_dataset" not in kwargs:  # else `fit` has checked them
-            x = inputs.check_data(self, x, y)
+            x, y = inputs.check_data(self, x, y)
             y = inputs.placeholder_labels(y, sample_weight)
         return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)

@@ -80,7 +80,8 @@ def check_data(model, x, labels=None, argument="x"):
         argument: the argument's name, for errors.
 
     Returns:
-        What to train on: a float32 array, or the stream with nothing taken from it.
+        (what to train on, its labels or None): a float32 array, or the stream with
+        nothing taken from it.
 
     Raises:
         ValueError, TypeError: one sentence that says what was given and is wanted.
@@ -88,8 +89,8 @@ def check_data(model, x, labels=None, argument="x"):
     if x is None:
         raise ValueError(f"`{argument}` must be images; got None.")
     if is_array(x):
-        model.check_labels(labels)
-        return validation.check_images(x, model.image_shape, argument)
+        x = validation.check_images(x, model.image_shape, argument)
+        return x, model.check_labels(labels, len(x))
     if labels is not None:
         raise ValueError(
             f"`{argument}` is a {type(x).__name__}, which must give its labels itself; "
@@ -107,9 +108,9 @@ def check_data(model, x, labels=None, argument="x"):
     if isinstance(batch, list):
         batch = tuple(batch)
     images, batch_labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    model.check_labels(without_placeholder(batch_labels))
-    validation.check_images(images, model.image_shape, argument)
-    return x
+    images = validation.check_images(images, model.image_shape, argument)
+    model.check_labels(without_placeholder(batch_labels), len(images))
+    return x, None
 
 
 def split_validation(x, labels, sample_weight, fraction):
