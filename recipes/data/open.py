@@ -45,6 +45,10 @@ def open_source(source, image_shape=None, data_dir=None, download=False) -> Sour
         from recipes.data.digits import digits_source
 
         return digits_source(image_shape, data_dir)
+    if source == "sprites":
+        from recipes.data.sprites_builder import sprites_source
+
+        return sprites_source(image_shape, data_dir)
     from recipes.data.tfds_source import from_prepared, from_tfds
 
     # A folder "mnist" in the working directory does not hide the data set.

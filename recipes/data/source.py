@@ -17,11 +17,13 @@ class Part:
             from files are uint8 and already have the wanted size and channels.
         labels: int64 (N,), or `None`.
         notes: sentences for the report.
+        factors: int64 (N, F), what the images were made from, or `None`.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
+    factors: np.ndarray | None = None
 
 
 @dataclasses.dataclass
@@ -35,6 +37,8 @@ class Source:
         notes: sentences for the report.
         class_names: names of the labels 0, 1, ..., or `None`.
         license: licence of the images, or `None` if unknown.
+        factor_names, factor_sizes: names of the factors and how many values each has,
+            or `None` where the images come without.
     """
 
     name: str
@@ -43,3 +47,5 @@ class Source:
     notes: list[str] = dataclasses.field(default_factory=list)
     class_names: tuple[str, ...] | None = None
     license: str | None = None
+    factor_names: tuple[str, ...] | None = None
+    factor_sizes: tuple[int, ...] | None = None
