@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from recipes.data.factors import ArrayGrid, FactorGrid
+from recipes.data.open import open_source
 from recipes.data.sprites import SpritesGrid
 
 
@@ -36,14 +35,9 @@ def load_factor_grid(source="sprites", *, data_dir=None, download=False) -> Fact
     """
     if isinstance(source, tuple) and len(source) == 2:
         return ArrayGrid(*source)
-    if str(source) == "sprites":
+    if isinstance(source, str) and source == "sprites":
         return SpritesGrid()
-    from recipes.data.tfds_source import from_prepared, from_tfds
-
-    if (Path(source) / "dataset_info.json").is_file():
-        opened = from_prepared(Path(source), limit=None)
-    else:
-        opened = from_tfds(str(source), None, data_dir, download, limit=None)
+    opened = open_source(source, None, data_dir, download, limit=None)
     if opened.factor_names is None:
         raise ValueError(
             f"The data set {opened.name} does not say which factors its images were "

@@ -7,6 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+# Images read of each split of a data set with factors: its grid may hold hundreds of
+# thousands, which no memory does. 50,000 of 64x64 pixels are 819 MB as float32.
+GRID_IMAGES = 50_000
+
 
 @dataclasses.dataclass
 class Part:

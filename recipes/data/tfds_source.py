@@ -17,12 +17,9 @@ import numpy as np
 
 from recipes.data.examples import FeatureKeys, feature_keys, from_examples
 from recipes.data.locations import data_folder, prepared_datasets, require
-from recipes.data.source import Source
+from recipes.data.source import GRID_IMAGES, Source
 from recipes.data.tfrecord import read_tfrecord
 
-# Images read of each split of a data set with factors: its grid may hold hundreds of
-# thousands, which no memory does. 50,000 of 64x64 pixels are 819 MB as float32.
-GRID_IMAGES = 50_000
 # Made by the project, there without network and folder.
 EMBEDDED = ("digits", "sprites")
 

@@ -15,7 +15,8 @@ def dci(representation, num_train=10_000, num_test=5_000, seed=0):
     the entropy of the importances, weighted by what is important at all.
 
     One tree is grown for each value of each factor and each of 100 rounds, in time
-    proportional to `num_train`: for dSprites' 113 values, 11,300 trees.
+    proportional to `num_train`: for dSprites' 113 values, 11,300 trees. Both samples
+    are drawn from all images, and share some of them where the grid is small.
 
     Args:
         representation: a `Representation`.

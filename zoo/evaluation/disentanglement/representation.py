@@ -87,8 +87,8 @@ class Representation:
         for name, values in zip(self.factor_names, factors.T, strict=True):
             if np.all(values == values[0]):
                 raise ValueError(
-                    f"`num_train` = {count} is too few: the factor {name!r} has one "
-                    "value alone among so many images."
+                    f"`num_train` = {count} is too few: the factor {name!r} has the "
+                    "same value in all images that were drawn."
                 )
         if np.all(codes == codes[0]):
             raise ValueError(
