@@ -87,6 +87,15 @@ def iter_log_marginal_likelihood(
         yield total - np.log(num_importance_samples)
 
 
+def posterior_mean(model, x, labels=None):
+    """The mean of q(z|x): an array (N, latent_dim); arguments are checked already."""
+
+    def mean_of(images, labels=None):
+        return model.make_posterior(model.encode_parameters(images, labels)).mean
+
+    return model.inference.batched("posterior_mean", mean_of, x, labels)
+
+
 def active_units(model, x, labels=None, threshold=0.01):
     """Number of latent dimensions whose posterior mean varies over `x`.
 
@@ -101,10 +110,5 @@ def active_units(model, x, labels=None, threshold=0.01):
     Returns:
         int between 0 and latent_dim.
     """
-
-    def posterior_mean(images, labels=None):
-        return model.make_posterior(model.encode_parameters(images, labels)).mean
-
-    labels = model.check_labels(labels, len(x))
-    mean = model.inference.batched("posterior_mean", posterior_mean, x, labels)
+    mean = posterior_mean(model, x, model.check_labels(labels, len(x)))
     return int(np.sum(np.var(mean, axis=0) > threshold))
