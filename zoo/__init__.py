@@ -14,6 +14,7 @@ except ImportError as error:
     ) from error
 
 from zoo import likelihoods, objectives, posteriors, priors, schedules
+from zoo.models.beta_vae import BetaVAE
 from zoo.models.conditional_vae import ConditionalVAE
 from zoo.models.conv_vae import ConvVAE
 from zoo.models.dense_vae import DenseVAE
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "VAE",
+    "BetaVAE",
     "ConditionalVAE",
     "ConvVAE",
     "DenseVAE",
