@@ -18,6 +18,7 @@ from zoo.models.beta_vae import BetaVAE
 from zoo.models.conditional_vae import ConditionalVAE
 from zoo.models.conv_vae import ConvVAE
 from zoo.models.dense_vae import DenseVAE
+from zoo.models.factor_vae import FactorVAE
 from zoo.presets import from_preset, list_presets, preset_info
 from zoo.vae import VAE
 
@@ -29,6 +30,7 @@ __all__ = [
     "ConditionalVAE",
     "ConvVAE",
     "DenseVAE",
+    "FactorVAE",
     "from_preset",
     "likelihoods",
     "list_presets",

@@ -2,7 +2,7 @@
 
 import keras
 
-from zoo import likelihoods
+from zoo import likelihoods, objectives
 from zoo.networks import make_networks
 from zoo.vae import VAE
 from zoo.validation import check_image_shape, check_whole_number
@@ -74,8 +74,6 @@ class BetaVAE(VAE):
             dtype=dtype,
             **network_options,
         )
-        if objective is not None and beta == DEFAULT_BETA:
-            beta = 1.0  # the default is for the beta-ELBO alone
         super().__init__(
             encoder=made.encoder,
             decoder=made.decoder,
@@ -83,8 +81,7 @@ class BetaVAE(VAE):
             latent_dim=latent_dim,
             likelihood=likelihood,
             prior=prior,
-            beta=beta,
-            objective=objective,
+            objective=objectives.get(objective, beta, default_beta=DEFAULT_BETA),
             dynamic_binarization=dynamic_binarization,
             seed=seed,
             dtype=dtype,

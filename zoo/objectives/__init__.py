@@ -34,15 +34,15 @@ BY_NAME = {
 }
 
 
-def get(identifier, beta=1.0):
-    """An objective from itself, its serialized form, or None for the beta-ELBO.
+def get(identifier, beta=1.0, default_beta=1.0):
+    """An objective from its name, its serialized form or itself; None: the beta-ELBO.
 
     Raises:
-        ValueError: if both an objective and a beta are given.
+        ValueError: if both an objective and a beta other than the default are given.
     """
     if identifier is None:
         return ELBO(beta=beta)
-    if beta != 1.0:
+    if beta != default_beta:
         raise ValueError(
             "Give `beta` or `objective`, not both: pass the weight to the objective, "
             "as in objective=ELBO(beta=4.0)."
