@@ -14,9 +14,11 @@ except ImportError as error:
     ) from error
 
 from zoo import likelihoods, objectives, posteriors, priors, schedules
+from zoo.models.beta_vae import BetaVAE
 from zoo.models.conditional_vae import ConditionalVAE
 from zoo.models.conv_vae import ConvVAE
 from zoo.models.dense_vae import DenseVAE
+from zoo.models.factor_vae import FactorVAE
 from zoo.presets import from_preset, list_presets, preset_info
 from zoo.vae import VAE
 
@@ -24,9 +26,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "VAE",
+    "BetaVAE",
     "ConditionalVAE",
     "ConvVAE",
     "DenseVAE",
+    "FactorVAE",
     "from_preset",
     "likelihoods",
     "list_presets",

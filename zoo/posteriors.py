@@ -53,10 +53,14 @@ class DiagonalGaussian:
         """
         return self.from_noise(keras.random.normal(ops.shape(self.mean), seed=seed))
 
+    def log_prob_per_dim(self, z):
+        """log q(z_d|x) in nats: (..., N, D) -> (..., N, D)."""
+        squared = ops.square(z - self.mean) * ops.exp(-self.log_var)
+        return -0.5 * (squared + self.log_var + math.log(2 * math.pi))
+
     def log_prob(self, z):
         """log q(z|x) in nats, summed over dimensions: (..., N, D) -> (..., N)."""
-        squared = ops.square(z - self.mean) * ops.exp(-self.log_var)
-        return -0.5 * ops.sum(squared + self.log_var + math.log(2 * math.pi), axis=-1)
+        return ops.sum(self.log_prob_per_dim(z), axis=-1)
 
     def kl_per_dim(self):
         """KL(q(z_d|x) || N(0, 1)) in nats, (N, latent_dim), each >= 0."""

@@ -20,7 +20,8 @@ class VAE(Trainer, keras.Model):
 
     Kingma & Welling, "Auto-Encoding Variational Bayes", 2014. Subclasses choose the
     networks, or override one of the hooks `prepare_images`, `encode_parameters`,
-    `make_posterior`, `make_prior`, `decode_parameters`, `check_labels`.
+    `make_posterior`, `make_prior`, `decode_parameters`, `check_labels`,
+    `example_losses`.
 
     Args:
         encoder: layer from images (N, H, W, C) to (N, 2 * latent_dim).
@@ -39,6 +40,8 @@ class VAE(Trainer, keras.Model):
         dtype: dtype or policy of the networks, such as "mixed_bfloat16"; terms of the
             ELBO are float32 in any case.
         label_dim: how many numbers about its label the decoder sees beside a latent.
+        parts: {attribute: layer}, further networks of a subclass, which builds them in
+            its `build`.
 
     Raises:
         ValueError, TypeError: for arguments out of range.
@@ -72,6 +75,7 @@ class VAE(Trainer, keras.Model):
         dtype=None,
         name=None,
         label_dim=0,
+        parts=None,
     ):
         super().__init__(name=name, dtype=dtype)
         self.label_dim = label_dim
@@ -82,6 +86,8 @@ class VAE(Trainer, keras.Model):
         self.preset_name = None
         self.encoder = encoder
         self.decoder = decoder
+        for attribute, part in (parts or {}).items():
+            setattr(self, attribute, part)
         self.likelihood = likelihoods.get(likelihood)
         self.prior = priors.get(prior)
         self.objective = objectives.get(objective, beta)
@@ -152,6 +158,19 @@ class VAE(Trainer, keras.Model):
         """
         self.check_presence_of_labels(labels)
         return labels
+
+    def example_losses(self, terms):
+        """What training minimizes, of each example: (N,) in nats.
+
+        Args:
+            terms: `zoo.objectives.ELBOTerms` of the batch.
+        """
+        return self.objective(terms, ops.cast(self.steps_trained, "float32"))
+
+    @property
+    def min_batch_size(self):
+        """How many images a batch must have for `example_losses` to mean anything."""
+        return self.objective.min_batch_size
 
     # The model, as a function of tensors.
 

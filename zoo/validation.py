@@ -47,6 +47,31 @@ def check_whole_number(value, argument, minimum):
     return int(value)
 
 
+def check_choice(value, argument, choices):
+    """`value`, if it is one of `choices`.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if value not in choices:
+        known = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"`{argument}` must be one of {known}; got {value!r}.")
+    return value
+
+
+def check_batch(count, minimum, who):
+    """Refuses a batch of `count` images (None: not known yet) that is too small.
+
+    Raises:
+        ValueError: if `count` is known and less than `minimum`.
+    """
+    if count is not None and count < minimum:
+        raise ValueError(
+            f"{who} compares the images of a batch with each other: it needs batches "
+            f"of at least {minimum} images; got a batch of {count}."
+        )
+
+
 def check_shape_and_dtype(shape, dtype, image_shape, argument="x"):
     """Checks what is known of a batch before its values are: its shape and dtype.
 

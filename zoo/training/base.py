@@ -82,8 +82,7 @@ class ELBOTrainer:
         terms = self.elbo_terms(
             x, labels, num_draws=self.objective.num_draws, training=training
         )
-        step = ops.cast(self.steps_trained, "float32")
-        losses = self.objective(terms, step)
+        losses = self.example_losses(terms)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, "float32")
             losses = losses * ops.reshape(sample_weight, (-1,))
@@ -145,8 +144,17 @@ class ELBOTrainer:
             (x, y, sample_weight), validation_data = inputs.split_validation(
                 x, y, sample_weight, validation_split
             )
+        inputs.check_last_batch(self, x, batch_size)
         if validation_data is not None:
             validation_data = self._check_validation_data(validation_data)
+            inputs.check_last_batch(
+                self,
+                validation_data[0]
+                if isinstance(validation_data, tuple)
+                else validation_data,
+                kwargs.get("validation_batch_size") or batch_size,
+                "validation_data",
+            )
         with self.training_session(x) as x:
             return super().fit(
                 x,
@@ -185,5 +193,6 @@ class ELBOTrainer:
         """
         if "_use_cached_eval_dataset" not in kwargs:  # else `fit` has checked them
             x, y = inputs.check_data(self, x, y)
+            inputs.check_last_batch(self, x, kwargs.get("batch_size"))
             y = inputs.placeholder_labels(y, sample_weight)
         return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)

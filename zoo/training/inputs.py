@@ -113,6 +113,33 @@ def check_data(model, x, labels=None, argument="x"):
     return x, None
 
 
+def check_last_batch(model, x, batch_size, argument="x"):
+    """Refuses an array whose last batch is too small for the model's loss.
+
+    Said before training starts, as TensorFlow would train on such a batch in silence
+    and the other backends stop at the end of the first epoch.
+
+    Args:
+        model: a `zoo.VAE`.
+        x: what `check_data` returned; streams pass.
+        batch_size: as in `fit`, None for 32.
+        argument: the argument's name, for errors.
+
+    Raises:
+        ValueError: one sentence that says what was given and is wanted.
+    """
+    if not is_array(x):
+        return
+    size = int(batch_size or 32)
+    smallest = len(x) % size or size
+    if smallest < model.min_batch_size:
+        raise ValueError(
+            f"`{argument}` must leave no batch of fewer than {model.min_batch_size} "
+            "images, which the model's loss compares with each other; got "
+            f"{len(x)} image(s) in batches of {size}: choose another `batch_size`."
+        )
+
+
 def split_validation(x, labels, sample_weight, fraction):
     """Cuts the last `fraction` of arrays off for validation, as Keras does.
 
