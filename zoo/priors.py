@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo import threefry
 from zoo.posteriors import DiagonalGaussian
 from zoo.serialization import get_component
 
@@ -16,10 +17,8 @@ class StandardNormal(keras.layers.Layer):
 
     Example:
 
-    >>> import numpy as np
     >>> from zoo.priors import StandardNormal
-    >>> z = StandardNormal().draw(np.random.default_rng(0), 3, latent_dim=2)
-    >>> z.shape
+    >>> StandardNormal().draw(seed=0, num_samples=3, latent_dim=2).shape
     (3, 2)
     """
 
@@ -38,11 +37,11 @@ class StandardNormal(keras.layers.Layer):
         """z from standard normal noise, whose scale is the temperature."""
         return noise
 
-    def draw(self, rng, num_samples, latent_dim, temperature=1.0):
-        """Draws noise with NumPy, so that a seed means the same on every backend.
+    def draw(self, seed, num_samples, latent_dim, temperature=1.0):
+        """Draws noise with NumPy, the same on every backend and in exported files.
 
         Args:
-            rng: a `numpy.random.Generator`.
+            seed: integer from 0 to 2**63 - 1; `zoo.threefry` says what follows from it.
             num_samples: how many rows.
             latent_dim: how many columns.
             temperature: scale of the standard deviation; 0 gives the mode.
@@ -51,8 +50,8 @@ class StandardNormal(keras.layers.Layer):
             float32 array (num_samples, latent_dim). The first n rows do not change
             when more are asked for.
         """
-        z = rng.standard_normal((num_samples, latent_dim), dtype=np.float32)
-        return z * np.float32(temperature)
+        noise = threefry.normals(seed, num_samples, latent_dim)
+        return noise * np.float32(temperature)
 
 
 _BY_NAME = {"standard_normal": StandardNormal}

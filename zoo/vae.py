@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import likelihoods, objectives, priors, validation
+from zoo import likelihoods, objectives, priors, threefry, validation
 from zoo.evaluation import likelihood as likelihood_evaluation
 from zoo.inference import InferenceFunctions
 from zoo.objectives import ELBOTerms
@@ -278,15 +278,16 @@ class VAE(Trainer, keras.Model):
             num_samples: how many images, >= 0.
             labels: (num_samples,) or one for all, for models that take them.
             temperature: scale of the prior's standard deviation, >= 0.
-            seed: integer that fixes the draw, the same on every backend and in the
-                exported decoder's `Sampler`; None draws anew.
+            seed: integer from 0 to 2**63 - 1 that fixes the draw: the same images on
+                every backend, from the exported files' `export.Sampler` and from
+                sampler.onnx. None draws anew.
 
         Returns:
             float32 array (num_samples, H, W, C) in [0, 1]. The first n images do not
             change when more are asked for.
 
         Raises:
-            ValueError: for a negative number or temperature.
+            ValueError: for a number, temperature or seed out of range.
         """
         num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
         labels = self.check_labels(labels, num_samples)
@@ -294,8 +295,10 @@ class VAE(Trainer, keras.Model):
             raise ValueError(
                 f"`temperature` must be a finite number >= 0; got {temperature!r}."
             )
-        rng = np.random.default_rng(seed)
-        noise = self.prior.draw(rng, num_samples, self.latent_dim, temperature)
+        if seed is None:
+            seed = threefry.fresh_seed()
+        seed = validation.check_whole_number(seed, "seed", 0, threefry.MAX_SEED)
+        noise = self.prior.draw(seed, num_samples, self.latent_dim, temperature)
 
         def decode(noise, labels=None):
             z = self.make_prior(labels).from_noise(noise)

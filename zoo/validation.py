@@ -30,19 +30,21 @@ def check_image_shape(image_shape):
     return shape
 
 
-def check_whole_number(value, argument, minimum):
-    """`value` as an int >= minimum.
+def check_whole_number(value, argument, minimum, maximum=None):
+    """`value` as an int >= minimum and, where one is given, <= maximum.
 
     Raises:
         ValueError: otherwise.
     """
     try:
         valid = not isinstance(value, bool) and int(value) == value >= minimum
+        valid = valid and (maximum is None or value <= maximum)
     except (TypeError, ValueError, OverflowError):  # no number, NaN, infinity
         valid = False
     if not valid:
+        wanted = f">= {minimum}" + ("" if maximum is None else f" and <= {maximum}")
         raise ValueError(
-            f"`{argument}` must be a whole number >= {minimum}; got {value!r}."
+            f"`{argument}` must be a whole number {wanted}; got {value!r}."
         )
     return int(value)
 

@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 import export
@@ -52,6 +53,7 @@ def test_report_says_what_was_written(exports, folder):
         "decoder.onnx",
         "encoder.onnx",
         "manifest.json",
+        "sampler.onnx",
     ]
     for name, entry in report.files.items():
         data = (folder / name).read_bytes()
@@ -161,6 +163,16 @@ def test_convolutional_model_in_mixed_precision(tmp_path):
     assert error_to_keras(model, sampler, np.zeros((2, 3), "float32")) < 0.05
     mean, _ = sampler.encode(np.zeros((0, 9, 11, 1)))
     assert mean.shape == (0, 3)
+    drawn = report.files["sampler.onnx"]
+    assert drawn.latent_error <= options.LATENT_TOLERANCE
+    session = onnxruntime.InferenceSession(drawn.path)
+    feeds = {
+        "seed": np.array(4, np.int64),
+        "num_samples": np.array(5, np.int64),
+        "temperature": np.array(1, np.float32),
+    }
+    (image,) = session.run(["image"], feeds)
+    np.testing.assert_allclose(image, sampler.sample(5, seed=4), atol=1e-5)
 
 
 def test_class_of_a_user_is_found(tmp_path, monkeypatch):
