@@ -25,10 +25,11 @@ class VAE(Trainer, keras.Model):
     Args:
         encoder: layer from images (N, H, W, C) to (N, 2 * latent_dim).
         decoder: layer from latents (N, latent_dim) to likelihood parameters
-            (N, H, W, likelihood.parameters_per_channel * C).
+            (N, H, W, likelihood.parameters(C)).
         image_shape: (H, W, C), H and W at least 8.
         latent_dim: number of latent dimensions.
-        likelihood: "bernoulli", "gaussian" or a `zoo.likelihoods.Likelihood`.
+        likelihood: "bernoulli", "gaussian", "categorical" or
+            "discretized_logistic_mixture", or a `zoo.likelihoods.Likelihood`.
         prior: "standard_normal" or an object of its kind.
         beta: weight of the KL, a number or a schedule.
         objective: what `fit` minimizes, instead of the beta-ELBO.

@@ -364,7 +364,7 @@ def conv_networks(
         name="encoder",
     )
     decoder = ConvDecoder(
-        (height, width, likelihood.parameters_per_channel * channels),
+        (height, width, likelihood.parameters(channels)),
         **options,
         seed=seeds.next_seed(),
         dtype=dtype,

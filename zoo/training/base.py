@@ -1,6 +1,7 @@
 """What the three backends share: the loss of a batch, its metrics, `compile`, `fit`."""
 
 import contextlib
+import math
 
 import keras
 from keras import ops
@@ -18,6 +19,20 @@ class ELBOTrainer:
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
         self.kl_tracker = keras.metrics.Mean(name="kl")
         self.active_units_tracker = ActiveUnits(self.latent_dim)
+        if self.likelihood.discretized:
+            self.bits_per_dim_tracker = keras.metrics.Mean(name="bits_per_dim")
+
+    def update_trackers(self, terms, sample_weight=None):
+        """Adds a batch's `ELBOTerms` to the metrics."""
+        self.elbo_tracker.update_state(terms.elbo, sample_weight)
+        self.reconstruction_tracker.update_state(terms.reconstruction, sample_weight)
+        self.kl_tracker.update_state(terms.kl, sample_weight)
+        self.active_units_tracker.update_state(terms.posterior.mean)
+        if self.likelihood.discretized:
+            nats_per_bit = math.prod(self.image_shape) * math.log(2)
+            self.bits_per_dim_tracker.update_state(
+                -terms.elbo / nats_per_bit, sample_weight
+            )
 
     def compile(
         self,
@@ -96,10 +111,7 @@ class ELBOTrainer:
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=ops.shape(x)[0])
-        self.elbo_tracker.update_state(terms.elbo, sample_weight)
-        self.reconstruction_tracker.update_state(terms.reconstruction, sample_weight)
-        self.kl_tracker.update_state(terms.kl, sample_weight)
-        self.active_units_tracker.update_state(terms.posterior.mean)
+        self.update_trackers(terms, sample_weight)
         return loss
 
     def count_step(self, loss):
@@ -135,7 +147,8 @@ class ELBOTrainer:
 
         Returns:
             `keras.callbacks.History` with `loss`, `elbo`, `reconstruction`, `kl` (nats)
-            and `active_units`.
+            and `active_units`; for likelihoods of a grid of levels also `bits_per_dim`,
+            -elbo / (H W C ln 2).
 
         Raises:
             ValueError, TypeError: if the data are not what the model takes.
