@@ -4,18 +4,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import likelihoods, objectives, priors, threefry, validation
-from zoo.evaluation import likelihood as likelihood_evaluation
-from zoo.inference import InferenceFunctions
+from zoo import priors, threefry, validation
+from zoo.autoencoder import Autoencoder
 from zoo.objectives import ELBOTerms
 from zoo.posteriors import DiagonalGaussian
-from zoo.presets import from_preset, save_to_preset
 from zoo.serialization import to_json
-from zoo.training import Trainer
+from zoo.training.metrics import ActiveUnits
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class VAE(Trainer, keras.Model):
+class VAE(Autoencoder):
     """A variational autoencoder: networks, posterior, prior, likelihood, objective.
 
     Kingma & Welling, "Auto-Encoding Variational Bayes", 2014. Subclasses choose the
@@ -26,10 +24,11 @@ class VAE(Trainer, keras.Model):
     Args:
         encoder: layer from images (N, H, W, C) to (N, 2 * latent_dim).
         decoder: layer from latents (N, latent_dim) to likelihood parameters
-            (N, H, W, likelihood.parameters_per_channel * C).
+            (N, H, W, likelihood.parameters(C)).
         image_shape: (H, W, C), H and W at least 8.
         latent_dim: number of latent dimensions.
-        likelihood: "bernoulli", "gaussian" or a `zoo.likelihoods.Likelihood`.
+        likelihood: "bernoulli", "gaussian", "categorical" or
+            "discretized_logistic_mixture", or a `zoo.likelihoods.Likelihood`.
         prior: "standard_normal" or an object of its kind.
         beta: weight of the KL, a number or a schedule.
         objective: what `fit` minimizes, instead of the beta-ELBO.
@@ -77,46 +76,30 @@ class VAE(Trainer, keras.Model):
         label_dim=0,
         parts=None,
     ):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(
+            encoder=encoder,
+            decoder=decoder,
+            image_shape=image_shape,
+            likelihood=likelihood,
+            beta=beta,
+            objective=objective,
+            dynamic_binarization=dynamic_binarization,
+            seed=seed,
+            dtype=dtype,
+            name=name,
+        )
         self.label_dim = label_dim
-        self.image_shape = validation.check_image_shape(image_shape)
         self.latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
-        self.seed = None if seed is None else int(seed)
-        self.dynamic_binarization = bool(dynamic_binarization)
-        self.preset_name = None
-        self.encoder = encoder
-        self.decoder = decoder
         for attribute, part in (parts or {}).items():
             setattr(self, attribute, part)
-        self.likelihood = likelihoods.get(likelihood)
         self.prior = priors.get(prior)
-        self.objective = objectives.get(objective, beta)
-        self.seed_generator = keras.random.SeedGenerator(self.seed)
-        self.create_trackers()
-        self.inference = InferenceFunctions(self)
-        self.build((None, *self.image_shape))
+        self.complete()
 
     def build(self, input_shape):
-        # A weight, so that schedules go on where a saved run stopped.
-        self.steps_trained = self.add_weight(
-            shape=(), initializer="zeros", dtype="int", trainable=False, name="steps"
-        )
-        for part in (self.likelihood, self.prior):
-            if not part.built:  # Keras builds what it deserializes
-                part.build(None)
-        self.encoder.build((None, *self.image_shape))
+        super().build(input_shape)
         self.decoder.build((None, self.latent_dim + self.label_dim))
-        self.built = True
 
     # Hooks: what a variant overrides.
-
-    def prepare_images(self, x):
-        """What training and evaluation steps do to images before anything else."""
-        x = ops.cast(x, "float32")
-        if self.dynamic_binarization:
-            threshold = keras.random.uniform(ops.shape(x), seed=self.seed_generator)
-            x = ops.cast(threshold < x, "float32")
-        return x
 
     def encode_parameters(self, x, labels=None, training=False):
         """Images (N, H, W, C) to the posterior's parameters (N, 2 * latent_dim)."""
@@ -133,44 +116,6 @@ class VAE(Trainer, keras.Model):
     def decode_parameters(self, z, labels=None, training=False):
         """Latents (N, latent_dim) to the likelihood's parameters (N, H, W, P)."""
         return self.decoder(z, training=training)
-
-    def check_presence_of_labels(self, labels):
-        """Refuses labels: this model takes none.
-
-        Raises:
-            ValueError: if there are labels.
-        """
-        if labels is not None:
-            raise ValueError(
-                f"{type(self).__name__} takes no labels, but got labels beside the "
-                "images: give images alone."
-            )
-
-    def check_labels(self, labels, count=None):
-        """Labels as the model takes them, an array with one row an image, or None.
-
-        Args:
-            labels: what the caller gave.
-            count: how many images there are.
-
-        Raises:
-            ValueError, TypeError: if they are not what the model takes.
-        """
-        self.check_presence_of_labels(labels)
-        return labels
-
-    def example_losses(self, terms):
-        """What training minimizes, of each example: (N,) in nats.
-
-        Args:
-            terms: `zoo.objectives.ELBOTerms` of the batch.
-        """
-        return self.objective(terms, ops.cast(self.steps_trained, "float32"))
-
-    @property
-    def min_batch_size(self):
-        """How many images a batch must have for `example_losses` to mean anything."""
-        return self.objective.min_batch_size
 
     # The model, as a function of tensors.
 
@@ -214,6 +159,20 @@ class VAE(Trainer, keras.Model):
         """E[x|z] in [0, 1], of tensors that have been checked."""
         return self.likelihood.mean(self.decode_parameters(z, labels))
 
+    def draw_noise(self, rng, num_draws):
+        """Standard normal float32 (num_draws, latent_dim), from a NumPy generator."""
+        return rng.standard_normal((num_draws, self.latent_dim), dtype=np.float32)
+
+    def create_trackers(self):
+        """The metrics of `fit` and `evaluate`."""
+        super().create_trackers()
+        self.active_units_tracker = ActiveUnits(self.latent_dim)
+
+    def update_trackers(self, terms, sample_weight=None):
+        """Adds a batch's `ELBOTerms` to the metrics."""
+        super().update_trackers(terms, sample_weight)
+        self.active_units_tracker.update_state(terms.posterior.mean)
+
     # The model, as its users call it.
 
     def encode(self, x, labels=None):
@@ -254,23 +213,6 @@ class VAE(Trainer, keras.Model):
             )
         return self.expected_images(z, self.check_labels(labels, z.shape[0]))
 
-    def reconstruct(self, x, labels=None):
-        """E[x|z] at the posterior mean of each image.
-
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1].
-            labels: (N,), for models that take them.
-
-        Returns:
-            float32 array (N, H, W, C) in [0, 1].
-
-        Raises:
-            ValueError, TypeError: if `x` is not what the model takes.
-        """
-        x = validation.check_images(x, self.image_shape)
-        labels = self.check_labels(labels, len(x))
-        return self.inference.batched("reconstruct", self.call, x, labels)
-
     def sample(self, num_samples, labels=None, temperature=1.0, seed=None):
         """Draws z from the prior and decodes it to E[x|z].
 
@@ -306,106 +248,15 @@ class VAE(Trainer, keras.Model):
 
         return self.inference.batched("sample", decode, noise, labels)
 
-    def elbo(self, x, labels=None, seed=None):
-        """Each image's evidence lower bound, with one posterior draw an image.
-
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1], scored as they are given:
-                binarize grey ones first where the model was trained on binary ones.
-            labels: (N,), for models that take them; all figures are then given y.
-            seed: integer that fixes the noise, the same on every backend.
-
-        Returns:
-            dict of float32 arrays (N,), in nats: "elbo", "log_likelihood", "kl".
-
-        Raises:
-            ValueError, TypeError: if `x` is not what the model takes.
-        """
-        x = validation.check_images(x, self.image_shape)
-        labels = self.check_labels(labels, len(x))
-        return likelihood_evaluation.elbo(self, x, labels, seed)
-
-    def log_marginal_likelihood(
-        self,
-        x,
-        labels=None,
-        num_importance_samples=100,
-        batch_size=64,
-        seed=None,
-    ):
-        """Each image's log p(x), estimated by importance sampling from the posterior.
-
-        log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), a lower bound in expectation that
-        tightens with K (Burda et al. 2016, equation 8). Memory does not grow with K.
-
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1], as for `elbo`.
-            labels: as for `elbo`.
-            num_importance_samples: K.
-            batch_size: images worked on at a time; does not change the result.
-            seed: integer that fixes the noise, the same on every backend.
-
-        Returns:
-            float64 array (N,), in nats.
-
-        Raises:
-            ValueError, TypeError: if `x` is not what the model takes.
-        """
-        return np.concatenate(
-            list(
-                self.iter_log_marginal_likelihood(
-                    x, labels, num_importance_samples, batch_size, seed
-                )
-            )
-        )
-
-    def iter_log_marginal_likelihood(
-        self, x, labels=None, num_importance_samples=100, batch_size=64, seed=None
-    ):
-        """Yields `log_marginal_likelihood` batch by batch, for a progress bar."""
-        x = validation.check_images(x, self.image_shape)
-        labels = self.check_labels(labels, len(x))
-        k = validation.check_whole_number(
-            num_importance_samples, "num_importance_samples", 1
-        )
-        batch_size = validation.check_whole_number(batch_size, "batch_size", 1)
-        return likelihood_evaluation.iter_log_marginal_likelihood(
-            self, x, labels, k, batch_size, seed
-        )
-
     # Saving and loading.
 
-    def save_to_preset(self, folder, metadata=None):
-        """Saves the model to a new folder: see `zoo.presets.save_to_preset`."""
-        save_to_preset(self, folder, metadata)
-
-    @classmethod
-    def from_preset(cls, name_or_folder, load_weights=True):
-        """`zoo.from_preset`, for a preset of this class.
-
-        Raises:
-            ValueError: if it is of another class.
-        """
-        model = from_preset(name_or_folder, load_weights=load_weights)
-        if not isinstance(model, cls):
-            raise ValueError(
-                f"{str(name_or_folder)!r} is a {type(model).__name__}, not a "
-                f"{cls.__name__}: load it with zoo.from_preset."
-            )
-        return model
-
     def base_config(self):
-        """The constructor arguments that all models share, as JSON values."""
+        """The constructor arguments that all models of this kind share."""
         return {
-            "image_shape": list(self.image_shape),
+            **super().base_config(),
             "latent_dim": self.latent_dim,
-            "likelihood": to_json(self.likelihood),
             "prior": to_json(self.prior),
             "objective": to_json(self.objective),
-            "dynamic_binarization": self.dynamic_binarization,
-            "seed": self.seed,
-            "dtype": self.dtype_policy.name,
-            "name": self.name,
         }
 
     def get_config(self):

@@ -257,7 +257,7 @@ CONSTRUCTORS = {
     "likelihood": (
         dense(SHAPE, 2, likelihood="bernouli"),
         ValueError,
-        "`likelihood` must be one of 'bernoulli', 'gaussian' .*got 'bernouli'",
+        "`likelihood` must be one of 'bernoulli', 'categorical', .*got 'bernouli'",
     ),
     "likelihood, number": (
         dense(SHAPE, 2, likelihood=3),

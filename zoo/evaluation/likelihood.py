@@ -19,10 +19,9 @@ def _streams(count, seed):
     return [np.random.default_rng(child) for child in root.spawn(count)]
 
 
-def _noise(streams, draws, latent_dim):
-    """Standard normal float32 (draws, images, latent_dim)."""
-    size = (draws, latent_dim)
-    return np.stack([s.standard_normal(size, dtype=np.float32) for s in streams], 1)
+def _noise(model, streams, draws):
+    """The model's noise, float32 (draws, images, ...)."""
+    return np.stack([model.draw_noise(stream, draws) for stream in streams], 1)
 
 
 def _batch(array, start, size):
@@ -46,7 +45,7 @@ def elbo(model, x, labels, seed):
     size = min(len(x), max(1, PIXELS_PER_CALL // int(np.prod(x.shape[1:]))))
     parts = []
     for start in range(0, len(x), size):
-        noise = _noise(streams[start : start + size], 1, model.latent_dim)
+        noise = _noise(model, streams[start : start + size], 1)
         out = compiled(
             *_batch(x, start, size),
             pad_rows(noise, size, axis=1),
@@ -78,7 +77,7 @@ def iter_log_marginal_likelihood(
         total = np.full(count, -np.inf)
         for done in range(0, num_importance_samples, chunk):
             draws = min(chunk, num_importance_samples - done)
-            noise = _noise(batch_streams, draws, model.latent_dim)
+            noise = _noise(model, batch_streams, draws)
             noise = pad_rows(pad_rows(noise, size, axis=1), chunk)
             log_weights = compiled(*images, noise, *given)[:draws, :count]
             total = np.logaddexp(

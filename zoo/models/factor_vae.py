@@ -138,13 +138,13 @@ class FactorVAE(VAE):
     def min_batch_size(self):
         return max(2, super().min_batch_size)
 
-    def example_losses(self, terms):
+    def example_losses(self, terms, step):
         check_batch(terms.z.shape[1], 2, type(self).__name__)
         z = terms.z[0]
         # log q(z) - log prod_d q(z_d)
         log_ratio = self.discriminator.call_held(z)
-        gamma = schedules.value_at(self.gamma, ops.cast(self.steps_trained, "float32"))
-        losses = super().example_losses(terms) + gamma * log_ratio
+        gamma = schedules.value_at(self.gamma, step)
+        losses = super().example_losses(terms, step) + gamma * log_ratio
 
         z = ops.stop_gradient(z)
         both = ops.concatenate([z, self.permute_dimensions(z)])

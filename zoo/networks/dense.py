@@ -180,7 +180,7 @@ def dense_networks(
         name="encoder",
     )
     decoder = DenseDecoder(
-        (height, width, likelihood.parameters_per_channel * channels),
+        (height, width, likelihood.parameters(channels)),
         hidden_units[::-1],
         gated,
         activation,

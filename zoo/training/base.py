@@ -1,23 +1,35 @@
 """What the three backends share: the loss of a batch, its metrics, `compile`, `fit`."""
 
 import contextlib
+import math
 
 import keras
 from keras import ops
 
 from zoo.training import inputs
-from zoo.training.metrics import ActiveUnits
 
 
 class ELBOTrainer:
-    """Mixed into `keras.Model` by `zoo.VAE`, below a backend's `train_step`."""
+    """Mixed into `keras.Model` by `zoo.autoencoder`, below a backend's `train_step`."""
 
     def create_trackers(self):
-        """The metrics of `fit` and `evaluate`; the constructor calls it."""
+        """The metrics of `fit` and `evaluate` that all models have."""
         self.elbo_tracker = keras.metrics.Mean(name="elbo")
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
         self.kl_tracker = keras.metrics.Mean(name="kl")
-        self.active_units_tracker = ActiveUnits(self.latent_dim)
+        if self.likelihood.discretized:
+            self.bits_per_dim_tracker = keras.metrics.Mean(name="bits_per_dim")
+
+    def update_trackers(self, terms, sample_weight=None):
+        """Adds a batch's `ELBOTerms` to the metrics."""
+        self.elbo_tracker.update_state(terms.elbo, sample_weight)
+        self.reconstruction_tracker.update_state(terms.reconstruction, sample_weight)
+        self.kl_tracker.update_state(terms.kl, sample_weight)
+        if self.likelihood.discretized:
+            nats_per_bit = math.prod(self.image_shape) * math.log(2)
+            self.bits_per_dim_tracker.update_state(
+                -terms.elbo / nats_per_bit, sample_weight
+            )
 
     def compile(
         self,
@@ -82,7 +94,8 @@ class ELBOTrainer:
         terms = self.elbo_terms(
             x, labels, num_draws=self.objective.num_draws, training=training
         )
-        losses = self.example_losses(terms)
+        step = ops.cast(self.steps_trained, "float32")
+        losses = self.example_losses(terms, step)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, "float32")
             losses = losses * ops.reshape(sample_weight, (-1,))
@@ -95,10 +108,7 @@ class ELBOTrainer:
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=ops.shape(x)[0])
-        self.elbo_tracker.update_state(terms.elbo, sample_weight)
-        self.reconstruction_tracker.update_state(terms.reconstruction, sample_weight)
-        self.kl_tracker.update_state(terms.kl, sample_weight)
-        self.active_units_tracker.update_state(terms.posterior.mean)
+        self.update_trackers(terms, sample_weight)
         return loss
 
     def count_step(self, loss):
@@ -134,7 +144,8 @@ class ELBOTrainer:
 
         Returns:
             `keras.callbacks.History` with `loss`, `elbo`, `reconstruction`, `kl` (nats)
-            and `active_units`.
+            and what the kind of model adds, such as `active_units`; for likelihoods of
+            a grid of levels also `bits_per_dim`, -elbo / (H W C ln 2).
 
         Raises:
             ValueError, TypeError: if the data are not what the model takes.
