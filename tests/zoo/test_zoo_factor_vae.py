@@ -80,7 +80,9 @@ def test_same_weights_and_noise_give_the_loss_of_numpy():
     terms = model.elbo_terms(
         ops.convert_to_tensor(x), noise=ops.convert_to_tensor(noise[None], "float32")
     )
-    losses = array(model.example_losses(terms))
+    losses = array(
+        model.example_losses(terms, ops.cast(model.steps_trained, "float32"))
+    )
 
     encode, decode = dense_networks(weights, SHAPE, 1, False, "relu")
     mean, log_var = np.split(encode(x.astype("float64")), 2, axis=-1)
@@ -209,7 +211,11 @@ def test_encoder_follows_the_gradient_of_the_log_odds(images):
     def loss(step):
         bias.assign(start + np.float32([step, 0, 0, 0]))
         terms = model.elbo_terms(ops.convert_to_tensor(images))
-        return array(model.example_losses(terms)).astype("float64").mean()
+        return (
+            array(model.example_losses(terms, ops.cast(model.steps_trained, "float32")))
+            .astype("float64")
+            .mean()
+        )
 
     slope = (loss(0.01) - loss(-0.01)) / 0.02
     bias.assign(start)
