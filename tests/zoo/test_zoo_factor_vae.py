@@ -139,12 +139,14 @@ def test_discriminator_learns_a_known_total_correlation():
     assert 0.3 < exact < 0.8
 
     before, _ = parts(model)
-    model.compile(SGD(0.0), discriminator_optimizer=Adam(0.01))
+    # Towards the end without steps whose noise the mean log-odds would show.
+    rate = keras.optimizers.schedules.CosineDecay(0.02, decay_steps=12 * 16)
+    quick_compile(model, SGD(0.0), discriminator_optimizer=Adam(rate))
     history = model.fit(x, batch_size=256, epochs=12, verbose=0).history
     assert history["discriminator_loss"][0] == pytest.approx(np.log(2), abs=0.1)
     fresh = rng.random((4096, *SHAPE), dtype="float32")
     logs = model.evaluate(fresh, batch_size=512, verbose=0, return_dict=True)
-    assert logs["total_correlation"] == pytest.approx(exact, abs=0.08)
+    assert logs["total_correlation"] == pytest.approx(exact, abs=0.06)
     assert logs["discriminator_loss"] < np.log(2) - 0.05
     assert not any(moved(before, parts(model)[0]))
 
@@ -227,9 +229,8 @@ def test_encoder_follows_the_gradient_of_the_log_odds(images):
 # Training.
 
 
-@pytest.mark.parametrize("networks", ["dense", "conv"])
-def test_fit_lowers_the_loss_and_logs_the_discriminator(images, networks):
-    model = make_factor(networks=networks, gamma=1.0)
+def test_fit_lowers_the_loss_and_logs_the_discriminator(images):
+    model = make_factor(gamma=1.0)
     quick_compile(model, Adam(0.02))
     history = model.fit(
         images, validation_data=images, batch_size=16, epochs=6, verbose=0
@@ -280,7 +281,7 @@ def test_many_steps_in_one_call_equal_steps_one_by_one(images):
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_both_networks(images, dtype):
     model = make_factor(dtype=dtype, gamma=1.0)
-    model.compile(Adam(0.02), discriminator_optimizer=Adam(0.01))
+    quick_compile(model, Adam(0.02), discriminator_optimizer=Adam(0.01))
     optimizer = model.optimizer
     if dtype == "mixed_float16":
         optimizer.build(model.trainable_variables)
