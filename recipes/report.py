@@ -109,10 +109,11 @@ def model_card(info):
         "",
         "![samples](samples.png)",
         "",
-        "Expected images E[x|z] of 64 latents drawn from the prior, seed 0."
+        "Expected images E[x|z] of 64 latents drawn from the prior: "
+        "`model.sample(64, seed=0)`, on any backend."
         if classes is None
-        else "Expected images E[x|z, y] of latents drawn from the prior, seed 0; a row "
-        "for each label y.",
+        else "Expected images E[x|z, y] of latents drawn from the prior by "
+        "`model.sample` with seed 0, on any backend; a row for each label y.",
         "",
         "![reconstructions](reconstructions.png)",
         "",
