@@ -227,7 +227,7 @@ def test_both_estimators_push_correlated_means_apart():
     noise = ops.convert_to_tensor(rng.standard_normal((1, 200, 2)).astype("float32"))
 
     def means(correlation):
-        first, second = base[:, :1], base[:, 1:]
+        first, second = ops.split(ops.convert_to_tensor(base), 2, axis=1)
         root = ops.sqrt(1 - correlation**2)
         return ops.concatenate(
             [first + 0.0 * root, correlation * first + root * second], 1

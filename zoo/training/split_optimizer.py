@@ -34,9 +34,9 @@ class SplitOptimizer(keras.optimizers.Optimizer):
                 "A LossScaleOptimizer cannot be a part of a SplitOptimizer: wrap the "
                 "SplitOptimizer in it."
             )
+        chosen.loss_scale_factor = rest.loss_scale_factor
         self.optimizers = (rest, chosen)
         self.paths = frozenset(paths)
-        self.loss_scale_factor = rest.loss_scale_factor
 
     def _split(self, variables, values):
         """The values that belong to the variables of each of `optimizers`."""
