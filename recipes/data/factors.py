@@ -1,7 +1,7 @@
 """Factor grids: every combination of some factors, each with its image.
 
-What metrics of disentanglement ask questions of: which images differ in one factor
-alone, and which share one.
+What `zoo.evaluation.disentanglement` asks for images: such that share one factor and
+differ in all others.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ def mig(representation, num_train=10_000, num_bins=20, seed=0):
     Chen et al., "Isolating Sources of Disentanglement in Variational Autoencoders",
     2018, equation 6: for each factor, the mutual information with the dimension that
     knows most of it, less that with the second, over the factor's entropy; averaged
-    over factors. Each dimension is discretized into bins of equal width.
+    over factors. Each dimension is discretized into bins of equal width, so that no
+    code scores 1 where a factor has more values: dSprites' factors themselves score
+    0.90.
 
     Args:
         representation: a `Representation`.
