@@ -46,13 +46,10 @@ class Deterministic(zoo.FactorVAE):
         return ops.concatenate([ops.roll(first, 1, axis=0), others], axis=1)
 
 
-def make_factor(kind=zoo.FactorVAE, networks="dense", latent_dim=2, **options):
-    small = {
-        "dense": {"hidden_units": (4,)},
-        "conv": {"filters": (2, 3), "blocks_per_stage": 1, "hidden_units": 4},
-    }[networks]
-    options = {"discriminator_units": (6, 5), "seed": 0, "name": "vae", **options}
-    return kind(SHAPE, latent_dim, networks=networks, **{**small, **options})
+def make_factor(kind=zoo.FactorVAE, latent_dim=2, **options):
+    small = {"networks": "dense", "hidden_units": (4,), "discriminator_units": (6, 5)}
+    options = {**small, "seed": 0, "name": "vae", **options}
+    return kind(SHAPE, latent_dim, **options)
 
 
 def copies(layers):
@@ -363,9 +360,7 @@ def test_checkpoint_of_variables_goes_on_as_if_uninterrupted(images):
 
 
 def test_preset_keeps_the_discriminator_and_training_goes_on(images, tmp_path):
-    model = make_factor(
-        gamma=LinearWarmup(8, 1.0, 5.0), networks="conv", likelihood="gaussian"
-    )
+    model = make_factor(gamma=LinearWarmup(8, 1.0, 5.0), likelihood="gaussian")
     quick_compile(model, Adam(0.01))
     model.fit(images, batch_size=16, verbose=0)
     model.save_to_preset(tmp_path / "preset")
