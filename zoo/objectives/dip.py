@@ -22,8 +22,7 @@ class DIP(Objective):
     Args:
         lambda_od: weight of the entries off the diagonal, a number >= 0 or a schedule.
         lambda_d: weight of those on the diagonal, alike. The paper's experiments have
-            10 * lambda_od for kind "i", which alone does not keep means from shrinking,
-            and lambda_od for kind "ii".
+            10 * lambda_od for kind "i" and lambda_od for kind "ii".
         kind: "i" or "ii".
 
     Raises:
