@@ -13,10 +13,18 @@ except ImportError as error:
         '"vae-zoo[jax]" or "vae-zoo[torch]", and set KERAS_BACKEND to match.'
     ) from error
 
-from zoo import likelihoods, objectives, posteriors, priors, schedules
+from zoo import (
+    likelihoods,
+    objectives,
+    posteriors,
+    priors,
+    quantizers,
+    schedules,
+)
 from zoo.models.conditional_vae import ConditionalVAE
 from zoo.models.conv_vae import ConvVAE
 from zoo.models.dense_vae import DenseVAE
+from zoo.models.vq_vae import VQVAE
 from zoo.presets import from_preset, list_presets, preset_info
 from zoo.vae import VAE
 
@@ -24,6 +32,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "VAE",
+    "VQVAE",
     "ConditionalVAE",
     "ConvVAE",
     "DenseVAE",
@@ -34,5 +43,6 @@ __all__ = [
     "posteriors",
     "preset_info",
     "priors",
+    "quantizers",
     "schedules",
 ]
