@@ -36,8 +36,8 @@ class GradientQuantizer(Quantizer):
     >>> from zoo.quantizers import GradientQuantizer
     >>> quantizer = GradientQuantizer(codebook_size=8, code_dim=2, seed=0)
     >>> out = quantizer(ops.ones((3, 7, 7, 2)))
-    >>> out.codes.shape[1:], out.loss.shape[0]
-    ((7, 7), 3)
+    >>> tuple(out.codes.shape), tuple(out.loss.shape)
+    ((3, 7, 7), (3,))
     """
 
     def __init__(

@@ -38,8 +38,8 @@ class ResidualQuantizer(Quantizer):
     >>> from keras import ops
     >>> from zoo.quantizers import ResidualQuantizer
     >>> quantizer = ResidualQuantizer(codebook_size=8, code_dim=2, depth=3, seed=0)
-    >>> quantizer(ops.ones((1, 7, 7, 2))).codes.shape[1:]
-    (7, 7, 3)
+    >>> tuple(quantizer(ops.ones((1, 7, 7, 2))).codes.shape)
+    (1, 7, 7, 3)
     """
 
     def __init__(

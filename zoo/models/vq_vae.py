@@ -1,0 +1,317 @@
+"""VQVAE: images as grids of discrete codes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo import likelihoods, quantizers, validation
+from zoo.autoencoder import Autoencoder
+from zoo.networks.grid import grid_networks, grid_shape
+from zoo.networks.seeding import InitializerSeeds
+from zoo.objectives import ELBOTerms
+from zoo.posteriors import CodePosterior
+from zoo.priors import UniformCodes
+from zoo.serialization import to_json
+from zoo.training.metrics import CodebookUsage, Perplexity
+
+
+@dataclass
+class CodeTerms(ELBOTerms):
+    """`ELBOTerms` of a discrete bottleneck: `z` are codes, int32 (K, N, h, w).
+
+    Attributes:
+        quantizer_loss: what the quantizer adds to each example's loss, (N,).
+        counts: how often the batch chose each code, (depth, codebook_size).
+    """
+
+    quantizer_loss: Any
+    counts: Any
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class VQVAE(Autoencoder):
+    """A VAE whose latents are a grid of codes from a codebook.
+
+    van den Oord et al., "Neural Discrete Representation Learning", 2017. `fit`
+    minimizes -E log p(x|codes) + beta KL + what the quantizer adds, such as the
+    commitment loss of equation 3; all are summed over positions, in nats.
+
+    The prior over codes is uniform, so that the KL of codes that are certain is
+    h w ln(codebook_size) nats and `elbo` is log p(x|codes) less that: a lower bound of
+    log p(x), though a loose one. `fit` also logs `perplexity`, the exponential of the
+    entropy of the codes chosen in an epoch, and `codebook_usage`, the share of the
+    codebook that was chosen at all; means over the levels of a residual quantizer.
+
+    Args:
+        image_shape: (H, W, C), H and W at least 8. Any size: what does not halve evenly
+            is rounded up and cropped.
+        codebook_size: number of codes, K.
+        code_dim: number of features that a code stands for.
+        quantizer: "ema", "gradient", "fsq", "residual", "gumbel", or a
+            `zoo.quantizers.Quantizer`.
+        filters: channels of each stage, finest first. Each stage halves the image: two
+            make a grid of 7x7 codes of an image of 28x28.
+        blocks_per_stage, block, activation: as in `zoo.ConvVAE`.
+        likelihood, beta, dynamic_binarization, seed, dtype, name: as in `zoo.VAE`;
+            `beta` matters where codes are not certain, as with "gumbel".
+
+    Raises:
+        ValueError, TypeError: for arguments out of range.
+
+    Example:
+
+    >>> import numpy as np, zoo
+    >>> model = zoo.VQVAE((28, 28, 1), codebook_size=16, code_dim=4, filters=(4, 8))
+    >>> model.compile("adam")
+    >>> x = np.random.default_rng(0).random((16, 28, 28, 1), dtype="float32")
+    >>> sorted(model.fit(x, verbose=0).history)
+    ['codebook_usage', 'elbo', 'kl', 'loss', 'perplexity', 'reconstruction']
+    >>> codes = model.encode(x).codes
+    >>> tuple(codes.shape), tuple(model.decode(codes).shape)
+    ((16, 7, 7), (16, 28, 28, 1))
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        codebook_size,
+        code_dim,
+        quantizer="ema",
+        filters=(32, 64),
+        likelihood="bernoulli",
+        beta=1.0,
+        seed=None,
+        *,
+        blocks_per_stage=2,
+        block="gated",
+        activation="silu",
+        dynamic_binarization=False,
+        dtype=None,
+        name=None,
+    ):
+        image_shape = validation.check_image_shape(image_shape)
+        codebook_size = validation.check_whole_number(codebook_size, "codebook_size", 1)
+        code_dim = validation.check_whole_number(code_dim, "code_dim", 1)
+        likelihood = likelihoods.get(likelihood)
+        seeds = InitializerSeeds(seed)
+        quantizer = quantizers.get(
+            quantizer, codebook_size, code_dim, seeds.next_seed()
+        )
+        networks = grid_networks(
+            image_shape,
+            code_dim,
+            likelihood,
+            filters=filters,
+            blocks_per_stage=blocks_per_stage,
+            block=block,
+            activation=activation,
+            seed=seeds.next_seed(),
+            dtype=dtype,
+        )
+        super().__init__(
+            encoder=networks.encoder,
+            decoder=networks.decoder,
+            image_shape=image_shape,
+            likelihood=likelihood,
+            beta=beta,
+            dynamic_binarization=dynamic_binarization,
+            seed=seed,
+            dtype=dtype,
+            name=name,
+        )
+        self.codebook_size = codebook_size
+        self.code_dim = code_dim
+        self.grid_shape = grid_shape(image_shape, networks.config["filters"])
+        self.code_shape = (*self.grid_shape, *quantizer.depth_axes)
+        self.quantizer = quantizer
+        self.prior = UniformCodes(codebook_size, self.code_shape)
+        self.network_config = networks.config
+        self.complete()
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        features = (None, *self.grid_shape, self.code_dim)
+        if not self.quantizer.built:  # Keras builds what it deserializes
+            self.quantizer.build(features)
+        self.decoder.build(features)
+
+    # The model, as a function of tensors.
+
+    def quantize_images(self, x, training=False):
+        """Images to `zoo.quantizers.Quantized` features."""
+        step = ops.cast(self.steps_trained, "float32")
+        features = self.encoder(x, training=training)
+        return self.quantizer(features, training=training, step=step)
+
+    def make_posterior(self, quantized):
+        """The posterior q(codes|x) that quantized features describe."""
+        return CodePosterior(quantized.codes, self.codebook_size, quantized.log_probs)
+
+    def decode_parameters(self, features, training=False):
+        """Features of codes (N, h, w, D) to the likelihood's parameters."""
+        return self.decoder(features, training=training)
+
+    def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
+        """Runs the model once: encode, quantize, decode, score.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1], as the likelihood is to see them.
+            labels: None.
+            num_draws: posterior draws an example, K; one in training.
+            noise: uniform in [0, 1), (K, N, *code_shape); None draws it.
+            training: in training the decoder is given the quantizer's features, through
+                which gradients pass, instead of those of codes drawn from q(codes|x).
+                They are the same where codes are certain.
+
+        Returns:
+            `CodeTerms`.
+        """
+        quantized = self.quantize_images(x, training)
+        # q(codes|x)
+        posterior = self.make_posterior(quantized)
+        if training:
+            codes, features = quantized.codes[None], quantized.features
+        else:
+            # codes ~ q(codes|x)
+            if noise is None:
+                shape = (num_draws, *ops.shape(posterior.codes))
+                noise = keras.random.uniform(shape, seed=self.seed_generator)
+            codes = posterior.from_uniforms(noise)
+            features = self.quantizer.lookup(ops.reshape(codes, (-1, *self.code_shape)))
+        # log p(x|codes)
+        flat = self.decode_parameters(features, training)
+        parameters = ops.reshape(flat, (ops.shape(codes)[0], -1, *flat.shape[1:]))
+        return CodeTerms(
+            posterior=posterior,
+            prior=self.prior,
+            z=codes,
+            log_likelihood=self.likelihood.log_prob(x, parameters),
+            quantizer_loss=quantized.loss,
+            counts=quantized.counts,
+        )
+
+    def example_losses(self, terms, step):
+        return super().example_losses(terms, step) + terms.quantizer_loss
+
+    def call(self, x, training=False):
+        """E[x|codes] at the most probable codes: (N, H, W, C) in [0, 1]."""
+        features = self.quantize_images(x, training).features
+        return self.likelihood.mean(self.decode_parameters(features, training))
+
+    def expected_images(self, codes, labels=None):
+        """E[x|codes] in [0, 1], of codes that have been checked."""
+        features = self.quantizer.lookup(codes)
+        return self.likelihood.mean(self.decode_parameters(features))
+
+    def draw_noise(self, rng, num_draws):
+        """Uniform float32 (num_draws, *code_shape), from a NumPy generator."""
+        return rng.random((num_draws, *self.code_shape), dtype=np.float32)
+
+    def create_trackers(self):
+        """The metrics of `fit` and `evaluate`."""
+        super().create_trackers()
+        size = (self.quantizer.depth, self.codebook_size)
+        self.perplexity_tracker = Perplexity(size)
+        self.codebook_usage_tracker = CodebookUsage(size)
+
+    def update_trackers(self, terms, sample_weight=None):
+        """Adds a batch's `CodeTerms` to the metrics."""
+        super().update_trackers(terms, sample_weight)
+        self.perplexity_tracker.update_state(terms.counts)
+        self.codebook_usage_tracker.update_state(terms.counts)
+
+    # The model, as its users call it.
+
+    def encode(self, x, labels=None):
+        """The posterior q(codes|x).
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1].
+            labels: None: the model takes none.
+
+        Returns:
+            `zoo.posteriors.CodePosterior`: `codes` int32 (N, h, w), of a residual
+            quantizer (N, h, w, depth); `sample(seed)`; `kl()` in nats, to uniform
+            codes.
+
+        Raises:
+            ValueError, TypeError: if `x` is not what the model takes.
+        """
+        x = validation.check_images(x, self.image_shape)
+        self.check_labels(labels, len(x))
+        return self.make_posterior(self.quantize_images(ops.convert_to_tensor(x)))
+
+    def decode(self, codes, labels=None):
+        """E[x|codes], the expected image: a tensor (N, H, W, C) in [0, 1].
+
+        Args:
+            codes: whole numbers (N, h, w), of a residual quantizer (N, h, w, depth),
+                from 0 to codebook_size - 1.
+            labels: None: the model takes none.
+
+        Raises:
+            ValueError: for codes of another shape or out of range.
+            TypeError: for codes that are no integers.
+        """
+        if ops.is_tensor(codes):
+            codes = ops.convert_to_numpy(codes)
+        codes = np.asarray(codes)
+        if codes.ndim == 0 or codes.shape[1:] != self.code_shape:
+            wanted = ", ".join(map(str, self.code_shape))
+            raise ValueError(
+                f"`codes` must be of shape (N, {wanted}); got shape {codes.shape}."
+            )
+        if codes.dtype.kind not in "iu":
+            raise TypeError(f"`codes` must be integers; got {codes.dtype}.")
+        if codes.size and not 0 <= codes.min() <= codes.max() < self.codebook_size:
+            raise ValueError(
+                f"`codes` must lie between 0 and {self.codebook_size - 1}; got values "
+                f"from {codes.min()} to {codes.max()}."
+            )
+        self.check_labels(labels, len(codes))
+        return self.expected_images(ops.convert_to_tensor(codes, "int32"))
+
+    def sample(self, num_samples, labels=None, temperature=1.0, seed=None):
+        """Draws codes from a learned prior, which this model does not have yet.
+
+        Raises:
+            ValueError: always: uniform codes do not make images.
+        """
+        raise ValueError(
+            "This VQVAE cannot sample: it has no learned prior over its codes, and "
+            "uniform codes do not look like images. Use reconstruct or decode."
+        )
+
+    def iter_log_marginal_likelihood(
+        self, x, labels=None, num_importance_samples=100, batch_size=64, seed=None
+    ):
+        """Yields `log_marginal_likelihood` batch by batch.
+
+        Where codes are certain, all draws are the same, and one is made: the result is
+        the ELBO.
+        """
+        if not self.quantizer.stochastic:
+            validation.check_whole_number(
+                num_importance_samples, "num_importance_samples", 1
+            )
+            num_importance_samples = 1
+        return super().iter_log_marginal_likelihood(
+            x, labels, num_importance_samples, batch_size, seed
+        )
+
+    def get_config(self):
+        return {
+            **self.base_config(),
+            "codebook_size": self.codebook_size,
+            "code_dim": self.code_dim,
+            "quantizer": to_json(self.quantizer),
+            "beta": to_json(self.objective.beta),
+            **self.network_config,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
