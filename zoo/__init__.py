@@ -21,6 +21,7 @@ from zoo import (
     quantizers,
     schedules,
 )
+from zoo.models.code_prior import CodePrior
 from zoo.models.conditional_vae import ConditionalVAE
 from zoo.models.conv_vae import ConvVAE
 from zoo.models.dense_vae import DenseVAE
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 __all__ = [
     "VAE",
     "VQVAE",
+    "CodePrior",
     "ConditionalVAE",
     "ConvVAE",
     "DenseVAE",
