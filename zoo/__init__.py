@@ -22,6 +22,7 @@ from zoo import (
     schedules,
 )
 from zoo.models.beta_vae import BetaVAE
+from zoo.models.code_prior import CodePrior
 from zoo.models.conditional_vae import ConditionalVAE
 from zoo.models.conv_vae import ConvVAE
 from zoo.models.dense_vae import DenseVAE
@@ -36,6 +37,7 @@ __all__ = [
     "VAE",
     "BetaVAE",
     "VQVAE",
+    "CodePrior",
     "ConditionalVAE",
     "ConvVAE",
     "DenseVAE",

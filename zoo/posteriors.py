@@ -137,6 +137,11 @@ class CodePosterior:
             kl = ops.relu(ops.sum(negative_entropy, axis=-1) + most)
         return ops.reshape(kl, (-1, math.prod(self.codes.shape[1:])))
 
+    def entropy(self):
+        """Entropy of q(codes|x) in nats, (N,)."""
+        most = math.prod(self.codes.shape[1:]) * math.log(self.codebook_size)
+        return most - self.kl()
+
     def kl(self):
         """KL(q(codes|x) || uniform) in nats, (N,), >= 0."""
         return ops.sum(self.kl_per_dim(), axis=-1)

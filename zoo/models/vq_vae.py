@@ -1,6 +1,7 @@
 """VQVAE: images as grids of discrete codes."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from keras import ops
 
 from zoo import likelihoods, quantizers, validation
 from zoo.autoencoder import Autoencoder
+from zoo.models.code_prior import CodePrior
 from zoo.networks.grid import grid_networks, grid_shape
 from zoo.networks.seeding import InitializerSeeds
 from zoo.objectives import ELBOTerms
@@ -30,6 +32,18 @@ class CodeTerms(ELBOTerms):
     quantizer_loss: Any
     counts: Any
 
+    @cached_property
+    def kl(self):
+        """E_q[log q(codes|x) - log p(codes)] in nats, (N,).
+
+        Exact for a uniform prior and for codes that are certain, over the K draws
+        otherwise.
+        """
+        if isinstance(self.prior, UniformCodes):
+            return self.posterior.kl()
+        log_prior = ops.mean(self.prior.log_prob(self.z), axis=0)
+        return -self.posterior.entropy() - log_prior
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class VQVAE(Autoencoder):
@@ -39,11 +53,15 @@ class VQVAE(Autoencoder):
     minimizes -E log p(x|codes) + beta KL + what the quantizer adds, such as the
     commitment loss of equation 3; all are summed over positions, in nats.
 
-    The prior over codes is uniform, so that the KL of codes that are certain is
-    h w ln(codebook_size) nats and `elbo` is log p(x|codes) less that: a lower bound of
-    log p(x), though a loose one. `fit` also logs `perplexity`, the exponential of the
-    entropy of the codes chosen in an epoch, and `codebook_usage`, the share of the
-    codebook that was chosen at all; means over the levels of a residual quantizer.
+    While `fit` trains, the prior over codes is uniform, so that the KL of codes that
+    are certain is h w ln(codebook_size) nats and `elbo` is log p(x|codes) less that: a
+    lower bound of log p(x), though a loose one. A model with `prior="autoregressive"`
+    then learns log p(codes) by `fit_prior`, which makes `sample` possible and the
+    bounds of `elbo`, `evaluate` and `log_marginal_likelihood` tighter.
+
+    `fit` also logs `perplexity`, the exponential of the entropy of the codes chosen in
+    an epoch, and `codebook_usage`, the share of the codebook that was chosen at all;
+    means over the levels of a residual quantizer.
 
     Args:
         image_shape: (H, W, C), H and W at least 8. Any size: what does not halve evenly
@@ -55,6 +73,8 @@ class VQVAE(Autoencoder):
         filters: channels of each stage, finest first. Each stage halves the image: two
             make a grid of 7x7 codes of an image of 28x28.
         blocks_per_stage, block, activation: as in `zoo.ConvVAE`.
+        prior: "uniform", "autoregressive" for a `zoo.CodePrior` with default options,
+            or a `zoo.CodePrior`.
         likelihood, beta, dynamic_binarization, seed, dtype, name: as in `zoo.VAE`;
             `beta` matters where codes are not certain, as with "gumbel".
 
@@ -82,6 +102,7 @@ class VQVAE(Autoencoder):
         quantizer="ema",
         filters=(32, 64),
         likelihood="bernoulli",
+        prior="uniform",
         beta=1.0,
         seed=None,
         *,
@@ -127,9 +148,35 @@ class VQVAE(Autoencoder):
         self.grid_shape = grid_shape(image_shape, networks.config["filters"])
         self.code_shape = (*self.grid_shape, *quantizer.depth_axes)
         self.quantizer = quantizer
-        self.prior = UniformCodes(codebook_size, self.code_shape)
+        self.uniform_prior = UniformCodes(codebook_size, self.code_shape)
+        self.prior = self._prior(prior, seeds.next_seed())
+        # `fit` never trains it: `fit_prior` does.
+        self.prior.trainable = False
         self.network_config = networks.config
         self.complete()
+
+    def _prior(self, prior, seed):
+        """The prior that the constructor's argument means."""
+        if isinstance(prior, dict):
+            prior = keras.saving.deserialize_keras_object(prior)
+        if isinstance(prior, str) and prior == "uniform":
+            return UniformCodes(self.codebook_size, self.code_shape)
+        if isinstance(prior, str) and prior == "autoregressive":
+            return CodePrior(
+                self.codebook_size, self.code_shape, seed=seed, dtype=self.dtype_policy
+            )
+        if not isinstance(prior, (UniformCodes, CodePrior)):
+            raise ValueError(
+                "`prior` must be 'uniform', 'autoregressive' or a zoo.CodePrior; got "
+                f"{prior!r}."
+            )
+        for argument in ("codebook_size", "code_shape"):
+            given, wanted = getattr(prior, argument), getattr(self, argument)
+            if given != wanted:
+                raise ValueError(
+                    f"The prior's `{argument}` is {given}, but the model's is {wanted}."
+                )
+        return prior
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -137,6 +184,7 @@ class VQVAE(Autoencoder):
         if not self.quantizer.built:  # Keras builds what it deserializes
             self.quantizer.build(features)
         self.decoder.build(features)
+        self.uniform_prior.build(None)
 
     # The model, as a function of tensors.
 
@@ -186,7 +234,7 @@ class VQVAE(Autoencoder):
         parameters = ops.reshape(flat, (ops.shape(codes)[0], -1, *flat.shape[1:]))
         return CodeTerms(
             posterior=posterior,
-            prior=self.prior,
+            prior=self.uniform_prior if training else self.prior,
             z=codes,
             log_likelihood=self.likelihood.log_prob(x, parameters),
             quantizer_loss=quantized.loss,
@@ -274,16 +322,83 @@ class VQVAE(Autoencoder):
         self.check_labels(labels, len(codes))
         return self.expected_images(ops.convert_to_tensor(codes, "int32"))
 
-    def sample(self, num_samples, labels=None, temperature=1.0, seed=None):
-        """Draws codes from a learned prior, which this model does not have yet.
+    def fit_prior(self, x, validation_data=None, optimizer="adam", **options):
+        """Trains the prior on the codes of images; nothing else of the model changes.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1].
+            validation_data: further images, to validate on.
+            optimizer: a Keras optimizer or its name.
+            options: of `keras.Model.fit`, such as `epochs` and `batch_size`, and
+                `jit_compile`.
+
+        Returns:
+            `keras.callbacks.History` with `loss` and `val_loss` in nats a code.
 
         Raises:
-            ValueError: always: uniform codes do not make images.
+            ValueError, TypeError: if `x` is not what the model takes, or its prior is
+                uniform.
         """
-        raise ValueError(
-            "This VQVAE cannot sample: it has no learned prior over its codes, and "
-            "uniform codes do not look like images. Use reconstruct or decode."
-        )
+        if not isinstance(self.prior, CodePrior):
+            raise ValueError(
+                "This VQVAE's prior is uniform and learns nothing: construct it with "
+                "prior='autoregressive'."
+            )
+
+        def codes_of(images, argument):
+            images = validation.check_images(images, self.image_shape, argument)
+            return self.inference.batched(
+                "codes", lambda batch: self.quantize_images(batch).codes, images
+            )
+
+        if validation_data is not None:
+            validation_data = codes_of(validation_data, "validation_data")
+        return self.prior.fit(codes_of(x, "x"), optimizer, validation_data, **options)
+
+    def sample(
+        self, num_samples, labels=None, temperature=1.0, seed=None, *, top_k=None
+    ):
+        """Draws codes from the learned prior, one after another, and decodes them.
+
+        Args:
+            num_samples: how many images, >= 0.
+            labels: None: the model takes none.
+            temperature: divides the logits of the prior, >= 0; 0 takes the most
+                probable code each time.
+            seed: integer that fixes the draw on every backend; None draws anew.
+            top_k: draw from this many most probable codes alone; None from all.
+
+        Returns:
+            float32 array (num_samples, H, W, C) in [0, 1]. The first n images do not
+            change when more are asked for.
+
+        Raises:
+            ValueError: for arguments out of range, and while no prior is trained.
+        """
+        num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
+        self.check_labels(labels, num_samples)
+        if not 0 <= temperature < float("inf"):
+            raise ValueError(
+                f"`temperature` must be a finite number >= 0; got {temperature!r}."
+            )
+        if top_k is not None:
+            top_k = validation.check_whole_number(top_k, "top_k", 1)
+        if not (isinstance(self.prior, CodePrior) and self.prior.is_trained):
+            raise ValueError(
+                "This VQVAE cannot sample: it has no learned prior over its codes yet, "
+                "and uniform ones do not look like images: construct it with "
+                "prior='autoregressive' and train that with fit_prior."
+            )
+        rng = np.random.default_rng(seed)
+        uniforms = rng.random((num_samples, self.prior.length), dtype=np.float32)
+        temperatures = np.full(num_samples, temperature, "float32")
+
+        def draw(uniforms, temperatures):
+            codes = self.prior.from_uniforms(uniforms, temperatures, top_k)
+            return self.expected_images(codes)
+
+        name = f"sample from {top_k}"
+        return self.inference.batched(name, draw, uniforms, temperatures)
 
     def iter_log_marginal_likelihood(
         self, x, labels=None, num_importance_samples=100, batch_size=64, seed=None
@@ -308,6 +423,7 @@ class VQVAE(Autoencoder):
             "codebook_size": self.codebook_size,
             "code_dim": self.code_dim,
             "quantizer": to_json(self.quantizer),
+            "prior": to_json(self.prior),
             "beta": to_json(self.objective.beta),
             **self.network_config,
         }
