@@ -226,6 +226,15 @@ def test_prior_lives_in_the_preset(trained, x, tmp_path):
         fresh.sample(1)
 
 
+def test_prior_is_frozen_from_the_start(tmp_path):
+    model = make_model(prior=prior_for())
+    model.save_to_preset(tmp_path / "p")
+    plain = len(make_model().trainable_variables)
+    for built in (model, zoo.from_preset(tmp_path / "p")):
+        assert len(built.trainable_variables) == plain
+        assert len(built.prior.weights) > 0 == len(built.prior.trainable_variables)
+
+
 @pytest.mark.parametrize("quantizer", ["residual", "gumbel"])
 def test_prior_of_other_codes(quantizer, x):
     model = make_model(quantizer, prior=prior_for(quantizer), dtype="mixed_bfloat16")

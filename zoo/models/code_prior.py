@@ -216,8 +216,12 @@ class CodePrior(keras.layers.Layer):
             self.trainable = trainable
 
     def get_config(self):
+        config = super().get_config()
+        # Its model freezes it, weights and all: a layer that starts out frozen has
+        # sub-layers that are not, and on TensorFlow cannot be frozen any more.
+        config.pop("trainable", None)
         return {
-            **super().get_config(),
+            **config,
             "codebook_size": self.codebook_size,
             "code_shape": list(self.code_shape),
             "width": self.transformer.width,

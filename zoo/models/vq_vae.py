@@ -150,8 +150,6 @@ class VQVAE(Autoencoder):
         self.quantizer = quantizer
         self.uniform_prior = UniformCodes(codebook_size, self.code_shape)
         self.prior = self._prior(prior, seeds.next_seed())
-        # `fit` never trains it: `fit_prior` does.
-        self.prior.trainable = False
         self.network_config = networks.config
         self.complete()
 
@@ -185,6 +183,8 @@ class VQVAE(Autoencoder):
             self.quantizer.build(features)
         self.decoder.build(features)
         self.uniform_prior.build(None)
+        # `fit` never trains it: `fit_prior` does. Once there are weights to freeze.
+        self.prior.trainable = False
 
     # The model, as a function of tensors.
 
