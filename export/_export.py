@@ -68,6 +68,11 @@ def _convert(model, workspace, names, opset, quantize, verify):
                 "`model` must be a built zoo model, such as zoo.from_preset(...); got "
                 f"{type(model).__name__}."
             )
+    if not hasattr(model, "latent_dim"):
+        raise ExportError(
+            f"{type(model).__name__} has grids of codes for latents, which cannot be "
+            "exported yet; models with vectors, such as ConvVAE, can."
+        )
     module = type(model).__module__
     if module == "__main__":
         raise ExportError(

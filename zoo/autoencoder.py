@@ -25,6 +25,9 @@ class Autoencoder(Trainer, keras.Model):
             `zoo.VAE`.
     """
 
+    # How many numbers about its label a model sees; 0 for models without labels.
+    label_dim = 0
+
     def __init__(
         self,
         encoder,
