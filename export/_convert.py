@@ -18,15 +18,21 @@ import tensorflow as tf
 import tf2onnx
 
 import zoo
-from export import _compare, _graph, _metadata, _probes
+from export import _compare, _graph, _metadata, _noise, _probes
 from export._float32 import in_float32
 from export._lean import fix_shapes
 from export._quantize import quantize_weights
 from export.errors import ExportError, RuntimeModelError
 from export.runtime.files import MAX_FILE_BYTES
 from export.runtime.golden import make_golden
-from export.runtime.manifest import DECODER
 from export.runtime.session import Session
+from export.runtime.signature import (
+    DECODER_KIND,
+    ENCODER_KIND,
+    SAMPLER_KIND,
+    labels_signature,
+    signature,
+)
 
 
 def main(workspace):
@@ -51,21 +57,29 @@ def main(workspace):
 
 def _convert_one(model, path, description, request):
     """Writes one file; returns what was measured of it."""
-    name = path.name
-    proto = _graph_of(model, name, request["opset"])
-    operators = _graph.check(proto)
+    kind = path.name.removesuffix(".onnx")
+    opset = request["opset"]
+    further = frozenset()
+    if kind == SAMPLER_KIND:
+        opset, further = max(opset, _noise.OPSET), _noise.OPERATORS
+    proto = _converted(model, kind, description, opset)
     if request["quantize"]:
+        _graph.check(proto)
         quantize_weights(proto, request["quantize"])
-        operators = _graph.check(proto)
+    if kind == SAMPLER_KIND:
+        _noise.prepend(proto, model.latent_dim)
+        proto = _graph.tidy(proto, *signature(kind, description), opset)
+    operators = _graph.check(proto, further)
     if proto.ByteSize() > MAX_FILE_BYTES - 2**20:
         raise ExportError(
-            f"{name} would be {proto.ByteSize() / 2**20:.0f} MB; "
+            f"{path.name} would be {proto.ByteSize() / 2**20:.0f} MB; "
             f"{MAX_FILE_BYTES // 2**20} MB is the most that the runtime loads."
         )
     entries = {
         **description,
-        "kind": name.removesuffix(".onnx"),
-        "opset": request["opset"],
+        **_metadata.of_kind(model, kind),
+        "kind": kind,
+        "opset": opset,
         "quantize": request["quantize"],
         "max_abs_error": 0.0,
         "extreme_error": 0.0,
@@ -73,64 +87,79 @@ def _convert_one(model, path, description, request):
     }
     # Measured on the file itself, which is then written again with the results.
     path.write_bytes(_metadata.stamp(proto, entries))
-    session = Session(
-        path, entries["kind"], (_compare.INPUTS[name],), _compare.OUTPUTS[name]
-    )
-    function = _compare.functions(model)[name]
-    errors = _compare.largest_errors(session, function, _compare.probes(model, name))
+    session = Session(path, kind)
+    errors = _compare.largest_errors(session, kind, model)
     if not np.isfinite([*errors.values()]).all():
-        raise ExportError(f"{name} would give NaN or infinite values: check its model.")
+        raise ExportError(
+            f"{path.name} would give NaN or infinite values: check its model."
+        )
     entries["max_abs_error"] = _metadata.round_up(errors["ordinary"])
     entries["extreme_error"] = _metadata.round_up(errors["extreme"])
-    entries["golden"] = _golden(model, session, name)
+    entries["golden"] = _golden(model, session, kind)
     data = _metadata.stamp(proto, entries)
     path.write_bytes(data)
+    measured = ("opset", "max_abs_error", "extreme_error", "golden")
     return {
         "description": description,
         "inputs": _values(proto.graph.input),
         "outputs": _values(proto.graph.output),
         "errors": errors,
-        **{key: entries[key] for key in ("max_abs_error", "extreme_error", "golden")},
+        **{key: entries[key] for key in measured},
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "operators": operators,
     }
 
 
-def _graph_of(model, name, opset):
-    """A tidied ModelProto of the decoder or the encoder."""
-    if name == DECODER:
-        shape = (model.latent_dim,)
-        outputs = {"image": model.image_shape}
+def _converted(model, kind, description, opset):
+    """A tidied ModelProto of one of the model's functions.
 
-        def function(z):
-            return {"image": model.decode(z)}
-
-    else:
-        shape = model.image_shape
-        outputs = {"mean": (model.latent_dim,), "log_var": (model.latent_dim,)}
-
-        def function(image):
-            # `model.encode` without its checks of values, which a graph cannot make.
-            q = model.make_posterior(model.encode_parameters(image))
-            return {"mean": q.mean, "log_var": q.log_var}
-
-    input_name = _compare.INPUTS[name]
-    signature = [tf.TensorSpec((None, *shape), tf.float32, name=input_name)]
+    That of a sampler still begins with an input `noise`.
+    """
+    inputs, outputs = signature(kind, description)
+    if kind == SAMPLER_KIND:
+        noise = _noise.noise_value(model.latent_dim)
+        labels = labels_signature(noise.shape[0], description)
+        inputs = {_noise.NOISE: noise, **labels}
+    specs = [
+        tf.TensorSpec((None, *value.row_shape), value.dtype, name=name)
+        for name, value in inputs.items()
+    ]
     proto, _ = tf2onnx.convert.from_function(
-        tf.function(function), input_signature=signature, opset=opset
+        tf.function(_function(model, kind)), input_signature=specs, opset=opset
     )
     fix_shapes(proto)
-    return _graph.tidy(proto, input_name, outputs, opset)
+    return _graph.tidy(proto, inputs, outputs, opset)
 
 
-def _golden(model, session, name):
+def _function(model, kind):
+    """A function of tensors: the model's own without its checks of values, which a
+    graph cannot make.
+    """
+
+    def decode(z, labels=None):
+        return {"image": model.expected_images(z, labels)}
+
+    def encode(image, labels=None):
+        q = model.make_posterior(model.encode_parameters(image, labels))
+        return {"mean": q.mean, "log_var": q.log_var}
+
+    def sample(noise, labels=None):
+        z = model.make_prior(labels).from_noise(noise)
+        return {"image": model.expected_images(z, labels), "z": z}
+
+    return {DECODER_KIND: decode, ENCODER_KIND: encode, SAMPLER_KIND: sample}[kind]
+
+
+def _golden(model, session, kind):
     """Golden vectors: what onnxruntime gave for this file when it was made."""
-    z = _probes.golden_latents(model.image_shape, model.latent_dim)
-    if name == DECODER:
-        feeds = {"z": z}
-    else:
-        feeds = {"image": _compare.functions(model)[DECODER](z)["image"]}
+    feeds = _probes.golden_latents(model)
+    if kind == ENCODER_KIND:
+        z = feeds.pop("z")
+        decoded = _compare.function(DECODER_KIND, model)(z=z, **feeds)
+        feeds = {"image": decoded["image"], **feeds}
+    elif kind == SAMPLER_KIND:
+        feeds = _probes.golden_draw(model)
     return make_golden(feeds, session.run(feeds))
 
 

@@ -3,27 +3,33 @@
 import hashlib
 import json
 
-from export import _child, _compare
+from export import _child, _compare, _metadata
 from export._readme import readme
 from export.errors import ExportError
-from export.options import EXTREME_TOLERANCES, TOLERANCES
+from export.options import EXTREME_TOLERANCES, LATENT_TOLERANCE, TOLERANCES
 from export.report import ExportReport, ModelReport
-from export.runtime.manifest import DECODER, ENCODER, MANIFEST, MANIFEST_FORMAT
+from export.runtime.manifest import (
+    DECODER,
+    ENCODER,
+    MANIFEST,
+    MANIFEST_FORMAT,
+    SAMPLER,
+)
 
 
 def decoder(model, workspace, path, opset, quantize, verify):
     """Fills workspace/out with decoder.onnx: its `ExportReport`."""
     entries = _convert(model, workspace, [DECODER], opset, quantize, verify)
-    return _report(entries[DECODER], path, opset, quantize)
+    return _report(entries[DECODER], path, quantize)
 
 
 def folder(model, workspace, path, opset, quantize, verify):
     """Fills workspace/out with all files of a folder: its `ModelReport`."""
     names = [DECODER, ENCODER]
+    if _metadata.prior_name(getattr(model, "prior", None)) in _metadata.SAMPLED_PRIORS:
+        names.append(SAMPLER)
     entries = _convert(model, workspace, names, opset, quantize, verify)
-    files = {
-        name: _report(entries[name], path / name, opset, quantize) for name in names
-    }
+    files = {name: _report(entries[name], path / name, quantize) for name in names}
     manifest = {
         "format": MANIFEST_FORMAT,
         **entries[DECODER]["description"],
@@ -33,6 +39,7 @@ def folder(model, workspace, path, opset, quantize, verify):
                 "bytes": files[name].bytes,
                 "inputs": entries[name]["inputs"],
                 "outputs": entries[name]["outputs"],
+                "opset": entries[name]["opset"],
                 "max_abs_error": entries[name]["max_abs_error"],
                 "extreme_error": entries[name]["extreme_error"],
                 "golden": entries[name]["golden"],
@@ -61,6 +68,11 @@ def _convert(model, workspace, names, opset, quantize, verify):
                 "`model` must be a built zoo model, such as zoo.from_preset(...); got "
                 f"{type(model).__name__}."
             )
+    if not hasattr(model, "latent_dim"):
+        raise ExportError(
+            f"{type(model).__name__} has grids of codes for latents, which cannot be "
+            "exported yet; models with vectors, such as ConvVAE, can."
+        )
     module = type(model).__module__
     if module == "__main__":
         raise ExportError(
@@ -81,33 +93,43 @@ def _convert(model, workspace, names, opset, quantize, verify):
             errors = entries[name]["errors"]
             own = _compare.with_model(model, workspace, name)
             errors.update({kind: max(errors[kind], own[kind]) for kind in errors})
-            _check(name, errors, quantize)
+            check(name, errors, quantize)
     return entries
 
 
-def _check(name, errors, quantize):
+def check(name, errors, quantize):
+    """Raises ExportError if a file differs from its model by more than is allowed.
+
+    Args:
+        name: of the file.
+        errors: as `_compare.largest_errors` returns them.
+        quantize: how the weights are stored.
+    """
     allowed = {
         "ordinary": TOLERANCES[quantize],
         "extreme": EXTREME_TOLERANCES[quantize],
+        "latents": LATENT_TOLERANCE,
     }
-    for kind, error in errors.items():
-        if not error <= allowed[kind]:
+    for about, error in errors.items():
+        if not error <= allowed[about]:
+            where = "in its latents" if about == "latents" else f"on {about} inputs"
             raise ExportError(
-                f"{name} differs from the Keras model by {error:.2g} on {kind} inputs, "
-                f"more than the {allowed[kind]:g} that quantize={quantize!r} allows; "
-                "no file was written."
+                f"{name} differs from the Keras model by {error:.2g} {where}, more "
+                f"than the {allowed[about]:g} that quantize={quantize!r} allows; no "
+                "file was written."
             )
 
 
-def _report(entry, path, opset, quantize):
+def _report(entry, path, quantize):
     return ExportReport(
         path=str(path),
         max_abs_error=entry["errors"]["ordinary"],
         extreme_error=entry["errors"]["extreme"],
+        latent_error=entry["errors"].get("latents"),
         tolerance=TOLERANCES[quantize],
         bytes=entry["bytes"],
         sha256=entry["sha256"],
         quantize=quantize,
-        opset=opset,
+        opset=entry["opset"],
         operators=entry["operators"],
     )

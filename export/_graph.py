@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import onnx
 from onnx import helper
 
@@ -13,9 +14,9 @@ ALLOWED_OPERATORS = frozenset(
     """Abs Add AveragePool BatchNormalization Cast Clip Concat Conv ConvTranspose
     DepthToSpace DequantizeLinear Div Elu Erf Exp Expand Flatten Floor Gather Gemm
     GlobalAveragePool HardSigmoid Identity InstanceNormalization LayerNormalization
-    LeakyRelu Log MatMul Max MaxPool Min Mul Neg Pad Pow Reciprocal ReduceMax ReduceMean
-    ReduceMin ReduceSum Relu Reshape Resize Selu Shape Sigmoid Slice Softmax Softplus
-    SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Unsqueeze
+    LeakyRelu Log MatMul Max MaxPool Min Mul Neg OneHot Pad Pow Reciprocal ReduceMax
+    ReduceMean ReduceMin ReduceSum Relu Reshape Resize Selu Shape Sigmoid Slice Softmax
+    Softplus SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Unsqueeze
     Where""".split()
 )
 # The one that opsets 17 and 18 came with; onnx's own default is too new for many
@@ -23,16 +24,15 @@ ALLOWED_OPERATORS = frozenset(
 IR_VERSION = 8
 
 
-def tidy(model, input_name, output_shapes, opset):
+def tidy(model, inputs, outputs, opset):
     """Rewrites a converted model so that only its meaning and order remain.
 
     Names and order follow the graph from its outputs, so that names which Keras
     counts up, and strings the converter leaves, do not reach the file.
 
     Args:
-        model: ModelProto from tf2onnx with one input.
-        input_name: name of that input.
-        output_shapes: {output name: shape of one row}, in the order wanted.
+        model: ModelProto with inputs and outputs of these names.
+        inputs, outputs: {name: `signature.Value`}, in the order wanted.
         opset: the operator set it was converted for.
 
     Returns:
@@ -41,9 +41,9 @@ def tidy(model, input_name, output_shapes, opset):
     graph = model.graph
     constants = {t.name: t for t in graph.initializer}
     producers = {name: node for node in graph.node for name in node.output}
-    names = {"": "", input_name: input_name, **{name: name for name in output_shapes}}
+    names = {"": "", **{name: name for name in (*inputs, *outputs)}}
     nodes, weights = [], []
-    for node in _in_order(list(output_shapes), producers):
+    for node in _in_order(list(outputs), producers):
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
         copy.ClearField("doc_string")
@@ -62,12 +62,11 @@ def tidy(model, input_name, output_shapes, opset):
         copy.output[:] = [names[name] for name in node.output]
         nodes.append(copy)
 
-    row = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim[1:]]
     tidied = helper.make_graph(
         nodes,
         "vae_zoo",
-        [_float_value(input_name, row)],
-        [_float_value(name, shape) for name, shape in output_shapes.items()],
+        [_value_info(name, value) for name, value in inputs.items()],
+        [_value_info(name, value) for name, value in outputs.items()],
         weights,
     )
     return helper.make_model(
@@ -78,10 +77,9 @@ def tidy(model, input_name, output_shapes, opset):
     )
 
 
-def _float_value(name, row_shape):
-    return helper.make_tensor_value_info(
-        name, onnx.TensorProto.FLOAT, ["batch", *row_shape]
-    )
+def _value_info(name, value):
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(value.dtype))
+    return helper.make_tensor_value_info(name, element, value.shape)
 
 
 def _in_order(outputs, producers):
@@ -102,8 +100,12 @@ def _in_order(outputs, producers):
     return order
 
 
-def check(model):
+def check(model, further=frozenset()):
     """Checks a model with onnx's full checker and the list of operators.
+
+    Args:
+        model: ModelProto.
+        further: operators that it may hold beside `ALLOWED_OPERATORS`.
 
     Returns:
         {operator: how many nodes}.
@@ -113,7 +115,7 @@ def check(model):
     """
     counts = Counter(node.op_type for node in model.graph.node)
     foreign = sorted({n.op_type for n in model.graph.node if n.domain not in ("",)})
-    unknown = sorted(set(counts) - ALLOWED_OPERATORS) + foreign
+    unknown = sorted(set(counts) - ALLOWED_OPERATORS - further) + foreign
     if unknown:
         raise ExportError(
             f"The model needs the operators {unknown}, which exported files may not "

@@ -14,11 +14,12 @@ def fix_shapes(model):
     """Gives each Reshape whose target was computed from the batch a constant target.
 
     Args:
-        model: ModelProto from tf2onnx with one input; changed in place. Nodes that
-            computed the shapes stay, without use.
+        model: ModelProto from tf2onnx whose inputs have one row an example; changed in
+            place. Nodes that computed the shapes stay, without use.
     """
     graph = model.graph
-    graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    for value in graph.input:
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     rows = {
         value.name: _row_shape(value)

@@ -4,7 +4,9 @@ import importlib.metadata
 import json
 
 from export.runtime.files import add_digest
+from export.runtime.prior import LabelNormal
 from export.runtime.session import FORMAT, TEXT_KEYS
+from export.runtime.signature import DECODER_KIND, SAMPLER_KIND
 
 
 def describe(model, preset_name):
@@ -16,7 +18,7 @@ def describe(model, preset_name):
         "image_shape": list(model.image_shape),
         "latent_dim": model.latent_dim,
         "value_range": [0.0, 1.0],
-        "latent_prior": _prior_name(model.prior),
+        "latent_prior": prior_name(model.prior),
         "versions": {
             "vae-zoo": zoo.__version__,
             **{
@@ -25,6 +27,9 @@ def describe(model, preset_name):
             },
         },
     }
+    for key in ("num_classes", "num_attributes", "class_names"):
+        if getattr(model, key, None) is not None:
+            description[key] = getattr(model, key)
     # The name of a shipped preset is kept only with that preset's own weights: folders
     # may be called anything, and models may have been trained on.
     if preset_name in zoo.list_presets() and _same_weights(
@@ -34,12 +39,40 @@ def describe(model, preset_name):
     return description
 
 
-def _prior_name(prior):
-    from zoo.priors import StandardNormal
+def of_kind(model, kind):
+    """What only a file of this kind says: JSON values.
 
-    if type(prior) is StandardNormal:
-        return "standard_normal"
-    return type(prior).__name__
+    A decoder holds the numbers of a learned prior p(z|y), a few KB, so that the one
+    file is enough to sample: `z` stays the true latent, and `export.runtime` needs no
+    second graph to find it.
+    """
+    from zoo import posteriors
+
+    if kind == DECODER_KIND and prior_name(model.prior) == "label_normal":
+        from keras import ops
+
+        tables = [
+            ops.convert_to_numpy(kernel)
+            for kernel in (model.prior.mean_kernel, model.prior.log_var_kernel)
+        ]
+        prior = LabelNormal(*tables, log_var_limit=posteriors.LOG_VAR_LIMIT)
+        return {"prior_parameters": prior.to_json()}
+    if kind == SAMPLER_KIND:
+        return {"generator": "threefry2x32-20"}
+    return {}
+
+
+# Those that draw latents from standard normal noise alone, by `from_noise`: of models
+# with these a sampler.onnx is made.
+SAMPLED_PRIORS = ("standard_normal", "label_normal")
+
+
+def prior_name(prior):
+    """The name of a prior that `SAMPLED_PRIORS` lists, else that of its class."""
+    from zoo.priors import LabelNormal, StandardNormal
+
+    names = {StandardNormal: "standard_normal", LabelNormal: "label_normal"}
+    return names.get(type(prior), type(prior).__name__)
 
 
 def _same_weights(model, other):

@@ -15,9 +15,11 @@ def export_decoder(
     """Writes the decoder of a model as one ONNX file.
 
     The file takes `z` (batch, latent_dim) float32 and returns `image` (batch, H, W, C)
-    float32 in [0, 1], for any batch. It holds its own description, golden vectors and
-    SHA-256, and is the same to the byte whichever backend trained the weights:
-    conversion always runs through TensorFlow in a fresh process.
+    float32 in [0, 1], for any batch. A conditional model's takes `labels`, too: int32
+    (batch,) for classes, float32 (batch, num_attributes) for attributes; a graph cannot
+    refuse a class out of range, `export.Sampler` does. It holds its own description,
+    golden vectors and SHA-256, and is the same to the byte whichever backend trained
+    the weights: conversion always runs through TensorFlow in a fresh process.
 
     Args:
         model: a built `zoo.VAE`, on any backend.
@@ -63,24 +65,37 @@ def export_decoder(
 def export_model(
     model, folder, *, opset=17, quantize=None, verify=True, overwrite=False
 ):
-    """Writes the decoder and the encoder of a model, with a manifest and a README.
+    """Writes the decoder, the encoder and the sampler of a model, with a manifest.
 
     decoder.onnx is the file of `export_decoder`. encoder.onnx takes `image` (batch, H,
-    W, C) float32 in [0, 1] and returns `mean` and `log_var` (batch, latent_dim); it
-    draws no noise. manifest.json lists sizes, SHA-256, measured errors and golden
-    vectors.
+    W, C) float32 in [0, 1], and `labels` if the model does, and returns `mean` and
+    `log_var` (batch, latent_dim); it draws no noise.
+
+    sampler.onnx draws and decodes in one graph, with the same images for a seed in any
+    language: it takes single numbers `seed` (int64, from 0 to 2**63 - 1), `num_samples`
+    (int64), `temperature` (float32), and `labels` (num_samples, ...) if the model does,
+    and returns `image` (num_samples, H, W, C) and the latents `z` they are decoded
+    from. `export.runtime.threefry` says what a seed means. All samples are decoded at
+    once: memory grows with `num_samples`, so draw many in several runs with different
+    seeds. It needs onnxruntime 1.21 or later, and is left out for priors that are not
+    drawn from normal noise alone.
+
+    manifest.json lists sizes, SHA-256, measured errors and golden vectors; README.md
+    says how to use the folder.
 
     Args:
         model: a built `zoo.VAE`, on any backend.
         folder: the folder to create; its parent must exist.
-        opset, quantize, verify: as in `export_decoder`, for both files.
+        opset, quantize, verify: as in `export_decoder`, for all files; sampler.onnx is
+            of opset 18 in any case, which has the operators on bits.
         overwrite: replace a folder that an earlier `export_model` wrote.
 
     Returns:
         `ModelReport`: `path`, `max_abs_error`, `bytes`, `sha256`, and `files`.
 
     Raises:
-        As `export_decoder`; a failed check leaves no folder behind.
+        As `export_decoder`, and ExportError if the sampler's latents differ from the
+        model's by more than 1e-6; a failed check leaves no folder behind.
 
     Example:
 
@@ -88,7 +103,7 @@ def export_model(
     >>> folder = tempfile.mkdtemp() + "/digits"
     >>> report = export.export_model(zoo.from_preset("dense_vae_digits"), folder)
     >>> sorted(report.files)
-    ['decoder.onnx', 'encoder.onnx']
+    ['decoder.onnx', 'encoder.onnx', 'sampler.onnx']
     """
     check_options(opset, quantize)
     folder = Path(folder)

@@ -25,6 +25,8 @@ class ExportReport(_AsDict):
             latents from N(0, I); relative where a value exceeds 1, which pixels never
             do. With `verify` it covers the caller's own backend too.
         extreme_error: the same on latents up to ten times as large.
+        latent_error: of a sampler, the largest difference of the latents it draws from
+            those of the model, relative where they exceed 1; at most 1e-6. Else None.
         tolerance: the largest `max_abs_error` allowed; without `quantize` it holds for
             `extreme_error` too.
         bytes: size of the file.
@@ -37,6 +39,7 @@ class ExportReport(_AsDict):
     path: str
     max_abs_error: float
     extreme_error: float
+    latent_error: float | None
     tolerance: float
     bytes: int
     sha256: str

@@ -86,6 +86,9 @@ def sample(
     num_samples: Annotated[
         int, typer.Option("-n", "--num-samples", min=1, max=10_000)
     ] = 64,
+    label: Annotated[
+        int | None, typer.Option(min=0, help="Class to draw; else all in turn.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes the draw.")] = 0,
     temperature: Annotated[float, typer.Option(min=0, help="Scale of the prior.")] = 1,
     backend: Backend = None,
@@ -94,7 +97,9 @@ def sample(
     """Draws images from a preset, or from an ONNX file without Keras."""
     from recipes import deploy
 
-    deploy.sample(source, out, num_samples, seed, temperature, backend, overwrite)
+    deploy.sample(
+        source, out, num_samples, label, seed, temperature, backend, overwrite
+    )
 
 
 @app.command(rich_help_panel=TRAIN)

@@ -1,5 +1,6 @@
 """`vae-zoo sample`, `export` and `verify`: what they do."""
 
+import numpy as np
 from rich.console import Console
 
 import export
@@ -19,16 +20,22 @@ def load_preset(name, backend):
     return zoo.from_preset(found.folder)
 
 
-def sample(source, out, num_samples, seed, temperature, backend, overwrite):
+def sample(source, out, num_samples, label, seed, temperature, backend, overwrite):
     """Draws images from a preset or an exported file, as one PNG."""
     check_output(out, overwrite, ".png")
     if catalog.is_onnx(source):
         model = export.Sampler(source)
+        num_classes = model.metadata.get("num_classes")
     else:
         model = load_preset(source, backend)
+        num_classes = getattr(model, "num_classes", None)
+    columns = max(8, round(num_samples**0.5))
+    if num_classes and label is None:
+        # Every class in turn, one a column.
+        label, columns = np.arange(num_samples) % num_classes, num_classes
     with working("Sampling"):
-        images = model.sample(num_samples, temperature=temperature, seed=seed)
-    save_grid(out, images, columns=max(8, round(num_samples**0.5)))
+        images = model.sample(num_samples, label, temperature=temperature, seed=seed)
+    save_grid(out, images, columns=columns)
     print(f"{num_samples} samples: {out}")
 
 

@@ -144,7 +144,7 @@ def _data(console, data_dir):
     held = ", ".join(prepared_datasets(cache)) or "nothing yet"
     table.add_row("cache", _plain(str(cache)), _plain(held))
     console.print(table)
-    console.print("The data set digits is embedded: it is there without any folder.\n")
+    console.print("digits and sprites are embedded: there without any folder.\n")
 
 
 def _presets(console):

@@ -8,6 +8,7 @@ from rich.progress import track
 
 import zoo
 from recipes.data import binarize, load_images
+from recipes.label_accuracy import label_accuracy
 from zoo.evaluation.likelihood import active_units
 
 # Images scored between two steps of the progress bar: few, so that most of a compiled
@@ -15,14 +16,39 @@ from zoo.evaluation.likelihood import active_units
 IMAGES_PER_STEP = 10
 
 
+def labels_for(model, data, split):
+    """The labels of a split if the model takes labels, else None.
+
+    Raises:
+        ValueError: if it does and there are none.
+    """
+    if not model.label_dim:
+        return None
+    labels = getattr(data, f"{split}_labels")
+    if labels is None:
+        raise ValueError(
+            f"{type(model).__name__} needs labels beside the images, and {data.name} "
+            "has none: give images in one sub-folder a class, or an .npz with labels."
+        )
+    return labels
+
+
 def evaluate_model(
-    model, test, *, binarized, num_importance_samples=100, seed=0, console=None
+    model,
+    test,
+    labels=None,
+    *,
+    binarized,
+    num_importance_samples=100,
+    seed=0,
+    console=None,
 ):
     """Scores a model on test images.
 
     Args:
         model: a `zoo.VAE`.
         test: images (N, H, W, C), float32 in [0, 1].
+        labels: (N,), for models that take them; all figures are then given y.
         binarized: binarize them once, with `numpy.random.default_rng(0)`, before.
         num_importance_samples: K of the importance-weighted NLL.
         seed: fixes the noise of the estimates.
@@ -35,9 +61,9 @@ def evaluate_model(
     start = time.monotonic()
     if binarized:
         test = binarize(test)
-    terms = model.elbo(test, seed=seed)
+    terms = model.elbo(test, labels, seed=seed)
     batches = model.iter_log_marginal_likelihood(
-        test, num_importance_samples, batch_size=IMAGES_PER_STEP, seed=seed
+        test, labels, num_importance_samples, batch_size=IMAGES_PER_STEP, seed=seed
     )
     log_likelihood = np.concatenate(
         list(
@@ -57,7 +83,7 @@ def evaluate_model(
         "nll": float(-np.mean(log_likelihood)),
         "nll_standard_error": _standard_error(log_likelihood),
         "num_importance_samples": num_importance_samples,
-        "active_units": active_units(model, test),
+        "active_units": active_units(model, test, labels),
         "test_images": len(test),
         "binarized": binarized,
         "seed": seed,
@@ -89,7 +115,8 @@ def evaluate_preset(
         seed, console: as in `evaluate_model`.
 
     Returns:
-        The dict of `evaluate_model`.
+        The dict of `evaluate_model`; of a model of classes, with that of
+        `recipes.label_accuracy.label_accuracy`.
 
     Raises:
         ValueError, OSError: if the preset or the data are not usable.
@@ -104,17 +131,27 @@ def evaluate_preset(
     k = num_importance_samples or info.get("metrics", {}).get(
         "num_importance_samples", 100
     )
-    test = load_images(
-        source, image_shape=info["image_shape"], data_dir=data_dir, splits="test"
-    ).test
-    return evaluate_model(
-        zoo.from_preset(preset),
-        test,
+    model = zoo.from_preset(preset)
+    of_classes = bool(getattr(model, "num_classes", None))
+    data = load_images(
+        source,
+        image_shape=info["image_shape"],
+        data_dir=data_dir,
+        # Training images for the classifier alone that reads conditional samples.
+        splits=("train", "test") if of_classes else "test",
+    )
+    metrics = evaluate_model(
+        model,
+        data.test,
+        labels_for(model, data, "test"),
         binarized=bool(info.get("dataset", {}).get("binarized")),
         num_importance_samples=k,
         seed=seed,
         console=console,
     )
+    if of_classes:
+        metrics |= label_accuracy(model, data, seed=seed, console=console)
+    return metrics
 
 
 def _standard_error(values):

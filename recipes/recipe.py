@@ -5,7 +5,12 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-RECIPES = ("conv_vae_mnist", "dense_vae_digits", "dense_vae_mnist")
+RECIPES = (
+    "conditional_vae_mnist",
+    "conv_vae_mnist",
+    "dense_vae_digits",
+    "dense_vae_mnist",
+)
 
 
 @dataclass(frozen=True)

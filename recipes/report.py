@@ -13,24 +13,35 @@ from recipes.grid import save_grid
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 
 
-def write_pictures_and_card(preset, model, images, history):
+def write_pictures_and_card(preset, model, images, labels, history):
     """Adds samples, reconstructions, training curves and README.md to a preset.
 
     Args:
         preset: the preset's folder.
         model: the model it holds.
         images: test images (N, H, W, C) to reconstruct.
+        labels: (N,), for models that take them.
         history: dict of lists, one figure an epoch, as `fit` logs them.
     """
     preset = Path(preset)
-    save_grid(preset / "samples.png", model.sample(64, seed=0), columns=8)
+    sampled = sample_labels(model)
+    count = 64 if sampled is None else len(sampled)
+    samples = model.sample(count, sampled, seed=0)
+    save_grid(preset / "samples.png", samples, columns=8)
     images = images[:32]
-    pairs = np.stack([images, model.reconstruct(images)], axis=1)
+    labels = None if labels is None else labels[:32]
+    pairs = np.stack([images, model.reconstruct(images, labels)], axis=1)
     pairs = pairs.reshape(-1, *images.shape[1:])
     save_grid(preset / "reconstructions.png", pairs, columns=8)
     if history:
         save_training_curves(preset / "training.png", history)
     write_card(preset)
+
+
+def sample_labels(model):
+    """Labels for a picture of samples, a row of eight for each class, or None."""
+    num_classes = getattr(model, "num_classes", None)
+    return None if num_classes is None else np.repeat(np.arange(num_classes), 8)
 
 
 def write_card(preset):
@@ -81,6 +92,8 @@ def model_card(info):
     metrics, training = info["metrics"], info["training"]
     data = info["dataset"]
     k = metrics["num_importance_samples"]
+    classes = info.get("num_classes")
+    labels = "" if classes is None else f"labels={classes - 1}, "
     lines = [
         f"# {info['preset']}",
         "",
@@ -90,13 +103,17 @@ def model_card(info):
         "import zoo",
         "",
         f'model = zoo.from_preset("{info["preset"]}")',
-        "images = model.sample(16, seed=0)  # float32 "
+        f"images = model.sample(16, {labels}seed=0)  # float32 "
         f"(16, {', '.join(map(str, info['image_shape']))}) in [0, 1]",
         "```",
         "",
         "![samples](samples.png)",
         "",
-        "Expected images E[x|z] of 64 latents drawn from the prior, seed 0.",
+        "Expected images E[x|z] of 64 latents drawn from the prior: "
+        "`model.sample(64, seed=0)`, on any backend."
+        if classes is None
+        else "Expected images E[x|z, y] of latents drawn from the prior by "
+        "`model.sample` with seed 0, on any backend; a row for each label y.",
         "",
         "![reconstructions](reconstructions.png)",
         "",
@@ -106,7 +123,8 @@ def model_card(info):
         "",
         f"On all {metrics['test_images']:,} test images of {data['name']}"
         + (", binarized once with `default_rng(0)`" if metrics["binarized"] else "")
-        + ", in nats an image.",
+        + ", in nats an image"
+        + (", given the label." if classes is not None else "."),
         "",
         "| figure | value | standard error |",
         "|---|---|---|",
@@ -117,6 +135,7 @@ def model_card(info):
         f"| reconstruction, -E log p(x given z) | {metrics['reconstruction']:.2f} | |",
         f"| KL | {metrics['kl']:.2f} | |",
         f"| active units of {info['latent_dim']} | {metrics['active_units']} | |",
+        *_label_lines(metrics),
         "",
         *_evaluation_lines(metrics),
     ]
@@ -150,6 +169,18 @@ def model_card(info):
     if data.get("license"):
         lines += ["", f"Licence of the images: {data['license']}"]
     return "\n".join(lines) + "\n"
+
+
+def _label_lines(metrics):
+    """How well samples show their label, and how far the judge of that is to trust."""
+    if "sample_label_accuracy" not in metrics:
+        return []
+    return [
+        f"| samples that show their label, {metrics['samples_per_class']} a class, "
+        f"by a classifier | {100 * metrics['sample_label_accuracy']:.1f} % | |",
+        "| real test images that this classifier gets right | "
+        f"{100 * metrics['classifier_test_accuracy']:.2f} % | |",
+    ]
 
 
 def _evaluation_lines(metrics):

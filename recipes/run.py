@@ -11,7 +11,7 @@ from rich.console import Console
 from recipes import callbacks as run_callbacks
 from recipes.backend import versions
 from recipes.data import binarize
-from recipes.evaluation import evaluate_model
+from recipes.evaluation import evaluate_model, labels_for
 from recipes.provenance import hardware
 from recipes.report import write_pictures_and_card
 
@@ -97,13 +97,17 @@ class Run:
         if model.dynamic_binarization:
             # Once, so that epochs are compared on the same images.
             validation = binarize(validation)
+        labels = labels_for(model, data, "train")
         first_epoch = checkpoint.epochs_done
         model.fit(
             data.train,
+            labels,
             batch_size=training.batch_size,
             epochs=training.epochs,
             initial_epoch=first_epoch,
-            validation_data=validation,
+            validation_data=validation
+            if labels is None
+            else (validation, data.validation_labels),
             validation_batch_size=min(500, len(validation)),
             verbose=0,
             callbacks=[
@@ -151,16 +155,31 @@ class Run:
             "best_epoch": self.checkpoint.best.best_epoch + 1,
         }
 
-    def finish(self, model, test, *, binarized, metadata, **evaluation):
-        """Evaluates, draws and saves: returns the folder of the preset."""
+    def finish(self, model, data, *, binarized, metadata, **evaluation):
+        """Evaluates, draws and saves: returns the folder of the preset.
+
+        Args:
+            model: a `zoo.VAE`.
+            data: `recipes.data.ImageData` with a test split.
+            binarized: whether the test images are binarized first.
+            metadata: of the preset, beside its metrics.
+            evaluation: further options of `evaluate_model`.
+        """
+        test, labels = data.test, labels_for(model, data, "test")
         metrics = evaluate_model(
-            model, test, binarized=binarized, console=self.console, **evaluation
+            model,
+            test,
+            labels,
+            binarized=binarized,
+            console=self.console,
+            **evaluation,
         )
         preset = self.folder / "preset"
         model.save_to_preset(
             preset, metadata={**metadata, "preset": self.name, "metrics": metrics}
         )
         images = binarize(test[:64]) if binarized else test[:64]
-        write_pictures_and_card(preset, model, images, self.checkpoint.history)
+        shown = None if labels is None else labels[:64]
+        write_pictures_and_card(preset, model, images, shown, self.checkpoint.history)
         self.console.print(f"Preset: {preset}")
         return preset

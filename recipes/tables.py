@@ -81,6 +81,9 @@ def figures_table(metrics, title="Figures"):
     for text, name in rows:
         error = figure(metrics, f"{name}_standard_error")
         table.add_row(text, figure(metrics, name), "" if error == "-" else error)
+    for name in ("sample_label_accuracy", "classifier_test_accuracy"):
+        if name in metrics:
+            table.add_row(name.replace("_", " "), f"{100 * metrics[name]:.2f} %", "")
     for name in ("active_units", "test_images", "seed"):
         if name in metrics:
             table.add_row(name.replace("_", " "), f"{metrics[name]:,}", "")
@@ -128,11 +131,13 @@ def preset_details(preset):
 def usage(preset):
     """Lines to copy."""
     address = preset.address
+    classes = preset.config.get("num_classes")
+    labels = f"labels={classes - 1}, " if classes else ""
     return "\n".join(
         (
             "  Python   import zoo",
             f'           model = zoo.from_preset("{address}")',
-            "           images = model.sample(16, seed=0)",
+            f"           images = model.sample(16, {labels}seed=0)",
             f"  shell    vae-zoo sample {address} --out samples.png",
             f"           vae-zoo finetune {address} --data digits",
             f"           vae-zoo export {address} exported",

@@ -77,7 +77,7 @@ def train(
         image_shape=recipe.image_shape,
         data_dir=data_dir,
         splits="test",
-    ).test
+    )
     return run.finish(
         model,
         test,
@@ -145,7 +145,7 @@ def finetune(
     model.set_weights(fitted.get_weights())
     test = load_images(
         source, image_shape=info["image_shape"], data_dir=data_dir, splits="test"
-    ).test
+    )
     return run.finish(
         model,
         test,

@@ -106,7 +106,7 @@ def test_readme_section_runs(title, tmp_path):
 
 def test_readme_deploys_without_keras():
     headings = {block.heading: block.code for block in README_PYTHON}
-    for part in ("Sample it elsewhere", "Without this project"):
+    for part in ("Sample it elsewhere", "Sample it with onnxruntime alone"):
         assert "zoo" not in headings[f"Deploy a decoder / {part}"]
 
 

@@ -13,9 +13,21 @@ except ImportError as error:
         '"vae-zoo[jax]" or "vae-zoo[torch]", and set KERAS_BACKEND to match.'
     ) from error
 
-from zoo import likelihoods, objectives, posteriors, priors, schedules
+from zoo import (
+    likelihoods,
+    objectives,
+    posteriors,
+    priors,
+    quantizers,
+    schedules,
+)
+from zoo.models.beta_vae import BetaVAE
+from zoo.models.code_prior import CodePrior
+from zoo.models.conditional_vae import ConditionalVAE
 from zoo.models.conv_vae import ConvVAE
 from zoo.models.dense_vae import DenseVAE
+from zoo.models.factor_vae import FactorVAE
+from zoo.models.vq_vae import VQVAE
 from zoo.presets import from_preset, list_presets, preset_info
 from zoo.vae import VAE
 
@@ -23,8 +35,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "VAE",
+    "BetaVAE",
+    "VQVAE",
+    "CodePrior",
+    "ConditionalVAE",
     "ConvVAE",
     "DenseVAE",
+    "FactorVAE",
     "from_preset",
     "likelihoods",
     "list_presets",
@@ -32,5 +49,6 @@ __all__ = [
     "posteriors",
     "preset_info",
     "priors",
+    "quantizers",
     "schedules",
 ]

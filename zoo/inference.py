@@ -19,14 +19,25 @@ class InferenceFunctions:
             self._compiled[name] = self._model.compile_inference(function)
         return self._compiled[name]
 
-    def batched(self, name, function, array):
-        """Applies `function` to rows of `array` in batches of one shape."""
+    def batched(self, name, function, *arrays):
+        """Applies `function` to rows of arrays in batches of one shape.
+
+        Arrays that are None are left out.
+        """
         compiled = self.get(name, function)
+        arrays = [array for array in arrays if array is not None]
+        rows = len(arrays[0])
         # Padding to powers of two keeps the shapes to compile for few.
-        size = min(BATCH, 1 << max(0, len(array) - 1).bit_length())
+        size = min(BATCH, 1 << max(0, rows - 1).bit_length())
         outputs = []
-        for start in range(0, max(1, len(array)), size):
-            batch = array[start : start + size]
-            padding = [(0, size - len(batch))] + [(0, 0)] * (array.ndim - 1)
-            outputs.append(compiled(np.pad(batch, padding))[: len(batch)])
+        for start in range(0, max(1, rows), size):
+            batch = [pad_rows(array[start : start + size], size) for array in arrays]
+            outputs.append(compiled(*batch)[: rows - start])
         return np.concatenate(outputs)
+
+
+def pad_rows(array, size, axis=0):
+    """`array` with zeros appended along `axis` up to `size`, so that shapes repeat."""
+    widths = [(0, 0)] * array.ndim
+    widths[axis] = (0, size - array.shape[axis])
+    return np.pad(array, widths)

@@ -4,6 +4,7 @@ They are saved with the model, and the step is one of the model's weights, so a 
 is resumed goes on where it stopped.
 """
 
+import math
 import numbers
 
 import keras
@@ -98,6 +99,35 @@ class CyclicalWarmup(Schedule):
         done = ops.cast(step >= self.period * self.cycles, "float32")
         progress = ops.maximum(progress, done)
         return self.start + (self.end - self.start) * progress
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class ExponentialDecay(Schedule):
+    """Goes geometrically from `start` to `end` over `steps` training steps, then stays.
+
+    Jang et al., "Categorical Reparameterization with Gumbel-Softmax", 2017, section 3,
+    anneals the temperature so.
+
+    Args:
+        steps: number of training steps (batches) until `end` is reached.
+        start, end: values at step 0 and from step `steps` on, both > 0.
+
+    Example:
+
+    >>> from zoo.schedules import ExponentialDecay
+    >>> round(float(ExponentialDecay(steps=100, start=1.0, end=0.01)(50.0)), 6)
+    0.1
+    """
+
+    def __init__(self, steps, start=1.0, end=0.1):
+        _require_positive(steps=steps, start=start, end=end)
+        self.steps = steps
+        self.start = start
+        self.end = end
+
+    def __call__(self, step):
+        progress = ops.clip(ops.cast(step, "float32") / self.steps, 0.0, 1.0)
+        return self.start * ops.exp(math.log(self.end / self.start) * progress)
 
 
 def get(identifier, argument):

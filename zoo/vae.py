@@ -4,31 +4,31 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import likelihoods, objectives, priors, validation
-from zoo.evaluation import likelihood as likelihood_evaluation
-from zoo.inference import InferenceFunctions
+from zoo import priors, threefry, validation
+from zoo.autoencoder import Autoencoder
 from zoo.objectives import ELBOTerms
 from zoo.posteriors import DiagonalGaussian
-from zoo.presets import from_preset, save_to_preset
 from zoo.serialization import to_json
-from zoo.training import Trainer
+from zoo.training.metrics import ActiveUnits
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class VAE(Trainer, keras.Model):
+class VAE(Autoencoder):
     """A variational autoencoder: networks, posterior, prior, likelihood, objective.
 
     Kingma & Welling, "Auto-Encoding Variational Bayes", 2014. Subclasses choose the
     networks, or override one of the hooks `prepare_images`, `encode_parameters`,
-    `make_posterior`, `decode_parameters`.
+    `make_posterior`, `make_prior`, `decode_parameters`, `check_labels`,
+    `example_losses`.
 
     Args:
         encoder: layer from images (N, H, W, C) to (N, 2 * latent_dim).
         decoder: layer from latents (N, latent_dim) to likelihood parameters
-            (N, H, W, likelihood.parameters_per_channel * C).
+            (N, H, W, likelihood.parameters(C)).
         image_shape: (H, W, C), H and W at least 8.
         latent_dim: number of latent dimensions.
-        likelihood: "bernoulli", "gaussian" or a `zoo.likelihoods.Likelihood`.
+        likelihood: "bernoulli", "gaussian", "categorical" or
+            "discretized_logistic_mixture", or a `zoo.likelihoods.Likelihood`.
         prior: "standard_normal" or an object of its kind.
         beta: weight of the KL, a number or a schedule.
         objective: what `fit` minimizes, instead of the beta-ELBO.
@@ -38,6 +38,9 @@ class VAE(Trainer, keras.Model):
         seed: integer that fixes noise and the subclass's initial weights, or None.
         dtype: dtype or policy of the networks, such as "mixed_bfloat16"; terms of the
             ELBO are float32 in any case.
+        label_dim: how many numbers about its label the decoder sees beside a latent.
+        parts: {attribute: layer}, further networks of a subclass, which builds them in
+            its `build`.
 
     Raises:
         ValueError, TypeError: for arguments out of range.
@@ -70,44 +73,33 @@ class VAE(Trainer, keras.Model):
         seed=None,
         dtype=None,
         name=None,
+        label_dim=0,
+        parts=None,
     ):
-        super().__init__(name=name, dtype=dtype)
-        self.image_shape = validation.check_image_shape(image_shape)
+        super().__init__(
+            encoder=encoder,
+            decoder=decoder,
+            image_shape=image_shape,
+            likelihood=likelihood,
+            beta=beta,
+            objective=objective,
+            dynamic_binarization=dynamic_binarization,
+            seed=seed,
+            dtype=dtype,
+            name=name,
+        )
+        self.label_dim = label_dim
         self.latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
-        self.seed = None if seed is None else int(seed)
-        self.dynamic_binarization = bool(dynamic_binarization)
-        self.preset_name = None
-        self.encoder = encoder
-        self.decoder = decoder
-        self.likelihood = likelihoods.get(likelihood)
+        for attribute, part in (parts or {}).items():
+            setattr(self, attribute, part)
         self.prior = priors.get(prior)
-        self.objective = objectives.get(objective, beta)
-        self.seed_generator = keras.random.SeedGenerator(self.seed)
-        self.create_trackers()
-        self.inference = InferenceFunctions(self)
-        self.build((None, *self.image_shape))
+        self.complete()
 
     def build(self, input_shape):
-        # A weight, so that schedules go on where a saved run stopped.
-        self.steps_trained = self.add_weight(
-            shape=(), initializer="zeros", dtype="int", trainable=False, name="steps"
-        )
-        for part in (self.likelihood, self.prior):
-            if not part.built:  # Keras builds what it deserializes
-                part.build(None)
-        self.encoder.build((None, *self.image_shape))
-        self.decoder.build((None, self.latent_dim))
-        self.built = True
+        super().build(input_shape)
+        self.decoder.build((None, self.latent_dim + self.label_dim))
 
     # Hooks: what a variant overrides.
-
-    def prepare_images(self, x):
-        """What training and evaluation steps do to images before anything else."""
-        x = ops.cast(x, "float32")
-        if self.dynamic_binarization:
-            threshold = keras.random.uniform(ops.shape(x), seed=self.seed_generator)
-            x = ops.cast(threshold < x, "float32")
-        return x
 
     def encode_parameters(self, x, labels=None, training=False):
         """Images (N, H, W, C) to the posterior's parameters (N, 2 * latent_dim)."""
@@ -117,21 +109,13 @@ class VAE(Trainer, keras.Model):
         """The posterior that the encoder's output describes."""
         return DiagonalGaussian.from_parameters(parameters)
 
+    def make_prior(self, labels=None):
+        """The prior p(z), or p(z|y)."""
+        return self.prior
+
     def decode_parameters(self, z, labels=None, training=False):
         """Latents (N, latent_dim) to the likelihood's parameters (N, H, W, P)."""
         return self.decoder(z, training=training)
-
-    def check_labels(self, labels):
-        """Refuses labels: this model takes none.
-
-        Raises:
-            ValueError: if there are labels.
-        """
-        if labels is not None:
-            raise ValueError(
-                f"{type(self).__name__} takes no labels, but got labels beside the "
-                "images: give images alone."
-            )
 
     # The model, as a function of tensors.
 
@@ -140,6 +124,7 @@ class VAE(Trainer, keras.Model):
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1], as the likelihood is to see them.
+            labels: as `check_labels` returned them.
             num_draws: posterior draws an example, K.
             noise: standard normal (K, N, latent_dim); None draws it.
             training: passed to the networks.
@@ -155,20 +140,38 @@ class VAE(Trainer, keras.Model):
             noise = keras.random.normal(shape, seed=self.seed_generator)
         z = posterior.from_noise(noise)
         # log p(x|z)
-        flat = self.decode_parameters(
-            ops.reshape(z, (-1, self.latent_dim)), labels, training
-        )
         draws = ops.shape(noise)[0]
+        flat = self.decode_parameters(
+            ops.reshape(z, (-1, self.latent_dim)), _repeat(labels, draws), training
+        )
         parameters = ops.reshape(flat, (draws, -1, *flat.shape[1:]))
         log_likelihood = self.likelihood.log_prob(x, parameters)
-        return ELBOTerms(posterior, self.prior, z, log_likelihood)
+        return ELBOTerms(posterior, self.make_prior(labels), z, log_likelihood)
 
-    def call(self, x, training=False):
+    def call(self, x, labels=None, training=False):
         """E[x|z] at the posterior mean: (N, H, W, C) in [0, 1]."""
-        posterior = self.make_posterior(self.encode_parameters(x, None, training))
+        posterior = self.make_posterior(self.encode_parameters(x, labels, training))
         return self.likelihood.mean(
-            self.decode_parameters(posterior.mean, None, training)
+            self.decode_parameters(posterior.mean, labels, training)
         )
+
+    def expected_images(self, z, labels=None):
+        """E[x|z] in [0, 1], of tensors that have been checked."""
+        return self.likelihood.mean(self.decode_parameters(z, labels))
+
+    def draw_noise(self, rng, num_draws):
+        """Standard normal float32 (num_draws, latent_dim), from a NumPy generator."""
+        return rng.standard_normal((num_draws, self.latent_dim), dtype=np.float32)
+
+    def create_trackers(self):
+        """The metrics of `fit` and `evaluate`."""
+        super().create_trackers()
+        self.active_units_tracker = ActiveUnits(self.latent_dim)
+
+    def update_trackers(self, terms, sample_weight=None):
+        """Adds a batch's `ELBOTerms` to the metrics."""
+        super().update_trackers(terms, sample_weight)
+        self.active_units_tracker.update_state(terms.posterior.mean)
 
     # The model, as its users call it.
 
@@ -177,6 +180,7 @@ class VAE(Trainer, keras.Model):
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1].
+            labels: (N,), for models that take them.
 
         Returns:
             `zoo.posteriors.DiagonalGaussian`: `mean`, `log_var` (N, latent_dim),
@@ -185,168 +189,74 @@ class VAE(Trainer, keras.Model):
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        self.check_labels(labels)
         x = validation.check_images(x, self.image_shape)
-        return self.make_posterior(self.encode_parameters(ops.convert_to_tensor(x)))
+        labels = self.check_labels(labels, len(x))
+        return self.make_posterior(
+            self.encode_parameters(ops.convert_to_tensor(x), labels)
+        )
 
     def decode(self, z, labels=None):
         """E[x|z], the expected image: a tensor (N, H, W, C) in [0, 1].
 
         Args:
             z: latents (N, latent_dim).
+            labels: (N,) or one for all, for models that take them.
 
         Raises:
             ValueError: if `z` has another shape.
         """
-        self.check_labels(labels)
         z = ops.convert_to_tensor(z, "float32")
         if len(z.shape) != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(
                 f"`z` must be latents of shape (N, {self.latent_dim}); "
                 f"got shape {tuple(z.shape)}."
             )
-        return self.likelihood.mean(self.decode_parameters(z))
-
-    def reconstruct(self, x, labels=None):
-        """E[x|z] at the posterior mean of each image.
-
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1].
-
-        Returns:
-            float32 array (N, H, W, C) in [0, 1].
-
-        Raises:
-            ValueError, TypeError: if `x` is not what the model takes.
-        """
-        self.check_labels(labels)
-        x = validation.check_images(x, self.image_shape)
-        return self.inference.batched("reconstruct", self.call, x)
+        return self.expected_images(z, self.check_labels(labels, z.shape[0]))
 
     def sample(self, num_samples, labels=None, temperature=1.0, seed=None):
         """Draws z from the prior and decodes it to E[x|z].
 
         Args:
             num_samples: how many images, >= 0.
+            labels: (num_samples,) or one for all, for models that take them.
             temperature: scale of the prior's standard deviation, >= 0.
-            seed: integer that fixes the draw, the same on every backend and in the
-                exported decoder's `Sampler`; None draws anew.
+            seed: integer from 0 to 2**63 - 1 that fixes the draw: the same images on
+                every backend, from the exported files' `export.Sampler` and from
+                sampler.onnx. None draws anew.
 
         Returns:
             float32 array (num_samples, H, W, C) in [0, 1]. The first n images do not
             change when more are asked for.
 
         Raises:
-            ValueError: for a negative number or temperature.
+            ValueError: for a number, temperature or seed out of range.
         """
-        self.check_labels(labels)
         num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
+        labels = self.check_labels(labels, num_samples)
         if not 0 <= temperature < float("inf"):
             raise ValueError(
                 f"`temperature` must be a finite number >= 0; got {temperature!r}."
             )
-        rng = np.random.default_rng(seed)
-        z = self.prior.draw(rng, num_samples, self.latent_dim, temperature)
-        return self.inference.batched("decode", self.decode, z)
+        if seed is None:
+            seed = threefry.fresh_seed()
+        seed = validation.check_whole_number(seed, "seed", 0, threefry.MAX_SEED)
+        noise = self.prior.draw(seed, num_samples, self.latent_dim, temperature)
 
-    def elbo(self, x, labels=None, seed=None):
-        """Each image's evidence lower bound, with one posterior draw an image.
+        def decode(noise, labels=None):
+            z = self.make_prior(labels).from_noise(noise)
+            return self.expected_images(z, labels)
 
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1], scored as they are given:
-                binarize grey ones first where the model was trained on binary ones.
-            seed: integer that fixes the noise, the same on every backend.
-
-        Returns:
-            dict of float32 arrays (N,), in nats: "elbo", "log_likelihood", "kl".
-
-        Raises:
-            ValueError, TypeError: if `x` is not what the model takes.
-        """
-        self.check_labels(labels)
-        x = validation.check_images(x, self.image_shape)
-        return likelihood_evaluation.elbo(self, x, seed)
-
-    def log_marginal_likelihood(
-        self,
-        x,
-        labels=None,
-        num_importance_samples=100,
-        batch_size=64,
-        seed=None,
-    ):
-        """Each image's log p(x), estimated by importance sampling from the posterior.
-
-        log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), a lower bound in expectation that
-        tightens with K (Burda et al. 2016, equation 8). Memory does not grow with K.
-
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1], as for `elbo`.
-            num_importance_samples: K.
-            batch_size: images worked on at a time; does not change the result.
-            seed: integer that fixes the noise, the same on every backend.
-
-        Returns:
-            float64 array (N,), in nats.
-
-        Raises:
-            ValueError, TypeError: if `x` is not what the model takes.
-        """
-        self.check_labels(labels)
-        return np.concatenate(
-            list(
-                self.iter_log_marginal_likelihood(
-                    x, num_importance_samples, batch_size, seed
-                )
-            )
-        )
-
-    def iter_log_marginal_likelihood(
-        self, x, num_importance_samples=100, batch_size=64, seed=None
-    ):
-        """Yields `log_marginal_likelihood` batch by batch, for a progress bar."""
-        x = validation.check_images(x, self.image_shape)
-        k = validation.check_whole_number(
-            num_importance_samples, "num_importance_samples", 1
-        )
-        batch_size = validation.check_whole_number(batch_size, "batch_size", 1)
-        return likelihood_evaluation.iter_log_marginal_likelihood(
-            self, x, k, batch_size, seed
-        )
+        return self.inference.batched("sample", decode, noise, labels)
 
     # Saving and loading.
 
-    def save_to_preset(self, folder, metadata=None):
-        """Saves the model to a new folder: see `zoo.presets.save_to_preset`."""
-        save_to_preset(self, folder, metadata)
-
-    @classmethod
-    def from_preset(cls, name_or_folder, load_weights=True):
-        """`zoo.from_preset`, for a preset of this class.
-
-        Raises:
-            ValueError: if it is of another class.
-        """
-        model = from_preset(name_or_folder, load_weights=load_weights)
-        if not isinstance(model, cls):
-            raise ValueError(
-                f"{str(name_or_folder)!r} is a {type(model).__name__}, not a "
-                f"{cls.__name__}: load it with zoo.from_preset."
-            )
-        return model
-
     def base_config(self):
-        """The constructor arguments that all models share, as JSON values."""
+        """The constructor arguments that all models of this kind share."""
         return {
-            "image_shape": list(self.image_shape),
+            **super().base_config(),
             "latent_dim": self.latent_dim,
-            "likelihood": to_json(self.likelihood),
             "prior": to_json(self.prior),
             "objective": to_json(self.objective),
-            "dynamic_binarization": self.dynamic_binarization,
-            "seed": self.seed,
-            "dtype": self.dtype_policy.name,
-            "name": self.name,
         }
 
     def get_config(self):
@@ -363,3 +273,12 @@ class VAE(Trainer, keras.Model):
             if isinstance(config.get(network), dict):
                 config[network] = keras.saving.deserialize_keras_object(config[network])
         return cls(**config)
+
+
+def _repeat(labels, draws):
+    """Labels (N, ...) once for each draw: (draws * N, ...), or None."""
+    if labels is None:
+        return None
+    labels = ops.convert_to_tensor(labels)
+    repeated = ops.broadcast_to(labels, (draws, *ops.shape(labels)))
+    return ops.reshape(repeated, (-1, *labels.shape[1:]))

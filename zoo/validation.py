@@ -30,21 +30,48 @@ def check_image_shape(image_shape):
     return shape
 
 
-def check_whole_number(value, argument, minimum):
-    """`value` as an int >= minimum.
+def check_whole_number(value, argument, minimum, maximum=None):
+    """`value` as an int >= minimum and, where one is given, <= maximum.
 
     Raises:
         ValueError: otherwise.
     """
     try:
         valid = not isinstance(value, bool) and int(value) == value >= minimum
+        valid = valid and (maximum is None or value <= maximum)
     except (TypeError, ValueError, OverflowError):  # no number, NaN, infinity
         valid = False
     if not valid:
+        wanted = f">= {minimum}" + ("" if maximum is None else f" and <= {maximum}")
         raise ValueError(
-            f"`{argument}` must be a whole number >= {minimum}; got {value!r}."
+            f"`{argument}` must be a whole number {wanted}; got {value!r}."
         )
     return int(value)
+
+
+def check_choice(value, argument, choices):
+    """`value`, if it is one of `choices`.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if value not in choices:
+        known = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"`{argument}` must be one of {known}; got {value!r}.")
+    return value
+
+
+def check_batch(count, minimum, who):
+    """Refuses a batch of `count` images (None: not known yet) that is too small.
+
+    Raises:
+        ValueError: if `count` is known and less than `minimum`.
+    """
+    if count is not None and count < minimum:
+        raise ValueError(
+            f"{who} compares the images of a batch with each other: it needs batches "
+            f"of at least {minimum} images; got a batch of {count}."
+        )
 
 
 def check_shape_and_dtype(shape, dtype, image_shape, argument="x"):

@@ -6,6 +6,8 @@ import os
 
 import numpy as np
 
+from export.runtime.threefry import MAX_SEED
+
 MAX_OUTPUT_BYTES = 2 * 2**30
 
 
@@ -17,8 +19,7 @@ def check_int(name, value, minimum):
         number = operator.index(value)
     except TypeError:
         raise TypeError(
-            f"`{name}` must be an integer; got {_short(value)} "
-            f"({type(value).__name__})."
+            f"`{name}` must be an integer; got {short(value)} ({type(value).__name__})."
         ) from None
     if number < minimum:
         raise ValueError(f"`{name}` must be at least {minimum}; got {number}.")
@@ -44,19 +45,26 @@ def check_temperature(value):
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(
-            f"`temperature` must be a number >= 0; got {_short(value)} "
+            f"`temperature` must be a number >= 0; got {short(value)} "
             f"({type(value).__name__})."
         ) from None
     if not 0 <= number < math.inf:
         raise ValueError(
-            f"`temperature` must be a finite number >= 0; got {_short(value)}."
+            f"`temperature` must be a finite number >= 0; got {short(value)}."
         )
     return number
 
 
 def check_seed(value):
-    """`seed` as an int >= 0, or None for fresh randomness."""
-    return None if value is None else check_int("seed", value, 0)
+    """`seed` as an int from 0 to 2**63 - 1, or None for fresh randomness."""
+    if value is None:
+        return None
+    number = check_int("seed", value, 0)
+    if number > MAX_SEED:
+        raise ValueError(
+            f"`seed` must be at most {MAX_SEED}, 2**63 - 1; got {short(number)}."
+        )
+    return number
 
 
 def check_threads(value):
@@ -70,15 +78,6 @@ def _cores():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def check_no_labels(labels):
-    """Raises ValueError if labels are given: these decoders take none."""
-    if labels is not None:
-        raise ValueError(
-            "`labels` must be None: this decoder is unconditional; got "
-            f"{_short(labels)}."
-        )
 
 
 def check_array(name, value, row_shape, row):
@@ -119,6 +118,7 @@ def check_images(value, image_shape):
     return images
 
 
-def _short(value):
+def short(value):
+    """What was given, in few characters."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -10,35 +10,34 @@ CHUNK = 64
 _MIN_CHUNKS_FOR_THREADS = 4
 
 
-def run_in_chunks(session, name, rows, row_shapes, threads):
-    """Runs `session` over `rows`, 64 at a time.
+def run_in_chunks(session, feeds, threads):
+    """Runs `session` over rows, 64 at a time.
 
     Args:
         session: a `Session`.
-        name: its input name.
-        rows: float32 array (N, ...).
-        row_shapes: {output name: shape of one row}.
+        feeds: {input name: array (N, ...)}.
         threads: how many threads may run chunks at the same time.
 
     Returns:
         {output name: float32 array (N, *row shape)}.
     """
+    (rows,) = {len(array) for array in feeds.values()}
     outputs = {
-        key: np.empty((len(rows), *shape), dtype=np.float32)
-        for key, shape in row_shapes.items()
+        name: np.empty((rows, *value.row_shape), dtype=np.float32)
+        for name, value in session.outputs.items()
     }
 
     def run_one(start):
-        chunk = rows[start : start + CHUNK]
-        size = len(chunk)
+        chunk = {name: array[start : start + CHUNK] for name, array in feeds.items()}
+        size = min(CHUNK, rows - start)
         if size == 1:
             # A batch of one takes other matrix kernels, which round differently; two
             # rows keep each row's result the same in whatever batch it comes.
-            chunk = np.repeat(chunk, 2, axis=0)
-        for key, array in session.run({name: chunk}).items():
-            outputs[key][start : start + size] = array[:size]
+            chunk = {name: np.repeat(array, 2, axis=0) for name, array in chunk.items()}
+        for name, array in session.run(chunk).items():
+            outputs[name][start : start + size] = array[:size]
 
-    starts = range(0, len(rows), CHUNK)
+    starts = range(0, rows, CHUNK)
     if threads == 1 or len(starts) < _MIN_CHUNKS_FOR_THREADS:
         for start in starts:
             run_one(start)

@@ -8,7 +8,7 @@ from export.errors import RuntimeModelError
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "vae-zoo-manifest/1"
-DECODER, ENCODER = "decoder.onnx", "encoder.onnx"
+DECODER, ENCODER, SAMPLER = "decoder.onnx", "encoder.onnx", "sampler.onnx"
 _MAX_MANIFEST_BYTES = 16 * 2**20
 
 

@@ -9,22 +9,33 @@ from export.errors import RuntimeModelError
 from export.runtime.arguments import (
     check_array,
     check_images,
-    check_no_labels,
     check_num_samples,
     check_seed,
     check_temperature,
     check_threads,
 )
 from export.runtime.chunks import run_in_chunks
-from export.runtime.manifest import DECODER, ENCODER, check_file, read_manifest
+from export.runtime.labels import check_labels
+from export.runtime.manifest import (
+    DECODER,
+    ENCODER,
+    SAMPLER,
+    check_file,
+    read_manifest,
+)
+from export.runtime.prior import read_prior
 from export.runtime.session import Session
+from export.runtime.threefry import fresh_seed, normals
 
 
 class Sampler:
     """Draws images from an exported model with numpy and onnxruntime alone.
 
     One `Sampler` may be used from any number of threads. The same seed gives the same
-    images, however many threads or chunks compute them.
+    images, however many threads or chunks compute them: those of the model's own
+    `sample` and of sampler.onnx (see `export.runtime.threefry`). Noise is drawn with
+    numpy and decoded in chunks, which bounds memory; sampler.onnx, which does all in
+    one graph, is for programs without this package, and is only verified here.
 
     Args:
         file_or_folder: a decoder.onnx written by `export.export_decoder`, or a folder
@@ -34,7 +45,8 @@ class Sampler:
 
     Attributes:
         metadata: dict of what the file says about itself: `model`, `preset`,
-            `image_shape`, `latent_dim`, `value_range`, `latent_prior`, `versions`,
+            `image_shape`, `latent_dim`, `value_range`, `latent_prior`, `num_classes`,
+            `class_names` and `num_attributes` (None without labels), `versions`,
             `opset`, `quantize`, `max_abs_error` and `extreme_error` (against Keras),
             `content_sha256`.
 
@@ -57,62 +69,67 @@ class Sampler:
     def __init__(self, file_or_folder, threads=None):
         self._threads = check_threads(threads)
         self._lock = threading.Lock()
-        self._encoder = None
+        self._others = {}
         self._manifest = None
         self.path = path = Path(file_or_folder)
         if path.is_dir():
             self._manifest = read_manifest(path)
             check_file(path, DECODER, self._manifest)
             path = path / DECODER
-        self._decoder = Session(path, "decoder", ("z",), ("image",))
+        self._decoder = Session(path, "decoder")
+        self._latents = read_prior(self._decoder)
         self.metadata = self._decoder.metadata
         self.image_shape = tuple(self.metadata["image_shape"])
         self.latent_dim = self.metadata["latent_dim"]
 
     def __repr__(self):
-        return (
-            f"Sampler({str(self.path)!r}: {self.metadata.get('model')}, "
-            f"image_shape={self.image_shape}, latent_dim={self.latent_dim})"
-        )
+        takes = [f"image_shape={self.image_shape}", f"latent_dim={self.latent_dim}"]
+        for key in ("num_classes", "num_attributes"):
+            if self.metadata[key] is not None:
+                takes.append(f"{key}={self.metadata[key]}")
+        model = self.metadata.get("model")
+        return f"Sampler({str(self.path)!r}: {model}, {', '.join(takes)})"
 
     def sample(self, num_samples, labels=None, temperature=1.0, seed=0):
-        """Draws images from the prior.
+        """Draws images from the prior, p(z) or p(z|y).
 
         Args:
             num_samples: how many, at most 2 GB in one array. The first n images stay
                 the same when more are asked for.
-            labels: must be None: these decoders are unconditional.
+            labels: for a conditional model: whole numbers (num_samples,) or float
+                vectors (num_samples, num_attributes), or one for all.
             temperature: factor on the standard deviation of the latents, >= 0.
-            seed: integer >= 0, or None for other images at each call.
+            seed: integer from 0 to 2**63 - 1, or None for other images at each call.
 
         Returns:
             float32 array (num_samples, H, W, C) in [0, 1].
 
         Raises:
             TypeError, ValueError: if an argument is not as described.
-            RuntimeModelError: if the prior is not a standard normal.
+            RuntimeModelError: if this version cannot draw from the model's prior.
         """
         num_samples = check_num_samples(num_samples, self.image_shape)
-        check_no_labels(labels)
+        labels = check_labels(labels, num_samples, self.metadata)
         temperature = check_temperature(temperature)
-        rng = np.random.default_rng(check_seed(seed))
-        if self.metadata.get("latent_prior") != "standard_normal":
+        seed = check_seed(seed)
+        if self._latents is None:
             raise RuntimeModelError(
                 f"{self._decoder.path} cannot be sampled: its prior is "
-                f"{self.metadata.get('latent_prior')!r}, not 'standard_normal'; use "
-                "`decode` on latents of your own."
+                f"{self.metadata.get('latent_prior')!r}, which this version cannot "
+                "draw from; use `decode` on latents of your own."
             )
-        z = rng.standard_normal((num_samples, self.latent_dim), dtype=np.float32)
+        seed = fresh_seed() if seed is None else seed
+        noise = normals(seed, num_samples, self.latent_dim)
         with np.errstate(over="ignore"):  # `decode` refuses infinite latents
-            z *= np.float32(temperature)
-        return self.decode(z)
+            noise *= np.float32(temperature)
+        return self.decode(self._latents(noise, labels), labels)
 
     def decode(self, z, labels=None):
-        """E[x|z], the expected image of each latent.
+        """E[x|z], or E[x|z, y]: the expected image of each latent.
 
         Args:
             z: finite numbers (N, latent_dim); N may be 0.
-            labels: must be None: these decoders are unconditional.
+            labels: as in `sample`, one for each latent or one for all.
 
         Returns:
             float32 array (N, H, W, C) in [0, 1].
@@ -120,46 +137,48 @@ class Sampler:
         Raises:
             TypeError, ValueError: if an argument is not as described.
         """
-        check_no_labels(labels)
         z = check_array("z", z, (self.latent_dim,), "latent")
         check_num_samples(len(z), self.image_shape)
-        shapes = {"image": self.image_shape}
-        return run_in_chunks(self._decoder, "z", z, shapes, self._threads)["image"]
+        labels = check_labels(labels, len(z), self.metadata)
+        return self._run(self._decoder, z=z, labels=labels)["image"]
 
-    def encode(self, images):
-        """The posterior q(z|x) = N(mean, exp(log_var)) of each image.
+    def encode(self, images, labels=None):
+        """The posterior q(z|x), or q(z|x, y): N(mean, exp(log_var)) for each image.
 
         Args:
             images: numbers (N, H, W, C) in [0, 1].
+            labels: as in `sample`, one for each image or one for all.
 
         Returns:
             `mean` and `log_var`, float32 arrays (N, latent_dim).
 
         Raises:
-            TypeError, ValueError: if `images` is not as described.
+            TypeError, ValueError: if an argument is not as described.
             RuntimeModelError: if there is no encoder here: give `Sampler` the folder
                 that `export.export_model` wrote.
         """
         images = check_images(images, self.image_shape)
-        shapes = {"mean": (self.latent_dim,), "log_var": (self.latent_dim,)}
-        encoder = self._load_encoder()
-        outputs = run_in_chunks(encoder, "image", images, shapes, self._threads)
+        labels = check_labels(labels, len(images), self.metadata)
+        if self._manifest is None or ENCODER not in self._manifest["files"]:
+            raise RuntimeModelError(
+                f"{self.path} has no encoder: open the folder that "
+                "export.export_model wrote."
+            )
+        outputs = self._run(self._load(ENCODER), image=images, labels=labels)
         return outputs["mean"], outputs["log_var"]
 
-    def _load_encoder(self):
-        # Loaded at first use: sampling alone should not pay for it.
+    def _run(self, session, **feeds):
+        feeds = {name: array for name, array in feeds.items() if array is not None}
+        return run_in_chunks(session, feeds, self._threads)
+
+    def _load(self, name):
+        """Another file of the folder, loaded at first use: sampling needs none."""
         with self._lock:
-            if self._encoder is None:
-                if self._manifest is None or ENCODER not in self._manifest["files"]:
-                    raise RuntimeModelError(
-                        f"{self.path} has no encoder: open the folder that "
-                        "export.export_model wrote."
-                    )
-                check_file(self.path, ENCODER, self._manifest)
-                self._encoder = Session(
-                    self.path / ENCODER, "encoder", ("image",), ("mean", "log_var")
-                )
-            return self._encoder
+            if name not in self._others:
+                check_file(self.path, name, self._manifest)
+                kind = name.removesuffix(".onnx")
+                self._others[name] = Session(self.path / name, kind)
+            return self._others[name]
 
     def verify(self):
         """Replays the golden vectors kept in each file, and checks the manifest.
@@ -174,15 +193,15 @@ class Sampler:
         """
         sessions = [self._decoder]
         if self._manifest is not None:
-            for name in self._manifest["files"]:
-                if name not in (DECODER, ENCODER):
-                    raise RuntimeModelError(
-                        f"{self.path} lists {name!r}, a file that this version of "
-                        "vae-zoo does not know."
-                    )
+            names = set(self._manifest["files"])
+            if unknown := sorted(names - {DECODER, ENCODER, SAMPLER}):
+                raise RuntimeModelError(
+                    f"{self.path} lists {unknown[0]!r}, a file that this version of "
+                    "vae-zoo does not know."
+                )
+            for name in sorted(names):
                 check_file(self.path, name, self._manifest)
-            if ENCODER in self._manifest["files"]:
-                sessions.append(self._load_encoder())
+            sessions += [self._load(name) for name in sorted(names - {DECODER})]
         files = {Path(s.path).name: s.verify() for s in sessions}
         worst = max(entry["max_abs_error"] for entry in files.values())
         return {"files": files, "max_abs_error": worst}

@@ -7,6 +7,7 @@ import onnxruntime
 from export.errors import RuntimeModelError
 from export.runtime.files import read_model
 from export.runtime.golden import replay
+from export.runtime.signature import signature
 
 FORMAT = "vae-zoo-onnx/1"
 # Stored as they are; every other metadata value is JSON.
@@ -18,6 +19,13 @@ TEXT_KEYS = (
     "latent_prior",
     "content_sha256",
 )
+# Entries that not every file has: read as None where they are missing.
+_OPTIONAL = ("preset", "num_classes", "class_names", "num_attributes")
+_ONNX_TYPES = {
+    "float32": "tensor(float)",
+    "int32": "tensor(int32)",
+    "int64": "tensor(int64)",
+}
 
 
 class Session:
@@ -25,16 +33,20 @@ class Session:
 
     Args:
         path: an ONNX file written by `export`.
-        kind: "decoder" or "encoder", what it must be.
-        inputs: tuple of the input names it must have.
-        outputs: tuple of the output names it must have.
+        kind: "decoder", "encoder" or "sampler", what it must be.
+
+    Attributes:
+        metadata: what the file says about itself.
+        inputs, outputs: {name: `signature.Value`}.
+        golden: inputs and outputs to replay, as stored.
+        prior_parameters: numbers of a learned prior, as stored, or None.
 
     Raises:
         FileNotFoundError: if there is no such file.
         RuntimeModelError: if it is broken or something else.
     """
 
-    def __init__(self, path, kind, inputs, outputs):
+    def __init__(self, path, kind):
         self.path = path
         data = read_model(path)
         options = onnxruntime.SessionOptions()
@@ -56,28 +68,32 @@ class Session:
             ) from error
         metadata = self._parse(stored, kind)
         self.golden = metadata.pop("golden")
+        self.prior_parameters = metadata.pop("prior_parameters", None)
         self.metadata = metadata
+        self.inputs, self.outputs = signature(kind, metadata)
         given = self._session.get_inputs(), self._session.get_outputs()
-        self.input_names, self.output_names = (
-            tuple(value.name for value in values) for values in given
-        )
-        if self.input_names != inputs or self.output_names != outputs:
+        wanted = self.inputs, self.outputs
+        names = [[value.name for value in values] for values in given]
+        if names != [list(values) for values in wanted]:
             raise RuntimeModelError(
-                f"{path} has inputs {list(self.input_names)} and outputs "
-                f"{list(self.output_names)}; this version of vae-zoo runs {kind}s with "
-                f"{list(inputs)} and {list(outputs)}."
+                f"{path} has inputs {names[0]} and outputs {names[1]}; by what it says "
+                f"of its model, this {kind} must have {list(self.inputs)} and "
+                f"{list(self.outputs)}."
             )
         for value in (*given[0], *given[1]):
-            self._check_value(value)
+            self._check_value(value, {**self.inputs, **self.outputs}[value.name])
 
-    def _check_value(self, value):
-        name = "image_shape" if value.name == "image" else "latent_dim"
-        said = self.metadata[name]
-        row = said if isinstance(said, list) else [said]
-        if value.type != "tensor(float)" or value.shape[1:] != row:
+    def _check_value(self, value, wanted):
+        shape = tuple(value.shape)
+        if (
+            value.type != _ONNX_TYPES[wanted.dtype]
+            or len(shape) != len(wanted.shape)
+            or shape[1:] != wanted.row_shape
+        ):
             raise RuntimeModelError(
-                f"{self.path} contradicts itself: its metadata says `{name}` is "
-                f"{said}, but `{value.name}` is a {value.type} of shape {value.shape}."
+                f"{self.path} contradicts itself: by its metadata `{value.name}` is "
+                f"{wanted.dtype} of shape {wanted.shape}, but it is a {value.type} of "
+                f"shape {shape}."
             )
 
     def _parse(self, stored, kind):
@@ -91,28 +107,35 @@ class Session:
                 key: value if key in TEXT_KEYS else json.loads(value)
                 for key, value in stored.items()
             }
-            metadata.setdefault("preset", None)
+            metadata = {**dict.fromkeys(_OPTIONAL), **metadata}
             sizes = [*metadata["image_shape"], metadata["latent_dim"]]
-            good = len(sizes) == 4 and all(type(n) is int and n > 0 for n in sizes)
-            good = good and isinstance(metadata["golden"], dict)
+            good = len(sizes) == 4 and isinstance(metadata["golden"], dict)
+            labels = [metadata["num_classes"], metadata["num_attributes"]]
+            sizes += [n for n in labels if n is not None]
+            good = good and all(type(n) is int and n > 0 for n in sizes)
+            good = good and None in labels
+            names = metadata["class_names"]
+            if names is not None:
+                good = good and type(names) is list and len(names) == labels[0]
         except (ValueError, KeyError, TypeError):
             good = False
         if not good:
             raise RuntimeModelError(
                 f"{self.path} cannot be used: its metadata must give `image_shape` "
-                "(three sizes), `latent_dim` and `golden`."
+                "(three sizes), `latent_dim`, `golden` and, for labels, either "
+                "`num_classes`, with as many `class_names` if any, or `num_attributes`."
             )
         return metadata
 
     def run(self, feeds):
-        """Runs the file on {input name: float32 array}: {output name: array}."""
+        """Runs the file on {input name: array}: {output name: array}."""
         try:
-            outputs = self._session.run(self.output_names, feeds)
+            outputs = self._session.run(list(self.outputs), feeds)
         except Exception as error:  # as above
             raise RuntimeModelError(
                 f"onnxruntime failed on {self.path}: {_first_line(error)}"
             ) from error
-        return dict(zip(self.output_names, outputs, strict=True))
+        return dict(zip(self.outputs, outputs, strict=True))
 
     def verify(self):
         """Replays the golden vectors kept in the file.

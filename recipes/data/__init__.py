@@ -12,13 +12,18 @@ by the sources that need them, and TensorFlow by none.
 """
 
 from recipes.data.binarize import binarize
+from recipes.data.factors import ArrayGrid, FactorGrid
 from recipes.data.load import ImageData, load_images
+from recipes.data.load_grid import load_factor_grid
 from recipes.data.locations import data_folder, prepared_datasets
 
 __all__ = [
+    "ArrayGrid",
+    "FactorGrid",
     "ImageData",
     "binarize",
     "data_folder",
+    "load_factor_grid",
     "load_images",
     "prepared_datasets",
 ]

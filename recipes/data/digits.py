@@ -5,19 +5,14 @@ Importing this module registers "digits" with TFDS.
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from recipes.data.locations import cache_folder, data_folder, require
-from recipes.data.pictures import Pictures
-from recipes.data.source import Part, Source
-from recipes.data.tfds_source import from_builder
+from recipes.data import embedded
+from recipes.data.locations import require
+from recipes.data.source import Source
 
 tfds = require("tensorflow_datasets")
 
@@ -69,99 +64,22 @@ class Digits(tfds.core.GeneratorBasedBuilder):
             image = image_class.fromarray(eight_bit[index]).resize(
                 (_SIDE, _SIDE), image_class.Resampling.BICUBIC
             )
-            # An encoded picture: TFDS encodes arrays with TensorFlow.
-            encoded = io.BytesIO()
-            image.save(encoded, "PNG")
-            encoded.seek(0)
+            encoded = embedded.encoded_png(np.asarray(image))
             yield index, {"image": encoded, "label": int(digits.target[index])}
 
 
 def digits_source(image_shape=None, data_dir=None) -> Source:
     """The digits as a source, prepared in the user's cache on first use.
 
-    A copy prepared in `data_dir` (or TFDS_DATA_DIR) is read where there is one, but
-    nothing is written there: such folders are shared. Where the cache cannot be
-    written or read, the images are made in memory.
-
     Raises:
         ImportError: if `tensorflow_datasets`, scikit-learn or Pillow is missing.
     """
-    for folder in (data_folder(data_dir), cache_folder()):
-        builder = Digits(data_dir=str(folder))
-        if (Path(builder.data_dir) / "dataset_info.json").is_file():
-            return _with_fallback(builder, image_shape)
-    try:
-        prepare(cache_folder())
-    # A full or read-only disk, or a platform without ArrayRecord: 1,797 small images
-    # are no reason to fail.
-    except (OSError, ImportError):
-        return _in_memory(image_shape)
-    return _with_fallback(Digits(data_dir=str(cache_folder())), image_shape)
+    return embedded.embedded_source(Digits, image_shape, data_dir)
 
 
 def prepare(folder: Path) -> None:
-    """Prepares the digits in `folder`, whatever other processes do there.
-
-    Raises:
-        OSError: if the folder cannot be written.
-        ImportError: if scikit-learn or Pillow is missing, or ArrayRecord on a platform
-            that has none.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    # TFDS names its temporary folder with the global random generator, which programs
-    # seed: two of them could write into the same one. This one is ours alone.
-    with tempfile.TemporaryDirectory(prefix=".digits-", dir=folder) as private:
-        builder = Digits(data_dir=private)
-        # Nothing is downloaded, whatever TFDS would print.
-        quiet = io.StringIO()
-        with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
-            # The one format that TFDS writes without TensorFlow.
-            builder.download_and_prepare(file_format="array_record")
-        target = Path(Digits(data_dir=str(folder)).data_dir)
-        target.parent.mkdir(exist_ok=True)
-        try:
-            os.rename(builder.data_dir, target)
-        except OSError:
-            # Another process was first; what it prepared is the same.
-            if not (target / "dataset_info.json").is_file():
-                raise
-
-
-def _with_fallback(builder, image_shape) -> Source:
-    source = from_builder(builder, image_shape)
-    read_prepared = source.read
-
-    def read(split: str) -> Part:
-        try:
-            return read_prepared(split)
-        # A damaged copy shows itself as whatever ArrayRecord or Pillow raise.
-        except Exception as error:
-            part = _in_memory(image_shape).read(split)
-            part.notes.append(f"the prepared copy is damaged ({error}), made anew")
-            return part
-
-    source.read = read
-    return source
-
-
-def _in_memory(image_shape) -> Source:
-    builder = Digits(data_dir=str(cache_folder()))
-
-    def read(split: str) -> Part:
-        pictures, labels = Pictures(image_shape), []
-        for index, example in builder._generate_examples(split):
-            pictures.add(example["image"].getvalue(), f"digit {index}")
-            labels.append(example["label"])
-        return Part(pictures.array(), np.array(labels), pictures.notes())
-
-    return Source(
-        name="digits",
-        splits=("train", "test"),
-        read=read,
-        notes=[f"digits:{builder.version}, made in memory"],
-        class_names=tuple(builder.info.features["label"].names),
-        license=builder.info.redistribution_info.license,
-    )
+    """Prepares the digits in `folder`: see `embedded.prepare`."""
+    embedded.prepare(Digits, folder)
 
 
 def _split_indices(labels: np.ndarray) -> dict[str, np.ndarray]:

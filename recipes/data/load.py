@@ -24,6 +24,10 @@ class ImageData:
         class_names: names of the labels 0, 1, ..., or `None`.
         report: one sentence each on where the images came from and what was done.
         license: licence of the images, or `None` if unknown.
+        train_factors, validation_factors, test_factors: int64 (N, F), the factors that
+            each image was made from, or `None`.
+        factor_names, factor_sizes: names of the F factors and how many values 0, 1, ...
+            each one has, or `None`.
 
     Example:
         >>> import numpy as np
@@ -43,6 +47,11 @@ class ImageData:
     class_names: tuple[str, ...] | None = None
     report: list[str] = dataclasses.field(default_factory=list)
     license: str | None = None
+    train_factors: np.ndarray | None = None
+    validation_factors: np.ndarray | None = None
+    test_factors: np.ndarray | None = None
+    factor_names: tuple[str, ...] | None = None
+    factor_sizes: tuple[int, ...] | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -79,8 +88,9 @@ def load_images(
 
     Args:
         source: one of
-            - a TFDS name: "mnist", "cifar10:3.0.2", "emnist/letters"; "digits" is
-              embedded and always there;
+            - a TFDS name: "mnist", "cifar10:3.0.2", "emnist/letters"; "digits" and
+              "sprites" are embedded and always there. Of data sets with factors, such
+              as "dsprites", 50,000 images of each split are read;
             - a folder of pictures (flat, or one sub-folder a class, or either of them
               in `train` and `test` sub-folders), or a prepared TFDS data set;
             - an `.npz` file, or a dict, with `x_train`, `y_train`, `x_test`, ... or
@@ -144,10 +154,11 @@ def load_images(
             images = scale.apply(taken.images, what)
             images, changes = fit_array(images, image_shape, scale.levels, what)
             notes += changes
-            parts[split] = Part(images, taken.labels)
+            parts[split] = Part(images, taken.labels, factors=taken.factors)
     _check_parts(opened.name, wanted, parts)
     fields = {split: part.images for split, part in parts.items()}
     fields |= {f"{split}_labels": part.labels for split, part in parts.items()}
+    fields |= {f"{split}_factors": part.factors for split, part in parts.items()}
     counts = {split: len(part.images) for split, part in parts.items()}
     return ImageData(
         opened.name,
@@ -158,14 +169,18 @@ def load_images(
             *plan.sentences(wanted, counts),
         ],
         license=opened.license,
+        factor_names=opened.factor_names,
+        factor_sizes=opened.factor_sizes,
     )
 
 
 def _take(part: Part, indices: np.ndarray) -> Part:
     labels = None if part.labels is None else part.labels[indices]
-    if len(indices) == len(part.images):  # all of them: no second copy in memory
-        return Part(part.images, labels)
-    return Part(part.images[indices], labels)
+    factors = None if part.factors is None else part.factors[indices]
+    # All of them: no second copy in memory.
+    every = len(indices) == len(part.images)
+    images = part.images if every else part.images[indices]
+    return Part(images, labels, factors=factors)
 
 
 def _check_parts(name, wanted, parts) -> None:

@@ -12,16 +12,19 @@ import numpy as np
 from recipes.data.arrays import from_arrays, from_mapping, from_npz
 from recipes.data.folders import from_folder
 from recipes.data.locations import data_folder
-from recipes.data.source import Source
+from recipes.data.source import GRID_IMAGES, Source
 
 # "mnist", "emnist/letters", "cifar10:3.0.2"
 _TFDS_NAME = re.compile(r"[a-zA-Z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?")
 
 
-def open_source(source, image_shape=None, data_dir=None, download=False) -> Source:
+def open_source(
+    source, image_shape=None, data_dir=None, download=False, limit=GRID_IMAGES
+) -> Source:
     """Tells a name from a folder, a file and arrays, and opens it.
 
-    Arguments and errors are those of `load_images`.
+    Arguments and errors are those of `load_images`; `limit` is that of
+    `tfds_source.from_tfds`.
     """
     if isinstance(source, np.ndarray):
         return from_arrays(source)
@@ -45,18 +48,22 @@ def open_source(source, image_shape=None, data_dir=None, download=False) -> Sour
         from recipes.data.digits import digits_source
 
         return digits_source(image_shape, data_dir)
+    if source == "sprites":
+        from recipes.data.sprites_builder import sprites_source
+
+        return sprites_source(image_shape, data_dir)
     from recipes.data.tfds_source import from_prepared, from_tfds
 
     # A folder "mnist" in the working directory does not hide the data set.
     prepared = path.name == str(source) and (data_folder(data_dir) / path).is_dir()
     if path.is_dir() and not prepared:
         if (path / "dataset_info.json").is_file():
-            return from_prepared(path, image_shape)
+            return from_prepared(path, image_shape, limit)
         return from_folder(path, image_shape)
     if path.is_file():
         raise ValueError(
             f"{str(path)!r} is a file, wanted a folder of images or an .npz file."
         )
     if isinstance(source, str) and _TFDS_NAME.fullmatch(source):
-        return from_tfds(source, image_shape, data_dir, download)
+        return from_tfds(source, image_shape, data_dir, download, limit)
     raise FileNotFoundError(f"There is no folder {str(path)!r}.")

@@ -7,6 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+# Images read of each split of a data set with factors: its grid may hold hundreds of
+# thousands, which no memory does. 50,000 of 64x64 pixels are 819 MB as float32.
+GRID_IMAGES = 50_000
+
 
 @dataclasses.dataclass
 class Part:
@@ -17,11 +21,13 @@ class Part:
             from files are uint8 and already have the wanted size and channels.
         labels: int64 (N,), or `None`.
         notes: sentences for the report.
+        factors: int64 (N, F), what the images were made from, or `None`.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
+    factors: np.ndarray | None = None
 
 
 @dataclasses.dataclass
@@ -35,6 +41,8 @@ class Source:
         notes: sentences for the report.
         class_names: names of the labels 0, 1, ..., or `None`.
         license: licence of the images, or `None` if unknown.
+        factor_names, factor_sizes: names of the factors and how many values each has,
+            or `None` where the images come without.
     """
 
     name: str
@@ -43,3 +51,5 @@ class Source:
     notes: list[str] = dataclasses.field(default_factory=list)
     class_names: tuple[str, ...] | None = None
     license: str | None = None
+    factor_names: tuple[str, ...] | None = None
+    factor_sizes: tuple[int, ...] | None = None

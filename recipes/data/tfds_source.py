@@ -15,14 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.data.labels import as_labels
+from recipes.data.examples import FeatureKeys, feature_keys, from_examples
 from recipes.data.locations import data_folder, prepared_datasets, require
-from recipes.data.pictures import Pictures
-from recipes.data.source import Part, Source
+from recipes.data.source import GRID_IMAGES, Source
 from recipes.data.tfrecord import read_tfrecord
 
+# Made by the project, there without network and folder.
+EMBEDDED = ("digits", "sprites")
 
-def from_tfds(name: str, image_shape=None, data_dir=None, download=False) -> Source:
+
+def from_tfds(
+    name: str, image_shape=None, data_dir=None, download=False, limit=GRID_IMAGES
+) -> Source:
     """A source of a data set that TFDS knows, or that is prepared in the folder.
 
     Args:
@@ -30,6 +34,7 @@ def from_tfds(name: str, image_shape=None, data_dir=None, download=False) -> Sou
         image_shape: (height, width, channels) to resize to, or `None`.
         data_dir: folder of prepared data sets, see `locations.data_folder`.
         download: if the data set is not prepared there, let TFDS download it.
+        limit: images read of each split if the data set has factors, or `None` for all.
 
     Raises:
         ValueError: if there is no such data set, or it has no images.
@@ -41,14 +46,14 @@ def from_tfds(name: str, image_shape=None, data_dir=None, download=False) -> Sou
     folder = data_folder(data_dir)
     builder = _builder(tfds, name, folder)
     if not _is_prepared(builder):
-        _feature_keys(builder.info, name)  # nobody should download a data set of text
+        feature_keys(builder.info, name)  # nobody should download a data set of text
         if not download:
             raise _not_prepared(name, folder)
         _download(builder, name, folder)
-    return from_builder(builder, image_shape)
+    return from_builder(builder, image_shape, limit)
 
 
-def from_prepared(folder: Path, image_shape=None) -> Source:
+def from_prepared(folder: Path, image_shape=None, limit=GRID_IMAGES) -> Source:
     """A source of one prepared data set: the folder with its `dataset_info.json`.
 
     Raises:
@@ -63,45 +68,44 @@ def from_prepared(folder: Path, image_shape=None) -> Source:
             f"{str(folder)!r} is not a readable prepared data set "
             f"({type(error).__name__}: {error})."
         ) from error
-    return from_builder(builder, image_shape)
+    return from_builder(builder, image_shape, limit)
 
 
-def from_builder(builder, image_shape=None) -> Source:
+def from_builder(builder, image_shape=None, limit=GRID_IMAGES) -> Source:
     """A source of a `tfds.core.DatasetBuilder` whose data is prepared.
+
+    Args:
+        builder: the builder.
+        image_shape: (height, width, channels) to resize to, or `None`.
+        limit: as in `from_tfds`.
 
     Raises:
         ValueError: if it has no images or no training split.
     """
     info = builder.info
     name = f"{builder.name}:{builder.version}"
-    image_key, label_key = _feature_keys(info, name)
     splits = tuple(s for s in ("train", "validation", "test") if s in info.splits)
     if "train" not in splits:
         raise ValueError(
             f"The data set {name} has no split 'train', its splits are "
             f"{sorted(info.splits)}."
         )
-    label = info.features[label_key] if label_key else None
+    note = f"{name}, prepared in {str(builder.data_dir)!r}"
 
-    def read(split: str) -> Part:
-        pictures = Pictures(image_shape)
-        labels = []
-        for i, example in enumerate(_examples(builder, split, image_key, label_key)):
-            pictures.add(example[image_key], f"{name}, {split} image {i}")
-            labels.append(example[label_key] if label_key else None)
-        if not labels:
-            raise ValueError(f"The split {split!r} of {name} is empty.")
-        array = as_labels(labels, len(labels), name) if label_key else None
-        return Part(pictures.array(), array, pictures.notes())
+    counts = {split: info.splits[split].num_examples for split in splits}
 
-    return Source(
-        name=builder.name,
-        splits=splits,
-        read=read,
-        notes=[f"{name}, prepared in {str(builder.data_dir)!r}"],
-        class_names=tuple(label.names) if getattr(label, "names", None) else None,
-        license=info.redistribution_info.license or None,
-    )
+    def examples(split: str, keys: FeatureKeys) -> Iterator[dict]:
+        chosen = _some_of(counts[split], limit) if keys.factors else None
+        return _examples(builder, split, keys, chosen)
+
+    source = from_examples(builder, splits, examples, image_shape, note)
+    for split, count in counts.items():
+        if source.factor_names and limit is not None and count > limit:
+            source.notes.append(
+                f"{limit:,} of the {count:,} images of {name} ({split}), drawn once "
+                "(seed 0): recipes.data.load_factor_grid has all of them"
+            )
+    return source
 
 
 def _builder(tfds, name: str, folder: Path):
@@ -109,7 +113,7 @@ def _builder(tfds, name: str, folder: Path):
     try:
         return tfds.builder(name, data_dir=str(folder))
     except tfds.core.DatasetNotFoundError as error:
-        known = {*tfds.list_builders(with_community_datasets=False), "digits"}
+        known = {*tfds.list_builders(with_community_datasets=False), *EMBEDDED}
         known |= {prepared.split(":")[0] for prepared in prepared_datasets(folder)}
         base = name.split(":")[0]
         close = difflib.get_close_matches(base, sorted(known), n=3, cutoff=0.6)
@@ -160,43 +164,26 @@ def _download(builder, name: str, folder: Path) -> None:
         ) from error
 
 
-def _feature_keys(info, name: str) -> tuple[str, str | None]:
-    """Keys of the image and of its label, if it has one."""
-    tfds = require("tensorflow_datasets")
-    features = dict(info.features.items()) if hasattr(info.features, "items") else {}
-    supervised = [key for key in info.supervised_keys or () if isinstance(key, str)]
-    images = [
-        key
-        for key in [*supervised[:1], "image", *features]
-        # A float image is stored as a picture of its bytes.
-        if isinstance(features.get(key), tfds.features.Image)
-        and np.dtype(features[key].np_dtype).kind == "u"
-    ]
-    if not images:
-        raise ValueError(
-            f"The data set {name} has no integer image feature, its features are "
-            f"{sorted(features) or type(info.features).__name__}."
-        )
-    labels = [
-        key
-        for key in [*supervised[1:2], "label"]
-        if isinstance(features.get(key), tfds.features.ClassLabel)
-    ]
-    return images[0], labels[0] if labels else None
+def _some_of(count: int, limit: int | None) -> np.ndarray | None:
+    """`limit` of `count` indices, drawn once and sorted; `None` for all of them."""
+    if limit is None or count <= limit:
+        return None
+    return np.sort(np.random.default_rng(0).choice(count, limit, replace=False))
 
 
-def _examples(builder, split: str, image_key: str, label_key) -> Iterator[dict]:
-    """The examples of a split, each with its image still encoded."""
+def _examples(builder, split: str, keys: FeatureKeys, chosen=None) -> Iterator[dict]:
+    """The examples of a split, or the `chosen`; the image in each still encoded."""
     tfds = require("tensorflow_datasets")
     info = builder.info
-    decoders = {image_key: tfds.decode.SkipDecoding()}
+    decoders = {keys.image: tfds.decode.SkipDecoding()}
     if info.file_format != tfds.core.FileFormat.TFRECORD:
-        yield from builder.as_data_source(split, decoders=decoders)
+        source = builder.as_data_source(split, decoders=decoders)
+        yield from source if chosen is None else (source[int(i)] for i in chosen)
         return
-    keys = [image_key] + ([label_key] if label_key else [])
+    wanted = [keys.image, *([keys.label] if keys.label else []), *keys.factors]
     # Parsing the wanted features only: some data sets carry dozens.
-    features = tfds.features.FeaturesDict({key: info.features[key] for key in keys})
-    shards = info.splits[split]
+    features = tfds.features.FeaturesDict({key: info.features[key] for key in wanted})
+    shards, start = info.splits[split], 0
     for path, length in zip(shards.filepaths, shards.shard_lengths, strict=True):
         try:
             records = read_tfrecord(path)
@@ -207,5 +194,9 @@ def _examples(builder, split: str, image_key: str, label_key) -> Iterator[dict]:
                 f"{str(path)!r} holds {len(records)} images, its data set says "
                 f"{length}."
             )
+        if chosen is not None:
+            first, last = np.searchsorted(chosen, (start, start + length))
+            records = [records[i - start] for i in chosen[first:last]]
+            start += length
         for record in records:
             yield features.deserialize_example_np(record, decoders=decoders)

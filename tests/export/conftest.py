@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +49,60 @@ def sampler(folder):
     import export
 
     return export.Sampler(folder)
+
+
+def learned(model):
+    """A conditional model whose p(z|y) is far from N(0, I)."""
+    rng = np.random.default_rng(0)
+    for kernel in (model.prior.mean_kernel, model.prior.log_var_kernel):
+        kernel.assign(rng.normal(size=kernel.shape))
+    return model
+
+
+CONDITIONAL = {
+    "classes": {"num_classes": 5, "class_names": ["zero", "one", "two", "3", "4"]},
+    "attributes": {"num_attributes": 3},
+}
+
+
+@pytest.fixture(scope="session", params=CONDITIONAL)
+def conditional(request, tmp_path_factory):
+    """A conditional model with a learned prior, its exported folder and 9 labels."""
+    import export
+    import zoo
+
+    model = learned(
+        zoo.ConditionalVAE(
+            (16, 12, 1),
+            latent_dim=5,
+            hidden_units=(24,),
+            prior="label_normal",
+            seed=0,
+            **CONDITIONAL[request.param],
+        )
+    )
+    folder = tmp_path_factory.mktemp("conditional") / request.param
+    export.export_model(model, folder)
+    labels = {
+        "classes": np.array([0, 4, 2, 1, 3, 3, 0, 2, 4]),
+        "attributes": np.random.default_rng(1).random((9, 3)),
+    }
+    return Conditional(model, folder, export.Sampler(folder), labels[request.param])
+
+
+class Conditional(NamedTuple):
+    """What the tests of conditional models share."""
+
+    model: object
+    folder: Path
+    sampler: object
+    labels: np.ndarray
+
+    @property
+    def onnx_labels(self):
+        """The labels in the dtype that the files want."""
+        kind = np.int32 if self.labels.ndim == 1 else np.float32
+        return self.labels.astype(kind)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import export
+from export.runtime.labels import check_labels
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,8 @@ import export
         ({"temperature": "hot"}, TypeError, "`temperature` must be a number"),
         ({"seed": -3}, ValueError, "`seed` must be at least 0; got -3"),
         ({"seed": 0.5}, TypeError, "`seed` must be an integer"),
+        ({"seed": 2**63}, ValueError, r"`seed` must be at most 9223372036854775807"),
+        ({"seed": 10**99}, ValueError, "`seed` must be at most"),
         ({"labels": [1, 2]}, ValueError, "this decoder is unconditional"),
     ],
 )
@@ -66,6 +69,54 @@ def test_decode_refuses(sampler, z, error, message):
 def test_encode_refuses(sampler, images, error, message):
     with pytest.raises(error, match=message):
         sampler.encode(images)
+
+
+CLASSES = "whole numbers from 0 to 4, one for each of 4 or one for all"
+ATTRIBUTES = "float vectors of 3 attributes, one for each of 4 or one for all"
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (None, ValueError, "this model is conditional; got None"),
+        ([0, 1], ValueError, r"got shape \(2,\)"),
+        ([[0, 1, 2, 3]] * 5, ValueError, r"got shape \(5, 4\)"),
+        ([[0, 1], [2]], TypeError, "got list, which numpy cannot read"),
+        (["a"] * 4, TypeError, "got dtype <U1"),
+        ([True] * 4, TypeError, "got dtype bool"),
+    ],
+)
+def test_labels_of_the_wrong_number_or_kind(conditional, labels, error, message):
+    wanted = ATTRIBUTES if conditional.labels.ndim == 2 else CLASSES
+    for call in (
+        lambda: conditional.sampler.sample(4, labels),
+        lambda: conditional.sampler.decode(np.zeros((4, 5)), labels),
+        lambda: conditional.sampler.encode(np.zeros((4, 16, 12, 1)), labels),
+    ):
+        with pytest.raises(error, match=f"`labels` must be {wanted}.*{message}"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, 2, 5], "got values from 0 to 5"),
+        ([0, 1, 2, -1], "got values from -1 to 2"),
+        ([0, 1, 2.5, 3], "got fractions"),
+        ([0, 1, np.nan, 3], "got NaN or infinite"),
+        (7, "got values from 7 to 7"),
+        (10**12, "got values from 1000000000000"),
+    ],
+)
+def test_classes_out_of_range(labels, message):
+    with pytest.raises(ValueError, match=f"`labels` must be {CLASSES}; {message}"):
+        check_labels(labels, 4, {"num_classes": 5})
+
+
+def test_attributes_must_be_finite_in_float32():
+    for value in (np.inf, np.nan, 1e300):
+        with pytest.raises(ValueError, match="got NaN or infinite values"):
+            check_labels([0, value, 0], 4, {"num_attributes": 3})
 
 
 @pytest.mark.parametrize(("threads", "error"), [(0, ValueError), (1.5, TypeError)])

@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 import export
@@ -52,6 +53,7 @@ def test_report_says_what_was_written(exports, folder):
         "decoder.onnx",
         "encoder.onnx",
         "manifest.json",
+        "sampler.onnx",
     ]
     for name, entry in report.files.items():
         data = (folder / name).read_bytes()
@@ -133,12 +135,11 @@ def test_same_bytes_from_every_backend(model, tmp_path, run_python):
     code = """
 import sys, export, zoo
 model = zoo.from_preset(sys.argv[1])
-print(export.export_decoder(model, sys.argv[2]).sha256)
+report = export.export_model(model, sys.argv[2])
+print(report.sha256, *(entry.sha256 for entry in report.files.values()))
 """
     digests = {
-        run_python(
-            code, tmp_path / "preset", tmp_path / f"{name}.onnx", KERAS_BACKEND=name
-        )
+        run_python(code, tmp_path / "preset", tmp_path / name, KERAS_BACKEND=name)
         for name in ("tensorflow", "jax", "torch")
     }
     assert len(digests) == 1
@@ -161,6 +162,16 @@ def test_convolutional_model_in_mixed_precision(tmp_path):
     assert error_to_keras(model, sampler, np.zeros((2, 3), "float32")) < 0.05
     mean, _ = sampler.encode(np.zeros((0, 9, 11, 1)))
     assert mean.shape == (0, 3)
+    drawn = report.files["sampler.onnx"]
+    assert drawn.latent_error <= options.LATENT_TOLERANCE
+    session = onnxruntime.InferenceSession(drawn.path)
+    feeds = {
+        "seed": np.array(4, np.int64),
+        "num_samples": np.array(5, np.int64),
+        "temperature": np.array(1, np.float32),
+    }
+    (image,) = session.run(["image"], feeds)
+    np.testing.assert_allclose(image, sampler.sample(5, seed=4), atol=1e-5)
 
 
 def test_class_of_a_user_is_found(tmp_path, monkeypatch):
@@ -271,3 +282,10 @@ except ImportError as error:
     assert "needs tensorflow, tf2onnx" in said
     assert 'pip install "vae-zoo[export]"' in said
     assert os.listdir(tmp_path) == []
+
+
+def test_models_with_codes_are_refused(tmp_path):
+    model = zoo.VQVAE((8, 8, 1), codebook_size=4, code_dim=2, filters=(2,))
+    with pytest.raises(export.ExportError, match="VQVAE has grids of codes"):
+        export.export_decoder(model, tmp_path / "decoder.onnx")
+    assert not list(tmp_path.iterdir())

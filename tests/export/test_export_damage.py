@@ -91,6 +91,11 @@ def test_foreign_model_is_refused(tmp_path):
         ("image_shape", "not json"),
         ("latent_dim", None),
         ("latent_dim", "true"),
+        ("num_classes", "0"),
+        ("num_classes", '"ten"'),
+        ("num_attributes", "[3]"),
+        ("class_names", '["a"]'),
+        ("class_names", '"a"'),
         ("golden", None),
         ("golden", "[]"),
     ],
@@ -129,13 +134,40 @@ def test_other_inputs_and_priors_are_refused(decoder_file, folder, tmp_path):
     assert sampler.decode([[0.0] * 6]).shape == (1, 16, 12, 3)
 
 
+def test_labels_that_metadata_adds_are_refused(decoder_file, tmp_path):
+    proto = onnx.load(decoder_file)
+    proto.metadata_props.add(key="num_classes", value="10")
+    refuse(resigned(proto, tmp_path / "d.onnx"), r"must have \['z', 'labels'\]")
+    proto = onnx.load(decoder_file)
+    for entry in proto.metadata_props:
+        if entry.key == "latent_prior":
+            entry.value = "label_normal"
+    refuse(resigned(proto, tmp_path / "d.onnx"), "`prior_parameters` .* are damaged")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "null",
+        "{}",
+        '{"mean": 3}',
+        '{"mean": {"dtype": "float16", "shape": [1], "base64": ""}}',
+    ],
+)
+def test_damaged_prior_is_refused(conditional, tmp_path, table):
+    proto = onnx.load(conditional.folder / "decoder.onnx")
+    (entry,) = (p for p in proto.metadata_props if p.key == "prior_parameters")
+    entry.value = table
+    refuse(resigned(proto, tmp_path / "d.onnx"), "`prior_parameters` .* are damaged")
+
+
 def test_shapes_that_metadata_gets_wrong_are_refused(decoder_file, tmp_path):
     proto = onnx.load(decoder_file)
     (entry,) = (p for p in proto.metadata_props if p.key == "image_shape")
     entry.value = "[8, 8, 1]"
     refuse(
         resigned(proto, tmp_path / "d.onnx"),
-        "contradicts itself: its metadata says `image_shape`",
+        r"contradicts itself: by its metadata `image` is float32 of shape \('batch', 8",
     )
 
 

@@ -8,6 +8,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export import _graph, _lean, _metadata, _quantize
 from export.errors import ExportError
+from export.runtime.signature import Value
+
+ROW = Value("float32", ("batch", 3))
 
 
 def make_model(nodes, weights=(), inputs=(3,), outputs=(3,)):
@@ -43,7 +46,7 @@ def test_tidy_does_not_depend_on_names_or_order():
         return make_model(nodes, weights)
 
     first, second = (
-        _graph.tidy(model(p, s), "x", {"y": (3,)}, 17)
+        _graph.tidy(model(p, s), {"x": ROW}, {"y": ROW}, 17)
         for p, s in (("first_", False), ("second/", True))
     )
     assert first.SerializeToString() == second.SerializeToString()
@@ -79,7 +82,11 @@ def test_computed_reshape_becomes_a_constant():
     weights = [(name, np.array([n], np.int64)) for name, n in numbers]
     model = make_model(nodes, weights, inputs=(2, 3), outputs=(6,))
     _lean.fix_shapes(model)
-    model = _graph.tidy(model, "x", {"y": (6,)}, 17)
+    values = (
+        {"x": Value("float32", ("batch", 2, 3))},
+        {"y": Value("float32", ("batch", 6))},
+    )
+    model = _graph.tidy(model, *values, 17)
     assert _graph.check(model) == {"Reshape": 1}
     for n in (0, 1, 4):
         assert run(model, np.zeros((n, 2, 3), np.float32)).shape == (n, 6)

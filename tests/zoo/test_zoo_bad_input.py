@@ -184,6 +184,13 @@ CALLS = {
     "num_samples, text": (lambda m: m.sample("ten"), "`num_samples` .*got 'ten'"),
     "num_samples, None": (lambda m: m.sample(None), "`num_samples` .*got None"),
     "num_samples, bool": (lambda m: m.sample(True), "`num_samples` .*got True"),
+    "seed": (
+        lambda m: m.sample(1, seed=-3),
+        "`seed` must be a whole number >= 0 and <= 9223372036854775807; got -3",
+    ),
+    "seed, huge": (lambda m: m.sample(1, seed=2**63), f"`seed` .*got {2**63}"),
+    "seed, text": (lambda m: m.sample(1, seed="a"), "`seed` .*got 'a'"),
+    "seed, part": (lambda m: m.sample(1, seed=0.5), "`seed` .*got 0.5"),
     "K": (
         lambda m: m.log_marginal_likelihood(GOOD, num_importance_samples=0),
         "`num_importance_samples` must be a whole number >= 1; got 0",
@@ -250,7 +257,7 @@ CONSTRUCTORS = {
     "likelihood": (
         dense(SHAPE, 2, likelihood="bernouli"),
         ValueError,
-        "`likelihood` must be one of 'bernoulli', 'gaussian' .*got 'bernouli'",
+        "`likelihood` must be one of 'bernoulli', 'categorical', .*got 'bernouli'",
     ),
     "likelihood, number": (
         dense(SHAPE, 2, likelihood=3),

@@ -31,13 +31,19 @@ folder, backend = sys.argv[1], os.environ["KERAS_BACKEND"]
 x = np.random.default_rng(0).random((24, 9, 11, 3), dtype="float32")
 
 
+def labels_for(model):
+    return np.arange(24) % 3 if model.label_dim else None
+
+
 def figures(model):
-    terms = model.elbo(x, seed=0)
+    y = labels_for(model)
+    some = None if y is None else y[:5]
+    terms = model.elbo(x, y, seed=0)
     return {
-        "reconstructions": model.reconstruct(x),
-        "samples": model.sample(5, seed=0),
+        "reconstructions": model.reconstruct(x, y),
+        "samples": model.sample(5, some, seed=0),
         "elbo": terms["elbo"],
-        "nll": model.log_marginal_likelihood(x, num_importance_samples=3, seed=0),
+        "nll": model.log_marginal_likelihood(x, y, num_importance_samples=3, seed=0),
         "steps": int(model.steps_trained),
     }
 """
@@ -53,10 +59,13 @@ models = {
     "conv": zoo.ConvVAE(
         shape, 3, (4, 6), blocks_per_stage=1, hidden_units=8,
         beta=warmup, likelihood=Gaussian("per_pixel"), seed=0),
+    "conditional": zoo.ConditionalVAE(
+        shape, 3, 3, prior="label_normal", hidden_units=(16,), beta=warmup,
+        likelihood="gaussian", seed=0),
 }
 for name, model in models.items():
     model.compile("adam")
-    model.fit(x, batch_size=8, epochs=2, verbose=0)
+    model.fit(x, labels_for(model), batch_size=8, epochs=2, verbose=0)
     model.save_to_preset(f"{folder}/{backend}_{name}")
     np.savez(f"{folder}/{backend}_{name}_by_{backend}.npz", **figures(model))
 """
@@ -68,11 +77,12 @@ LOAD = (
 for saver in ("tensorflow", "jax", "torch"):
     if saver == backend:
         continue
-    for name in ("dense", "conv"):
+    for name in ("dense", "conv", "conditional"):
         model = zoo.from_preset(f"{folder}/{saver}_{name}")
         loaded = figures(model)
         model.compile("adam")
-        history = model.fit(x, batch_size=8, epochs=4, verbose=0).history
+        y = labels_for(model)
+        history = model.fit(x, y, batch_size=8, epochs=4, verbose=0).history
         loaded["losses"] = history["loss"]
         loaded["steps_after"] = int(model.steps_trained)
         np.savez(f"{folder}/{saver}_{name}_by_{backend}.npz", **loaded)
@@ -96,7 +106,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["dense", "conv"])
+@pytest.mark.parametrize("name", ["dense", "conv", "conditional"])
 @pytest.mark.parametrize("saver, loader", list(itertools.permutations(BACKENDS, 2)))
 def test_preset_of_one_backend_works_on_another(folder, saver, loader, name):
     saved = np.load(folder / f"{saver}_{name}_by_{saver}.npz")

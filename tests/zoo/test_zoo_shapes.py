@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from zoo_helpers import array, make_dense, random_weights
 
 import zoo
+from zoo import threefry
 from zoo.evaluation import likelihood as evaluation
 from zoo.evaluation.likelihood import active_units
 
@@ -96,13 +97,19 @@ def test_first_samples_do_not_change_when_more_are_drawn(model, count):
 
 
 def test_samples_are_decoded_draws_of_the_prior(model):
-    z = np.random.default_rng(5).standard_normal((4, 2), dtype=np.float32)
+    z = threefry.normals(5, 4, 2)
     np.testing.assert_allclose(
         model.sample(4, seed=5), array(model.decode(z)), atol=1e-6
     )
     np.testing.assert_allclose(
         model.sample(4, temperature=0.5, seed=5), array(model.decode(z / 2)), atol=1e-6
     )
+
+
+def test_any_seed_draws_and_no_two_draw_the_same(model):
+    seeds = (0, 1, 2**32, 2**63 - 1, np.int64(7), np.uint8(8))
+    first = [model.sample(1, seed=seed).tobytes() for seed in seeds]
+    assert len(set(first)) == len(seeds)
 
 
 def test_samples_at_temperature_zero_are_the_decoded_mode(model):
@@ -179,7 +186,9 @@ def test_log_marginal_likelihood_exceeds_the_elbo_and_grows(grey):
 
 
 def test_log_marginal_likelihood_comes_batch_by_batch(model, grey):
-    batches = list(model.iter_log_marginal_likelihood(grey, 3, batch_size=8, seed=0))
+    batches = list(
+        model.iter_log_marginal_likelihood(grey, None, 3, batch_size=8, seed=0)
+    )
     assert [len(b) for b in batches] == [8, 8, 4]
     np.testing.assert_array_equal(
         np.concatenate(batches),

@@ -6,6 +6,8 @@ neither the backend nor the batch it is in.
 
 import numpy as np
 
+from zoo.inference import pad_rows
+
 # Decoded pixels in one compiled call: large enough to be efficient, small enough that
 # activations stay in the cache (measured: twice as fast as four times as many).
 PIXELS_PER_CALL = 2**19
@@ -17,24 +19,21 @@ def _streams(count, seed):
     return [np.random.default_rng(child) for child in root.spawn(count)]
 
 
-def _noise(streams, draws, latent_dim):
-    """Standard normal float32 (draws, images, latent_dim)."""
-    size = (draws, latent_dim)
-    return np.stack([s.standard_normal(size, dtype=np.float32) for s in streams], 1)
+def _noise(model, streams, draws):
+    """The model's noise, float32 (draws, images, ...)."""
+    return np.stack([model.draw_noise(stream, draws) for stream in streams], 1)
 
 
-def _padded(array, axis, size):
-    """`array` with zeros appended along `axis` up to `size`, so shapes repeat."""
-    widths = [(0, 0)] * array.ndim
-    widths[axis] = (0, size - array.shape[axis])
-    return np.pad(array, widths)
+def _batch(array, start, size):
+    """Rows of an array as a tuple to call a function with: empty for None."""
+    return () if array is None else (pad_rows(array[start : start + size], size),)
 
 
-def elbo(model, x, seed):
-    """See `zoo.VAE.elbo`; `x` is checked already."""
+def elbo(model, x, labels, seed):
+    """See `zoo.VAE.elbo`; `x` and `labels` are checked already."""
 
-    def terms_of(images, noise):
-        terms = model.elbo_terms(images, noise=noise)
+    def terms_of(images, noise, labels=None):
+        terms = model.elbo_terms(images, labels, noise=noise)
         return {
             "elbo": terms.elbo,
             "log_likelihood": -terms.reconstruction,
@@ -46,18 +45,23 @@ def elbo(model, x, seed):
     size = min(len(x), max(1, PIXELS_PER_CALL // int(np.prod(x.shape[1:]))))
     parts = []
     for start in range(0, len(x), size):
-        batch = x[start : start + size]
-        noise = _noise(streams[start : start + size], 1, model.latent_dim)
-        out = compiled(_padded(batch, 0, size), _padded(noise, 1, size))
-        parts.append({name: values[: len(batch)] for name, values in out.items()})
+        noise = _noise(model, streams[start : start + size], 1)
+        out = compiled(
+            *_batch(x, start, size),
+            pad_rows(noise, size, axis=1),
+            *_batch(labels, start, size),
+        )
+        parts.append({name: v[: len(x) - start] for name, v in out.items()})
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
 
-def iter_log_marginal_likelihood(model, x, num_importance_samples, batch_size, seed):
+def iter_log_marginal_likelihood(
+    model, x, labels, num_importance_samples, batch_size, seed
+):
     """See `zoo.VAE.iter_log_marginal_likelihood`; arguments are checked already."""
 
-    def log_weights_of(images, noise):
-        terms = model.elbo_terms(images, noise=noise)
+    def log_weights_of(images, noise, labels=None):
+        terms = model.elbo_terms(images, labels, noise=noise)
         # log p(x|z) + log p(z) - log q(z|x), (K, N)
         return terms.log_likelihood + terms.log_ratio
 
@@ -67,22 +71,31 @@ def iter_log_marginal_likelihood(model, x, num_importance_samples, batch_size, s
     pixels = size * int(np.prod(x.shape[1:]))
     chunk = min(num_importance_samples, max(1, PIXELS_PER_CALL // pixels))
     for start in range(0, len(x), size):
-        batch = x[start : start + size]
-        images = _padded(batch, 0, size)
+        images, given = _batch(x, start, size), _batch(labels, start, size)
         batch_streams = streams[start : start + size]
-        total = np.full(len(batch), -np.inf)
+        count = len(batch_streams)
+        total = np.full(count, -np.inf)
         for done in range(0, num_importance_samples, chunk):
             draws = min(chunk, num_importance_samples - done)
-            noise = _noise(batch_streams, draws, model.latent_dim)
-            noise = _padded(_padded(noise, 1, size), 0, chunk)
-            log_weights = compiled(images, noise)[:draws, : len(batch)]
+            noise = _noise(model, batch_streams, draws)
+            noise = pad_rows(pad_rows(noise, size, axis=1), chunk)
+            log_weights = compiled(*images, noise, *given)[:draws, :count]
             total = np.logaddexp(
                 total, np.logaddexp.reduce(log_weights.astype(np.float64), axis=0)
             )
         yield total - np.log(num_importance_samples)
 
 
-def active_units(model, x, threshold=0.01):
+def posterior_mean(model, x, labels=None):
+    """The mean of q(z|x): an array (N, latent_dim); arguments are checked already."""
+
+    def mean_of(images, labels=None):
+        return model.make_posterior(model.encode_parameters(images, labels)).mean
+
+    return model.inference.batched("posterior_mean", mean_of, x, labels)
+
+
+def active_units(model, x, labels=None, threshold=0.01):
     """Number of latent dimensions whose posterior mean varies over `x`.
 
     Burda et al., "Importance Weighted Autoencoders", 2016, section 5.2.
@@ -90,14 +103,11 @@ def active_units(model, x, threshold=0.01):
     Args:
         model: a `zoo.VAE`.
         x: images (N, H, W, C), float32 in [0, 1].
+        labels: (N,), for models that take them.
         threshold: variance of the posterior mean above which a dimension is active.
 
     Returns:
         int between 0 and latent_dim.
     """
-    mean = model.inference.batched(
-        "posterior_mean",
-        lambda images: model.make_posterior(model.encode_parameters(images)).mean,
-        x,
-    )
+    mean = posterior_mean(model, x, model.check_labels(labels, len(x)))
     return int(np.sum(np.var(mean, axis=0) > threshold))

@@ -3,8 +3,7 @@
 import keras
 
 from zoo import likelihoods
-from zoo.networks.conv import BLOCKS, ConvDecoder, ConvEncoder
-from zoo.networks.seeding import InitializerSeeds
+from zoo.networks import conv_networks
 from zoo.vae import VAE
 from zoo.validation import check_image_shape, check_whole_number
 
@@ -61,39 +60,22 @@ class ConvVAE(VAE):
     ):
         image_shape = check_image_shape(image_shape)
         latent_dim = check_whole_number(latent_dim, "latent_dim", 1)
-        blocks_per_stage = check_whole_number(blocks_per_stage, "blocks_per_stage", 0)
         likelihood = likelihoods.get(likelihood)
-        filters = tuple(check_whole_number(f, "filters", 1) for f in filters)
-        if not filters:
-            raise ValueError("`filters` must name at least one stage; got none.")
-        if block not in BLOCKS:
-            raise ValueError(
-                f"`block` must be one of {', '.join(map(repr, BLOCKS))}; got {block!r}."
-            )
-        height, width, channels = image_shape
-        seeds = InitializerSeeds(seed)
-        options = {
-            "filters": filters,
-            "blocks_per_stage": blocks_per_stage,
-            "block": block,
-            "hidden_units": check_whole_number(hidden_units, "hidden_units", 1),
-            "activation": activation,
-        }
+        networks = conv_networks(
+            image_shape,
+            latent_dim,
+            likelihood,
+            filters=filters,
+            blocks_per_stage=blocks_per_stage,
+            block=block,
+            hidden_units=hidden_units,
+            activation=activation,
+            seed=seed,
+            dtype=dtype,
+        )
         super().__init__(
-            encoder=ConvEncoder(
-                2 * latent_dim,
-                **options,
-                seed=seeds.next_seed(),
-                dtype=dtype,
-                name="encoder",
-            ),
-            decoder=ConvDecoder(
-                (height, width, likelihood.parameters_per_channel * channels),
-                **options,
-                seed=seeds.next_seed(),
-                dtype=dtype,
-                name="decoder",
-            ),
+            encoder=networks.encoder,
+            decoder=networks.decoder,
             image_shape=image_shape,
             latent_dim=latent_dim,
             likelihood=likelihood,
@@ -105,7 +87,7 @@ class ConvVAE(VAE):
             dtype=dtype,
             name=name,
         )
-        self.network_config = {**options, "filters": list(filters)}
+        self.network_config = networks.config
 
     def get_config(self):
         return {**self.base_config(), **self.network_config}

@@ -3,8 +3,7 @@
 import keras
 
 from zoo import likelihoods
-from zoo.networks.dense import DenseDecoder, DenseEncoder
-from zoo.networks.seeding import InitializerSeeds
+from zoo.networks import dense_networks
 from zoo.vae import VAE
 from zoo.validation import check_image_shape, check_whole_number
 
@@ -59,30 +58,19 @@ class DenseVAE(VAE):
         image_shape = check_image_shape(image_shape)
         latent_dim = check_whole_number(latent_dim, "latent_dim", 1)
         likelihood = likelihoods.get(likelihood)
-        hidden_units = tuple(
-            check_whole_number(units, "hidden_units", 1) for units in hidden_units
+        networks = dense_networks(
+            image_shape,
+            latent_dim,
+            likelihood,
+            hidden_units=hidden_units,
+            gated=gated,
+            activation=activation,
+            seed=seed,
+            dtype=dtype,
         )
-        height, width, channels = image_shape
-        seeds = InitializerSeeds(seed)
         super().__init__(
-            encoder=DenseEncoder(
-                2 * latent_dim,
-                hidden_units,
-                gated,
-                activation,
-                seed=seeds.next_seed(),
-                dtype=dtype,
-                name="encoder",
-            ),
-            decoder=DenseDecoder(
-                (height, width, likelihood.parameters_per_channel * channels),
-                hidden_units[::-1],
-                gated,
-                activation,
-                seed=seeds.next_seed(),
-                dtype=dtype,
-                name="decoder",
-            ),
+            encoder=networks.encoder,
+            decoder=networks.decoder,
             image_shape=image_shape,
             latent_dim=latent_dim,
             likelihood=likelihood,
@@ -94,11 +82,7 @@ class DenseVAE(VAE):
             dtype=dtype,
             name=name,
         )
-        self.network_config = {
-            "hidden_units": list(hidden_units),
-            "gated": bool(gated),
-            "activation": activation,
-        }
+        self.network_config = networks.config
 
     def get_config(self):
         return {**self.base_config(), **self.network_config}

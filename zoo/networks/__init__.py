@@ -1,1 +1,35 @@
 """Encoders and decoders: Keras layers from images to numbers and back."""
+
+from zoo.networks.conv import conv_networks
+from zoo.networks.dense import dense_networks
+
+BY_NAME = {"conv": conv_networks, "dense": dense_networks}
+
+
+def make_networks(kind, *args, **options):
+    """The networks of a kind, for models that leave the choice to their users.
+
+    Args:
+        kind: "conv" or "dense".
+        args, options: as in `conv_networks` or `dense_networks`.
+
+    Returns:
+        `zoo.networks.pair.Networks`.
+
+    Raises:
+        ValueError, TypeError: for an unknown kind, or an option it does not have.
+    """
+    if kind not in BY_NAME:
+        raise ValueError(
+            f"`networks` must be one of {', '.join(map(repr, sorted(BY_NAME)))}; got "
+            f"{kind!r}."
+        )
+    make = BY_NAME[kind]
+    unknown = sorted(set(options) - set(make.__kwdefaults__))
+    if unknown:
+        known = set(make.__kwdefaults__) - {"condition_dim", "seed", "dtype"}
+        raise TypeError(
+            f"{kind} networks take no `{unknown[0]}`; their options are "
+            f"{', '.join(sorted(known))}."
+        )
+    return make(*args, **options)

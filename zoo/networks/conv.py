@@ -26,7 +26,9 @@ keeps decoders free of batch statistics.
 import keras
 from keras import ops
 
+from zoo.networks.pair import Networks
 from zoo.networks.seeding import InitializerSeeds
+from zoo.validation import check_whole_number
 
 BLOCKS = ("plain", "residual", "gated")
 
@@ -123,33 +125,20 @@ def _blocks(filters, count, kind, activation, seeds, dtype, stage):
     ]
 
 
-class ConvEncoder(keras.layers.Layer):
-    """Images (N, H, W, C) to numbers (N, num_outputs).
+class HalvingStages(keras.layers.Layer):
+    """Base of encoders: images to features of a coarser grid.
 
     Each stage halves the image (rounding up) with a strided 3x3 convolution and mixes
     it with `blocks_per_stage` blocks.
 
     Args:
-        num_outputs: size of the output, 2 * latent_dim for a diagonal Gaussian.
         filters: channels of each stage, finest first.
         blocks_per_stage, block, activation: see `ConvBlock`.
-        hidden_units: width of the dense layer between convolutions and latents.
-        seed: integer that fixes the initial weights, or None.
+        seeds: `InitializerSeeds`.
     """
 
-    def __init__(
-        self,
-        num_outputs,
-        filters,
-        blocks_per_stage,
-        block,
-        hidden_units,
-        activation,
-        seed=None,
-        **kwargs,
-    ):
+    def __init__(self, filters, blocks_per_stage, block, activation, seeds, **kwargs):
         super().__init__(**kwargs)
-        seeds = InitializerSeeds(seed)
         dtype = self.dtype_policy
         self.activation = keras.activations.get(activation)
         self.downs = []
@@ -169,6 +158,54 @@ class ConvEncoder(keras.layers.Layer):
             self.stages.append(
                 _blocks(channels, blocks_per_stage, block, activation, seeds, dtype, i)
             )
+
+    def build_stages(self, input_shape):
+        """Builds the stages; returns the shape of what they give."""
+        shape = tuple(input_shape)
+        for down, stage in zip(self.downs, self.stages, strict=True):
+            down.build(shape)
+            shape = (None, -(-shape[1] // 2), -(-shape[2] // 2), down.filters)
+            for block in stage:
+                block.build(shape)
+        return shape
+
+    def halve(self, x):
+        """(N, H, W, C) to activated features (N, h, w, filters[-1])."""
+        for i, (down, stage) in enumerate(zip(self.downs, self.stages, strict=True)):
+            x = down(x if i == 0 else self.activation(x))
+            for block in stage:
+                x = block(x)
+        return self.activation(x)
+
+
+class ConvEncoder(HalvingStages):
+    """Images (N, H, W, C) to numbers (N, num_outputs).
+
+    Args:
+        num_outputs: size of the output, 2 * latent_dim for a diagonal Gaussian.
+        filters: channels of each stage, finest first.
+        blocks_per_stage, block, activation: see `ConvBlock`.
+        hidden_units: width of the dense layer between convolutions and latents.
+        condition_dim: numbers an image beside its pixels that this layer sees.
+        seed: integer that fixes the initial weights, or None.
+    """
+
+    def __init__(
+        self,
+        num_outputs,
+        filters,
+        blocks_per_stage,
+        block,
+        hidden_units,
+        activation,
+        condition_dim=0,
+        seed=None,
+        **kwargs,
+    ):
+        seeds = InitializerSeeds(seed)
+        super().__init__(filters, blocks_per_stage, block, activation, seeds, **kwargs)
+        self.condition_dim = condition_dim
+        dtype = self.dtype_policy
         self.flatten = keras.layers.Flatten(dtype=dtype)
         self.hidden = keras.layers.Dense(
             hidden_units,
@@ -185,31 +222,92 @@ class ConvEncoder(keras.layers.Layer):
         )
 
     def build(self, input_shape):
-        shape = tuple(input_shape)
-        for down, stage in zip(self.downs, self.stages, strict=True):
-            down.build(shape)
-            shape = (None, -(-shape[1] // 2), -(-shape[2] // 2), down.filters)
-            for block in stage:
-                block.build(shape)
+        shape = self.build_stages(input_shape)
         self.flatten.build(shape)
-        self.hidden.build((None, shape[1] * shape[2] * shape[3]))
+        features = shape[1] * shape[2] * shape[3]
+        self.hidden.build((None, features + self.condition_dim))
         self.head.build((None, self.hidden.units))
         self.built = True
 
-    def call(self, images):
-        x = images
-        for i, (down, stage) in enumerate(zip(self.downs, self.stages, strict=True)):
-            x = down(x if i == 0 else self.activation(x))
+    def call(self, images, condition=None):
+        x = self.flatten(self.halve(images))
+        if self.condition_dim:
+            x = ops.concatenate([x, ops.cast(condition, x.dtype)], axis=-1)
+        return self.head(self.hidden(x))
+
+
+class DoublingStages(keras.layers.Layer):
+    """Base of decoders: features of a coarse grid to likelihood parameters.
+
+    The mirror image of `HalvingStages`. Sizes that do not halve evenly are made a pixel
+    too large on the way up and cropped.
+
+    Args:
+        output_shape: (H, W, channels).
+        filters: channels of each stage, finest first, as for the encoder.
+        activation: see `ConvBlock`.
+    """
+
+    def __init__(self, output_shape, filters, activation, **kwargs):
+        super().__init__(**kwargs)
+        height, width, self.channels = output_shape
+        depth = len(filters)
+        self.filters = tuple(filters)
+        self.activation = keras.activations.get(activation)
+        # Sizes from coarse to fine; the last is the image itself.
+        self.sizes = [
+            (halvings(height, i), halvings(width, i)) for i in reversed(range(depth))
+        ]
+        self.coarsest = (halvings(height, depth), halvings(width, depth), filters[-1])
+
+    def make_stages(self, blocks_per_stage, block, activation, seeds):
+        """Makes the layers: after those that the subclass has before them."""
+        dtype = self.dtype_policy
+        self.stages = []
+        self.ups = []
+        # Channels after each doubling; the last are the likelihood's parameters.
+        outputs = [*reversed(self.filters[:-1]), self.channels]
+        for i, (inside, outside) in enumerate(
+            zip(reversed(self.filters), outputs, strict=True)
+        ):
+            self.stages.append(
+                _blocks(inside, blocks_per_stage, block, activation, seeds, dtype, i)
+            )
+            self.ups.append(
+                keras.layers.Conv2D(
+                    4 * outside,
+                    # Nothing mixes neighbours after the last doubling: a 3x3 kernel.
+                    3 if i == len(self.filters) - 1 else 1,
+                    padding="same",
+                    kernel_initializer=seeds.glorot_uniform(),
+                    dtype=dtype,
+                    name=f"up_{i}",
+                )
+            )
+
+    def build_stages(self):
+        """Builds the stages."""
+        shape = (None, *self.coarsest)
+        for stage, up, size in zip(self.stages, self.ups, self.sizes, strict=True):
+            for block in stage:
+                block.build(shape)
+            up.build(shape)
+            shape = (None, *size, up.filters // 4)
+
+    def double(self, x):
+        """(N, *coarsest) to (N, H, W, channels)."""
+        for stage, up, (height, width) in zip(
+            self.stages, self.ups, self.sizes, strict=True
+        ):
             for block in stage:
                 x = block(x)
-        return self.head(self.hidden(self.flatten(self.activation(x))))
+            x = depth_to_space(up(self.activation(x)))
+            x = x[:, :height, :width, :]
+        return x
 
 
-class ConvDecoder(keras.layers.Layer):
+class ConvDecoder(DoublingStages):
     """Latents (N, latent_dim) to likelihood parameters (N, H, W, channels).
-
-    The mirror image of `ConvEncoder`. Sizes that do not halve evenly are made a pixel
-    too large on the way up and cropped.
 
     Args:
         output_shape: (H, W, channels).
@@ -230,17 +328,9 @@ class ConvDecoder(keras.layers.Layer):
         seed=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(output_shape, filters, activation, **kwargs)
         seeds = InitializerSeeds(seed)
         dtype = self.dtype_policy
-        height, width, channels = output_shape
-        depth = len(filters)
-        self.activation = keras.activations.get(activation)
-        # Sizes from coarse to fine; the last is the image itself.
-        self.sizes = [
-            (halvings(height, i), halvings(width, i)) for i in reversed(range(depth))
-        ]
-        self.coarsest = (halvings(height, depth), halvings(width, depth), filters[-1])
         self.hidden = keras.layers.Dense(
             hidden_units,
             activation=activation,
@@ -255,47 +345,87 @@ class ConvDecoder(keras.layers.Layer):
             name="project",
         )
         self.unflatten = keras.layers.Reshape(self.coarsest, dtype=dtype)
-        self.stages = []
-        self.ups = []
-        # Channels after each doubling; the last are the likelihood's parameters.
-        outputs = [*reversed(filters[:-1]), channels]
-        for i, (inside, outside) in enumerate(
-            zip(reversed(filters), outputs, strict=True)
-        ):
-            self.stages.append(
-                _blocks(inside, blocks_per_stage, block, activation, seeds, dtype, i)
-            )
-            self.ups.append(
-                keras.layers.Conv2D(
-                    4 * outside,
-                    # Nothing mixes neighbours after the last doubling: a 3x3 kernel.
-                    3 if i == depth - 1 else 1,
-                    padding="same",
-                    kernel_initializer=seeds.glorot_uniform(),
-                    dtype=dtype,
-                    name=f"up_{i}",
-                )
-            )
+        self.make_stages(blocks_per_stage, block, activation, seeds)
 
     def build(self, input_shape):
         self.hidden.build(input_shape)
         self.project.build((None, self.hidden.units))
         self.unflatten.build((None, self.project.units))
-        shape = (None, *self.coarsest)
-        for stage, up, size in zip(self.stages, self.ups, self.sizes, strict=True):
-            for block in stage:
-                block.build(shape)
-            up.build(shape)
-            shape = (None, *size, up.filters // 4)
+        self.build_stages()
         self.built = True
 
     def call(self, z):
-        x = self.unflatten(self.project(self.hidden(z)))
-        for stage, up, (height, width) in zip(
-            self.stages, self.ups, self.sizes, strict=True
-        ):
-            for block in stage:
-                x = block(x)
-            x = depth_to_space(up(self.activation(x)))
-            x = x[:, :height, :width, :]
-        return x
+        return self.double(self.unflatten(self.project(self.hidden(z))))
+
+
+def check_stages(filters, blocks_per_stage, block):
+    """(`filters`, `blocks_per_stage`) as whole numbers.
+
+    Raises:
+        ValueError: for arguments out of range.
+    """
+    blocks_per_stage = check_whole_number(blocks_per_stage, "blocks_per_stage", 0)
+    filters = tuple(check_whole_number(f, "filters", 1) for f in filters)
+    if not filters:
+        raise ValueError("`filters` must name at least one stage; got none.")
+    if block not in BLOCKS:
+        raise ValueError(
+            f"`block` must be one of {', '.join(map(repr, BLOCKS))}; got {block!r}."
+        )
+    return filters, blocks_per_stage
+
+
+def conv_networks(
+    image_shape,
+    latent_dim,
+    likelihood,
+    *,
+    filters=(32, 64),
+    blocks_per_stage=2,
+    block="gated",
+    hidden_units=256,
+    activation="silu",
+    condition_dim=0,
+    seed=None,
+    dtype=None,
+):
+    """A `ConvEncoder` and a `ConvDecoder` that fit together: `zoo.networks.Networks`.
+
+    Args:
+        image_shape, latent_dim, likelihood: of the model.
+        filters: channels of each stage, finest first.
+        blocks_per_stage: convolutional blocks in each stage, >= 0.
+        block, activation: see `ConvBlock`.
+        hidden_units: width of the dense layer between convolutions and latents.
+        condition_dim: numbers that both networks see beside image and latent.
+        seed, dtype: as in `zoo.VAE`.
+
+    Raises:
+        ValueError: for arguments out of range.
+    """
+    filters, blocks_per_stage = check_stages(filters, blocks_per_stage, block)
+    height, width, channels = image_shape
+    seeds = InitializerSeeds(seed)
+    options = {
+        "filters": filters,
+        "blocks_per_stage": blocks_per_stage,
+        "block": block,
+        "hidden_units": check_whole_number(hidden_units, "hidden_units", 1),
+        "activation": activation,
+    }
+    encoder = ConvEncoder(
+        2 * latent_dim,
+        **options,
+        condition_dim=condition_dim,
+        seed=seeds.next_seed(),
+        dtype=dtype,
+        name="encoder",
+    )
+    decoder = ConvDecoder(
+        (height, width, likelihood.parameters(channels)),
+        **options,
+        seed=seeds.next_seed(),
+        dtype=dtype,
+        name="decoder",
+    )
+    return Networks(encoder, decoder, {**options, "filters": list(filters)})

@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from zoo.networks.pair import Networks
 from zoo.networks.seeding import InitializerSeeds
+from zoo.validation import check_whole_number
 
 
 class DenseStack(keras.layers.Layer):
@@ -57,14 +59,23 @@ class DenseEncoder(keras.layers.Layer):
     Args:
         num_outputs: size of the output, 2 * latent_dim for a diagonal Gaussian.
         hidden_units, gated, activation: as in `DenseStack`.
+        condition_dim: numbers an image beside its pixels that the encoder sees.
         seed: integer that fixes the initial weights, or None.
     """
 
     def __init__(
-        self, num_outputs, hidden_units, gated, activation, seed=None, **kwargs
+        self,
+        num_outputs,
+        hidden_units,
+        gated,
+        activation,
+        condition_dim=0,
+        seed=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         seeds = InitializerSeeds(seed)
+        self.condition_dim = condition_dim
         options = {"dtype": self.dtype_policy}
         self.flatten = keras.layers.Flatten(**options)
         self.stack = DenseStack(
@@ -80,12 +91,15 @@ class DenseEncoder(keras.layers.Layer):
     def build(self, input_shape):
         _, height, width, channels = input_shape
         self.flatten.build(input_shape)
-        self.stack.build((None, height * width * channels))
+        self.stack.build((None, height * width * channels + self.condition_dim))
         self.head.build((None, self.stack.output_width))
         self.built = True
 
-    def call(self, images):
-        return self.head(self.stack(self.flatten(images)))
+    def call(self, images, condition=None):
+        x = self.flatten(images)
+        if self.condition_dim:
+            x = ops.concatenate([x, ops.cast(condition, x.dtype)], axis=-1)
+        return self.head(self.stack(x))
 
 
 class DenseDecoder(keras.layers.Layer):
@@ -123,3 +137,60 @@ class DenseDecoder(keras.layers.Layer):
 
     def call(self, z):
         return self.unflatten(self.head(self.stack(z)))
+
+
+def dense_networks(
+    image_shape,
+    latent_dim,
+    likelihood,
+    *,
+    hidden_units=(400, 400),
+    gated=False,
+    activation="relu",
+    condition_dim=0,
+    seed=None,
+    dtype=None,
+):
+    """A `DenseEncoder` and a `DenseDecoder` that fit together: `zoo.networks.Networks`.
+
+    Args:
+        image_shape, latent_dim, likelihood: of the model.
+        hidden_units: units of each hidden layer of the encoder; the decoder has the
+            same in reverse.
+        gated, activation: as in `DenseStack`.
+        condition_dim: numbers that both networks see beside image and latent.
+        seed, dtype: as in `zoo.VAE`.
+
+    Raises:
+        ValueError: for arguments out of range.
+    """
+    hidden_units = tuple(
+        check_whole_number(units, "hidden_units", 1) for units in hidden_units
+    )
+    height, width, channels = image_shape
+    seeds = InitializerSeeds(seed)
+    encoder = DenseEncoder(
+        2 * latent_dim,
+        hidden_units,
+        gated,
+        activation,
+        condition_dim,
+        seed=seeds.next_seed(),
+        dtype=dtype,
+        name="encoder",
+    )
+    decoder = DenseDecoder(
+        (height, width, likelihood.parameters(channels)),
+        hidden_units[::-1],
+        gated,
+        activation,
+        seed=seeds.next_seed(),
+        dtype=dtype,
+        name="decoder",
+    )
+    config = {
+        "hidden_units": list(hidden_units),
+        "gated": bool(gated),
+        "activation": activation,
+    }
+    return Networks(encoder, decoder, config)

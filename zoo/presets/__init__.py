@@ -65,7 +65,9 @@ def preset_info(name_or_folder):
 
     Returns:
         dict: "model", "preset", "parameters", "dataset", "metrics" and "training" (the
-        last three as far as they were recorded), "image_shape", "latent_dim".
+        last three as far as they were recorded), "image_shape", "latent_dim" and
+        "codebook_size" (one of them None), "num_classes" (None for models without
+        labels).
 
     Raises:
         ValueError, FileNotFoundError: if there is no such preset.
@@ -82,7 +84,9 @@ def preset_info(name_or_folder):
     config = _read_json(folder, CONFIG)["config"]
     return {
         "image_shape": config["image_shape"],
-        "latent_dim": config["latent_dim"],
+        "latent_dim": config.get("latent_dim"),
+        "codebook_size": config.get("codebook_size"),
+        "num_classes": config.get("num_classes"),
         **metadata,
     }
 
@@ -116,10 +120,10 @@ def from_preset(name_or_folder, load_weights=True):
         )
     for name in (CONFIG, WEIGHTS) if load_weights else (CONFIG,):
         _check_digest(folder, name, metadata)
-    from zoo.vae import VAE
+    from zoo.autoencoder import Autoencoder
 
     model = keras.saving.deserialize_keras_object(_read_json(folder, CONFIG))
-    if not isinstance(model, VAE):
+    if not isinstance(model, Autoencoder):
         raise ValueError(
             f"The preset {str(folder)!r} holds a {type(model).__name__}, not a model "
             "of the zoo."
@@ -137,7 +141,7 @@ def save_to_preset(model, folder, metadata=None):
     name: an interrupted call leaves no preset behind.
 
     Args:
-        model: a `zoo.VAE`.
+        model: a model of the zoo.
         folder: a folder that does not exist yet.
         metadata: further JSON values to keep, such as "dataset" and "metrics".
 

@@ -1,23 +1,35 @@
 """What the three backends share: the loss of a batch, its metrics, `compile`, `fit`."""
 
 import contextlib
+import math
 
 import keras
 from keras import ops
 
 from zoo.training import inputs
-from zoo.training.metrics import ActiveUnits
 
 
 class ELBOTrainer:
-    """Mixed into `keras.Model` by `zoo.VAE`, below a backend's `train_step`."""
+    """Mixed into `keras.Model` by `zoo.autoencoder`, below a backend's `train_step`."""
 
     def create_trackers(self):
-        """The metrics of `fit` and `evaluate`; the constructor calls it."""
+        """The metrics of `fit` and `evaluate` that all models have."""
         self.elbo_tracker = keras.metrics.Mean(name="elbo")
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
         self.kl_tracker = keras.metrics.Mean(name="kl")
-        self.active_units_tracker = ActiveUnits(self.latent_dim)
+        if self.likelihood.discretized:
+            self.bits_per_dim_tracker = keras.metrics.Mean(name="bits_per_dim")
+
+    def update_trackers(self, terms, sample_weight=None):
+        """Adds a batch's `ELBOTerms` to the metrics."""
+        self.elbo_tracker.update_state(terms.elbo, sample_weight)
+        self.reconstruction_tracker.update_state(terms.reconstruction, sample_weight)
+        self.kl_tracker.update_state(terms.kl, sample_weight)
+        if self.likelihood.discretized:
+            nats_per_bit = math.prod(self.image_shape) * math.log(2)
+            self.bits_per_dim_tracker.update_state(
+                -terms.elbo / nats_per_bit, sample_weight
+            )
 
     def compile(
         self,
@@ -77,13 +89,13 @@ class ELBOTrainer:
             data = tuple(data)
         x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         labels = inputs.without_placeholder(labels)
-        self.check_labels(labels)
+        self.check_presence_of_labels(labels)
         x = self.prepare_images(ops.convert_to_tensor(x))
         terms = self.elbo_terms(
             x, labels, num_draws=self.objective.num_draws, training=training
         )
         step = ops.cast(self.steps_trained, "float32")
-        losses = self.objective(terms, step)
+        losses = self.example_losses(terms, step)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, "float32")
             losses = losses * ops.reshape(sample_weight, (-1,))
@@ -96,10 +108,7 @@ class ELBOTrainer:
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=ops.shape(x)[0])
-        self.elbo_tracker.update_state(terms.elbo, sample_weight)
-        self.reconstruction_tracker.update_state(terms.reconstruction, sample_weight)
-        self.kl_tracker.update_state(terms.kl, sample_weight)
-        self.active_units_tracker.update_state(terms.posterior.mean)
+        self.update_trackers(terms, sample_weight)
         return loss
 
     def count_step(self, loss):
@@ -135,18 +144,28 @@ class ELBOTrainer:
 
         Returns:
             `keras.callbacks.History` with `loss`, `elbo`, `reconstruction`, `kl` (nats)
-            and `active_units`.
+            and what the kind of model adds, such as `active_units`; for likelihoods of
+            a grid of levels also `bits_per_dim`, -elbo / (H W C ln 2).
 
         Raises:
             ValueError, TypeError: if the data are not what the model takes.
         """
-        x = inputs.check_data(self, x, y)
+        x, y = inputs.check_data(self, x, y)
         if validation_data is None and validation_split:
             (x, y, sample_weight), validation_data = inputs.split_validation(
                 x, y, sample_weight, validation_split
             )
+        inputs.check_last_batch(self, x, batch_size)
         if validation_data is not None:
             validation_data = self._check_validation_data(validation_data)
+            inputs.check_last_batch(
+                self,
+                validation_data[0]
+                if isinstance(validation_data, tuple)
+                else validation_data,
+                kwargs.get("validation_batch_size") or batch_size,
+                "validation_data",
+            )
         with self.training_session(x) as x:
             return super().fit(
                 x,
@@ -170,9 +189,9 @@ class ELBOTrainer:
             x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(
                 tuple(validation_data)
             )
-            x = inputs.check_data(self, x, labels, "validation_data")
+            x, labels = inputs.check_data(self, x, labels, "validation_data")
             return x, inputs.placeholder_labels(labels, sample_weight), sample_weight
-        return inputs.check_data(self, validation_data, argument="validation_data")
+        return inputs.check_data(self, validation_data, argument="validation_data")[0]
 
     def evaluate(self, x=None, y=None, sample_weight=None, **kwargs):
         """The metrics of `fit` on other images, as `keras.Model.evaluate`.
@@ -184,6 +203,7 @@ class ELBOTrainer:
             ValueError, TypeError: if the data are not what the model takes.
         """
         if "_use_cached_eval_dataset" not in kwargs:  # else `fit` has checked them
-            x = inputs.check_data(self, x, y)
+            x, y = inputs.check_data(self, x, y)
+            inputs.check_last_batch(self, x, kwargs.get("batch_size"))
             y = inputs.placeholder_labels(y, sample_weight)
         return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)

@@ -80,7 +80,8 @@ def check_data(model, x, labels=None, argument="x"):
         argument: the argument's name, for errors.
 
     Returns:
-        What to train on: a float32 array, or the stream with nothing taken from it.
+        (what to train on, its labels or None): a float32 array, or the stream with
+        nothing taken from it.
 
     Raises:
         ValueError, TypeError: one sentence that says what was given and is wanted.
@@ -88,8 +89,8 @@ def check_data(model, x, labels=None, argument="x"):
     if x is None:
         raise ValueError(f"`{argument}` must be images; got None.")
     if is_array(x):
-        model.check_labels(labels)
-        return validation.check_images(x, model.image_shape, argument)
+        x = validation.check_images(x, model.image_shape, argument)
+        return x, model.check_labels(labels, len(x))
     if labels is not None:
         raise ValueError(
             f"`{argument}` is a {type(x).__name__}, which must give its labels itself; "
@@ -107,9 +108,36 @@ def check_data(model, x, labels=None, argument="x"):
     if isinstance(batch, list):
         batch = tuple(batch)
     images, batch_labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    model.check_labels(without_placeholder(batch_labels))
-    validation.check_images(images, model.image_shape, argument)
-    return x
+    images = validation.check_images(images, model.image_shape, argument)
+    model.check_labels(without_placeholder(batch_labels), len(images))
+    return x, None
+
+
+def check_last_batch(model, x, batch_size, argument="x"):
+    """Refuses an array whose last batch is too small for the model's loss.
+
+    Said before training starts, as TensorFlow would train on such a batch in silence
+    and the other backends stop at the end of the first epoch.
+
+    Args:
+        model: a `zoo.VAE`.
+        x: what `check_data` returned; streams pass.
+        batch_size: as in `fit`, None for 32.
+        argument: the argument's name, for errors.
+
+    Raises:
+        ValueError: one sentence that says what was given and is wanted.
+    """
+    if not is_array(x):
+        return
+    size = int(batch_size or 32)
+    smallest = len(x) % size or size
+    if smallest < model.min_batch_size:
+        raise ValueError(
+            f"`{argument}` must leave no batch of fewer than {model.min_batch_size} "
+            "images, which the model's loss compares with each other; got "
+            f"{len(x)} image(s) in batches of {size}: choose another `batch_size`."
+        )
 
 
 def split_validation(x, labels, sample_weight, fraction):

@@ -1,4 +1,4 @@
-"""Metrics of latent spaces that are gathered over a whole epoch."""
+"""Metrics of latents that are gathered over a whole epoch."""
 
 import keras
 from keras import ops
@@ -35,3 +35,46 @@ class ActiveUnits(keras.metrics.Metric):
         count = ops.maximum(self.count, 1.0)
         variance = self.sum_of_squares / count - ops.square(self.sum / count)
         return ops.sum(ops.cast(variance > self.threshold, self.dtype))
+
+
+class CodeCounts(keras.metrics.Metric):
+    """How often each code was chosen since the metric's reset: base of what follows.
+
+    Args:
+        size: (depth, codebook_size).
+    """
+
+    def __init__(self, size, name):
+        super().__init__(name=name)
+        self.counts = self.add_variable(size, "zeros", name="counts")
+
+    def update_state(self, counts):
+        """Adds a batch's counts, (depth, codebook_size)."""
+        self.counts.assign_add(ops.cast(counts, self.dtype))
+
+
+class Perplexity(CodeCounts):
+    """exp of the entropy of the codes chosen, between 1 and codebook_size.
+
+    The mean over the levels of a residual quantizer; 1 if there were no codes.
+    """
+
+    def __init__(self, size, name="perplexity"):
+        super().__init__(size, name)
+
+    def result(self):
+        total = ops.maximum(ops.sum(self.counts, axis=-1, keepdims=True), 1.0)
+        share = self.counts / total
+        # Codes that were never chosen add nothing: 0 log 0 = 0.
+        log_share = ops.log(ops.where(share > 0, share, 1.0))
+        return ops.mean(ops.exp(-ops.sum(share * log_share, axis=-1)))
+
+
+class CodebookUsage(CodeCounts):
+    """The share of the codebook that was chosen at least once, between 0 and 1."""
+
+    def __init__(self, size, name="codebook_usage"):
+        super().__init__(size, name)
+
+    def result(self):
+        return ops.mean(ops.cast(self.counts > 0, self.dtype))

@@ -51,9 +51,10 @@ def use_fused_adam(optimizer):
     Other optimizers, and subclasses of Adam, are left alone.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # loss scaling
-    if type(optimizer) is type(keras.optimizers.Adam()) and not optimizer.amsgrad:
-        # Nobody calls this on a Keras that names it otherwise: slower, not wrong.
-        optimizer._parallel_update_step = types.MethodType(_fused_adam_step, optimizer)
+    for part in getattr(optimizer, "optimizers", (optimizer,)):  # several in one
+        if type(part) is type(keras.optimizers.Adam()) and not part.amsgrad:
+            # Nobody calls this on a Keras that names it otherwise: slower, not wrong.
+            part._parallel_update_step = types.MethodType(_fused_adam_step, part)
 
 
 def _fused_adam_step(self, gradients, variables, learning_rate):

@@ -1,86 +1,11 @@
-"""Training objectives: what `fit` minimizes, as a function of the terms of the ELBO.
-
-A new objective is a subclass of `Objective` with one method. The logged `elbo`,
-`reconstruction` and `kl` never depend on it: they are always those of the true ELBO.
-"""
-
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+"""The ELBO and its importance-weighted form."""
 
 import keras
 from keras import ops
 
 from zoo import schedules
-from zoo.serialization import get_component, to_json
+from zoo.objectives.base import Objective
 from zoo.validation import check_whole_number
-
-
-@dataclass
-class ELBOTerms:
-    """What one forward pass knows about a batch. K draws, N examples, D dimensions.
-
-    Attributes:
-        posterior: q(z|x), with `mean` and `log_var` (N, D).
-        prior: p(z).
-        z: draws from the posterior, (K, N, D).
-        log_likelihood: log p(x|z) in nats, (K, N).
-    """
-
-    posterior: Any
-    prior: Any
-    z: Any
-    log_likelihood: Any
-
-    @cached_property
-    def kl_per_dim(self):
-        """KL(q(z_d|x) || p(z_d)) in nats, (N, D)."""
-        return self.prior.kl_per_dim(self.posterior)
-
-    @cached_property
-    def kl(self):
-        """KL(q(z|x) || p(z)) in nats, (N,)."""
-        return ops.sum(self.kl_per_dim, axis=-1)
-
-    @cached_property
-    def reconstruction(self):
-        """-E_q[log p(x|z)] in nats, (N,), over the K draws."""
-        return -ops.mean(self.log_likelihood, axis=0)
-
-    @cached_property
-    def elbo(self):
-        """E_q[log p(x|z)] - KL in nats, (N,): AEVB, equation 3."""
-        return -self.reconstruction - self.kl
-
-    @cached_property
-    def log_ratio(self):
-        """log p(z) - log q(z|x) at the draws, in nats, (K, N)."""
-        return self.prior.log_prob(self.z) - self.posterior.log_prob(self.z)
-
-
-class Objective:
-    """Base of all objectives: small, without weights, serializable.
-
-    `num_draws` is how many posterior draws an example it wants.
-    """
-
-    num_draws = 1
-
-    def __call__(self, terms, step):
-        """The loss of each example in nats, (N,).
-
-        Args:
-            terms: `ELBOTerms` of the batch.
-            step: float32 scalar, training steps done so far.
-        """
-        raise NotImplementedError
-
-    def get_config(self):
-        return {name: to_json(value) for name, value in vars(self).items()}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -158,26 +83,3 @@ class ImportanceWeighted(Objective):
         log_weights = terms.log_likelihood + beta * terms.log_ratio
         num_draws = ops.cast(self.num_importance_samples, "float32")
         return ops.log(num_draws) - ops.logsumexp(log_weights, axis=0)
-
-
-def get(identifier, beta=1.0):
-    """An objective from itself, its serialized form, or None for the beta-ELBO.
-
-    Raises:
-        ValueError: if both an objective and a beta are given.
-    """
-    if identifier is None:
-        return ELBO(beta=beta)
-    if beta != 1.0:
-        raise ValueError(
-            "Give `beta` or `objective`, not both: pass the weight to the objective, "
-            "as in objective=ELBO(beta=4.0)."
-        )
-    names = {"elbo": ELBO, "importance_weighted": ImportanceWeighted}
-    objective = get_component(identifier, names, "objective", "__call__")
-    if not isinstance(objective, Objective):
-        raise TypeError(
-            "`objective` must be a name or a zoo.objectives.Objective; "
-            f"got {type(objective).__name__}."
-        )
-    return objective

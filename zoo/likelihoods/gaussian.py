@@ -1,74 +1,11 @@
-"""Likelihoods p(x|z): what a decoder's output means.
-
-A likelihood says how many numbers a pixel it needs from the decoder, scores images in
-nats against them, and turns them into the expected image. All scores are float32
-whatever dtype the networks compute in.
-"""
+"""Real-valued pixels."""
 
 import math
 
 import keras
 from keras import ops
 
-from zoo.serialization import get_component
-
-
-class Likelihood(keras.layers.Layer):
-    """Base of all likelihoods; may own weights.
-
-    `parameters_per_channel` decoder outputs are needed for each image channel.
-    """
-
-    parameters_per_channel = 1
-
-    def log_prob(self, x, parameters):
-        """log p(x|z) in nats, summed over pixels and channels.
-
-        Args:
-            x: images (N, H, W, C) in [0, 1].
-            parameters: decoder outputs (..., N, H, W, parameters_per_channel * C).
-
-        Returns:
-            float32 tensor (..., N).
-        """
-        raise NotImplementedError
-
-    def mean(self, parameters):
-        """E[x|z] in [0, 1], (..., H, W, C)."""
-        raise NotImplementedError
-
-
-def _sum_over_pixels(values):
-    return ops.sum(values, axis=(-3, -2, -1))
-
-
-@keras.saving.register_keras_serializable(package="zoo")
-class Bernoulli(Likelihood):
-    """Independent Bernoulli pixels; the decoder gives logits.
-
-    For binary (or binarized) images. Grey pixels in between are scored by the cross-
-    entropy, which is not a normalized density: compare such figures only with others
-    computed the same way. Kingma & Welling 2014, appendix C.1.
-
-    Example:
-
-    >>> from keras import ops
-    >>> from zoo.likelihoods import Bernoulli
-    >>> x, logits = ops.ones((1, 8, 8, 1)), ops.zeros((1, 8, 8, 1))
-    >>> round(float(Bernoulli().log_prob(x, logits)[0]), 4)  # 64 * log(1/2)
-    -44.3614
-    """
-
-    def __init__(self, name="bernoulli", **kwargs):
-        super().__init__(name=name, **kwargs)
-
-    def log_prob(self, x, parameters):
-        logits = ops.cast(parameters, "float32")
-        x = ops.cast(x, "float32")
-        return _sum_over_pixels(x * logits - ops.softplus(logits))
-
-    def mean(self, parameters):
-        return ops.sigmoid(ops.cast(parameters, "float32"))
+from zoo.likelihoods.base import Likelihood, sum_over_pixels
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -134,24 +71,10 @@ class Gaussian(Likelihood):
         location, log_scale = self._location_and_log_scale(parameters)
         standardized = (ops.cast(x, "float32") - location) * ops.exp(-log_scale)
         log_density = -0.5 * ops.square(standardized) - log_scale
-        return _sum_over_pixels(log_density - 0.5 * math.log(2 * math.pi))
+        return sum_over_pixels(log_density - 0.5 * math.log(2 * math.pi))
 
     def mean(self, parameters):
         return self._location_and_log_scale(parameters)[0]
 
     def get_config(self):
         return {**super().get_config(), "scale": self.scale}
-
-
-_BY_NAME = {"bernoulli": Bernoulli, "gaussian": Gaussian}
-
-
-def get(identifier):
-    """A likelihood from its name, its serialized form, or itself.
-
-    "gaussian" learns one global scale; for another, pass `Gaussian(scale=...)`.
-
-    Raises:
-        ValueError: if the name is unknown.
-    """
-    return get_component(identifier, _BY_NAME, "likelihood", "log_prob")

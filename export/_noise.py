@@ -1,0 +1,125 @@
+"""The generator of `export.runtime.threefry` as a graph, put before a decoder.
+
+Sums drop what overflows because they are of uint32, for which onnxruntime has CPU
+kernels since 1.21. Rows come last until the end: an axis of two there, for cosine and
+sine, would make each broadcast a loop over pairs, seven times slower for 4,096 rows.
+Each node costs a third of a microsecond however few rows there are: they are counted.
+"""
+
+import math
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from export.runtime.signature import Value
+from export.runtime.threefry import PARITY, ROTATIONS, ROUNDS
+
+# BitwiseXor and its kind came with this operator set.
+OPSET = 18
+# What the generator needs beside `_graph.ALLOWED_OPERATORS`: deterministic, all of it.
+OPERATORS = frozenset("BitShift BitwiseOr BitwiseXor Range Sin".split())
+
+NOISE = "noise"
+
+
+def noise_value(latent_dim):
+    """The signature of what is drawn: float32 (num_samples, latent_dim)."""
+    return Value("float32", ("num_samples", latent_dim))
+
+
+def prepend(model, latent_dim):
+    """Computes the input `noise` of a graph from `seed`, `num_samples`, `temperature`.
+
+    Args:
+        model: a tidied ModelProto with an input `noise`, changed in place: its graph's
+            inputs are left as they are, for `_graph.tidy` to replace.
+        latent_dim: number of columns of the noise.
+    """
+    build = _Builder()
+    noise = _normals(build, latent_dim)
+    build.nodes.append(helper.make_node("Mul", [noise, "temperature"], [NOISE]))
+    nodes = [*build.nodes, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(build.constants)
+
+
+def _normals(build, latent_dim):
+    """Adds nodes for float32 (num_samples, latent_dim) of N(0, 1): their name."""
+    pairs = (latent_dim + 1) // 2
+    a, b = _threefry(build, pairs)  # (pairs, num_samples)
+    uniform = build("Cast", a, to=TensorProto.DOUBLE)
+    uniform = build("Add", uniform, build.float64(1.0))
+    uniform = build("Mul", uniform, build.float64(2.0**-32))
+    radius = build("Mul", build("Log", uniform), build.float64(-2.0))
+    radius = build("Sqrt", radius)
+    angle = build("Cast", b, to=TensorProto.DOUBLE)
+    angle = build("Mul", angle, build.float64(2.0 * math.pi * 2.0**-32))
+    # One node for both: the cosine is the sine a quarter turn on.
+    angles = build("Add", angle, build.float64([[[math.pi / 2]], [[0.0]]]))
+    z = build("Mul", radius, build("Sin", angles))  # (2, pairs, num_samples)
+    z = build("Transpose", build("Cast", z, to=TensorProto.FLOAT), perm=[2, 1, 0])
+    z = build("Reshape", z, build.int64([0, 2 * pairs]))  # 0 keeps the rows
+    if latent_dim % 2:
+        z = build("Slice", z, build.int64([0]), build.int64([-1]), build.int64([1]))
+    return z
+
+
+def _threefry(build, pairs):
+    """Adds the nodes of threefry2x32 for each row and pair: the names of two words."""
+    words = build("Div", "seed", build.int64([1, 2**32]))
+    words = build("Cast", words, to=TensorProto.UINT32)  # drops the higher bits
+    k0, k1 = build.split(words, 2)
+    k2 = build("BitwiseXor", build("BitwiseXor", k0, k1), build.uint32(PARITY))
+    key = (k0, k1, k2)
+    # What is added to x1 after every fourth round.
+    steps = range(1, ROUNDS // 4 + 1)
+    sums = build("Concat", *(key[(s + 1) % 3] for s in steps), axis=0)
+    sums = build.split(build("Add", sums, build.uint32(steps)), len(steps))
+    rows = build("Range", build.int64(0), "num_samples", build.int64(1))
+    x0 = build("Add", build("Cast", rows, to=TensorProto.UINT32), k0)
+    x1 = build("Add", build.uint32(np.arange(pairs)[:, None]), k1)
+    for i in range(ROUNDS):
+        rotation = ROTATIONS[i % 8]
+        x0 = build("Add", x0, x1)
+        left = build("BitShift", x1, build.uint32(rotation), direction="LEFT")
+        right = build("BitShift", x1, build.uint32(32 - rotation), direction="RIGHT")
+        x1 = build("BitwiseXor", build("BitwiseOr", left, right), x0)
+        if i % 4 == 3:
+            s = (i + 1) // 4
+            x0 = build("Add", x0, key[s % 3])
+            x1 = build("Add", x1, sums[s - 1])
+    return x0, x1
+
+
+class _Builder:
+    """Collects nodes and constants under names of its own."""
+
+    def __init__(self):
+        self.nodes, self.constants = [], []
+
+    def __call__(self, operator, *inputs, **attributes):
+        name = f"noise_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [name], **attributes))
+        return name
+
+    def split(self, name, count):
+        """The `count` elements of a vector, each an array of one."""
+        parts = [f"noise_{len(self.nodes)}_{i}" for i in range(count)]
+        node = helper.make_node("Split", [name], parts, axis=0, num_outputs=count)
+        self.nodes.append(node)
+        return parts
+
+    def _constant(self, value, dtype):
+        name = f"noise_constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.array(value, dtype), name))
+        return name
+
+    def uint32(self, value):
+        return self._constant(value, np.uint32)
+
+    def int64(self, value):
+        return self._constant(value, np.int64)
+
+    def float64(self, value):
+        return self._constant(value, np.float64)

@@ -1,0 +1,125 @@
+"""The random numbers behind samples: counter-based, the same in every language.
+
+Salmon, Moraes, Dror & Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", 2011: the
+cipher-like function Threefry-2x32 with 20 rounds turns a key and a counter into two
+random 32-bit words. There is no state. The key is the seed and the counter says which
+number is wanted, so that each can be computed alone, in any order, by anything.
+
+This file exists twice, the same to the byte: zoo, which needs Keras, and
+export.runtime, which must not, import nothing from each other. sampler.onnx computes
+the same as a graph.
+
+In words of 32 bits, where sums drop what overflows and `rotate` turns to the left:
+
+    threefry2x32((k0, k1), (c0, c1)):
+        k2 = k0 xor k1 xor 0x1BD11BDA
+        x0, x1 = c0 + k0, c1 + k1
+        for round in 0, 1, ..., 19:
+            x0 = x0 + x1
+            x1 = rotate(x1, (13, 15, 26, 6, 17, 29, 16, 24)[round mod 8]) xor x0
+            if round mod 4 = 3:
+                s = (round + 1) / 4
+                x0 = x0 + k[s mod 3]
+                x1 = x1 + k[(s + 1) mod 3] + s
+        return x0, x1
+
+and in double precision, rounded to float32 at the very end, the normal numbers of a
+seed from 0 to 2**63 - 1, by Box & Muller, "A Note on the Generation of Random Normal
+Deviates", 1958:
+
+    a, b = threefry2x32((seed mod 2**32, seed div 2**32), (row, pair))
+    radius = sqrt(-2 ln((a + 1) / 2**32))
+    angle = 2 pi b / 2**32
+    normals[row, 2 pair] = radius cos(angle)
+    normals[row, 2 pair + 1] = radius sin(angle)
+
+Rows and pairs count from 0. Where the number of columns is odd, the last sine is left
+out. No number depends on how many rows or columns are asked for.
+"""
+
+import math
+import secrets
+
+import numpy as np
+
+MAX_SEED = 2**63 - 1
+
+ROUNDS = 20
+ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
+PARITY = 0x1BD11BDA
+# As arrays: converting a Python number would cost as much as the shift of a few words.
+_SHIFTS = [(np.array(r, np.uint32), np.array(32 - r, np.uint32)) for r in ROTATIONS]
+# Pairs worked on at a time: temporary arrays stay small, and in the caches.
+_BLOCK = 8192
+
+
+def threefry2x32(key, counter):
+    """Two random words for each counter: Threefry-2x32 with 20 rounds.
+
+    Args:
+        key: (k0, k1), integers from 0 to 2**32 - 1.
+        counter: (c0, c1), uint32 arrays of at least one dimension that broadcast.
+
+    Returns:
+        (x0, x1), uint32 arrays of the counters' common shape.
+
+    Example:
+
+    >>> zero = np.zeros(1, np.uint32)
+    >>> [f"{int(word[0]):08x}" for word in threefry2x32((0, 0), (zero, zero))]
+    ['6b200159', '99ba4efe']
+    """
+    words = (key[0], key[1], key[0] ^ key[1] ^ PARITY)
+    shape = np.broadcast_shapes(*(np.shape(c) for c in counter))
+    x0, x1, bits = (np.empty(shape, np.uint32) for _ in range(3))
+    np.add(counter[0], np.uint32(words[0]), out=x0)
+    np.add(counter[1], np.uint32(words[1]), out=x1)
+    for i in range(ROUNDS):
+        left, right = _SHIFTS[i % 8]
+        x0 += x1
+        np.right_shift(x1, right, out=bits)
+        x1 <<= left
+        x1 |= bits
+        x1 ^= x0
+        if i % 4 == 3:
+            s = (i + 1) // 4
+            x0 += np.uint32(words[s % 3])
+            x1 += np.uint32((words[(s + 1) % 3] + s) % 2**32)
+    return x0, x1
+
+
+def normals(seed, num_rows, num_columns):
+    """Standard normal numbers, fixed by a seed.
+
+    Args:
+        seed: integer from 0 to `MAX_SEED`.
+        num_rows, num_columns: how many, >= 0 and >= 1.
+
+    Returns:
+        float32 array (num_rows, num_columns); none is larger than 6.67. The first n
+        rows do not change when more are asked for.
+
+    Example:
+
+    >>> z = normals(seed=7, num_rows=1000, num_columns=3)
+    >>> bool((z[:10] == normals(7, 10, 3)).all()), round(float(z.std()), 1)
+    (True, 1.0)
+    """
+    z = np.empty((num_rows, num_columns), np.float32)
+    pairs = np.arange((num_columns + 1) // 2, dtype=np.uint32)
+    step = max(1, _BLOCK // len(pairs))
+    for start in range(0, num_rows, step):
+        block = z[start : start + step]
+        rows = np.arange(start, start + len(block), dtype=np.uint32)
+        counter = rows[:, None], pairs
+        a, b = threefry2x32((seed & 0xFFFFFFFF, seed >> 32), counter)
+        radius = np.sqrt(-2.0 * np.log((a + 1.0) * 2.0**-32))
+        angle = b * (2.0 * math.pi * 2.0**-32)
+        block[:, 0::2] = radius * np.cos(angle)
+        block[:, 1::2] = (radius * np.sin(angle))[:, : num_columns // 2]
+    return z
+
+
+def fresh_seed():
+    """A seed that nobody knows, for draws that are not to be repeated."""
+    return secrets.randbits(63)

@@ -1,0 +1,43 @@
+"""ConditionalVAE on dynamically binarized MNIST: digits on demand.
+
+python -m recipes.conditional_vae_mnist --data-dir ~/tensorflow_datasets
+"""
+
+from recipes.recipe import Recipe, Training
+
+
+def build_model(beta, seed, dtype):
+    """2 x 400 gated units and 32 latents for what is not the digit itself."""
+    import zoo
+
+    return zoo.ConditionalVAE(
+        (28, 28, 1),
+        latent_dim=32,
+        num_classes=10,
+        class_names=[str(digit) for digit in range(10)],
+        networks="dense",
+        hidden_units=(400, 400),
+        gated=True,
+        beta=beta,
+        dynamic_binarization=True,
+        seed=seed,
+        dtype=dtype,
+        name="conditional_vae",
+    )
+
+
+RECIPE = Recipe(
+    name="conditional_vae_mnist",
+    summary="Dense VAE that draws the digit asked for, on dynamically binarized MNIST.",
+    dataset="mnist",
+    image_shape=(28, 28, 1),
+    validation=2000,
+    binarized=True,
+    training=Training(epochs=150, batch_size=128, learning_rate=1e-3, warmup_epochs=20),
+    build_model=build_model,
+)
+
+if __name__ == "__main__":
+    from recipes.command import run_script
+
+    run_script(RECIPE)

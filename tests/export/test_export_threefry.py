@@ -1,0 +1,115 @@
+"""The counter-based generator: published vectors, layout, and what it looks like."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from export.runtime.threefry import MAX_SEED, fresh_seed, normals, threefry2x32
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def words(*texts):
+    return tuple(int(text, 16) for text in texts)
+
+
+# Random123's known answers for threefry2x32 with 20 rounds: counter, key, result.
+KNOWN_ANSWERS = [
+    (("0", "0"), ("0", "0"), ("6b200159", "99ba4efe")),
+    (
+        ("ffffffff", "ffffffff"),
+        ("ffffffff", "ffffffff"),
+        ("1cb996fc", "bb002be7"),
+    ),
+    (
+        ("243f6a88", "85a308d3"),
+        ("13198a2e", "03707344"),
+        ("c4923a9c", "483df7a0"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
+def test_known_answers(counter, key, answer):
+    counter = tuple(np.array([word], np.uint32) for word in words(*counter))
+    got = threefry2x32(words(*key), counter)
+    assert tuple(int(word[0]) for word in got) == words(*answer)
+    assert all(word.dtype == np.uint32 for word in got)
+
+
+def by_the_docstring(seed, row, column):
+    """One number, in Python's own arithmetic, from what the module says alone."""
+    limit = 2**32
+    key = [seed % limit, seed // limit]
+    key.append(key[0] ^ key[1] ^ 0x1BD11BDA)
+    x0, x1 = (row + key[0]) % limit, (column // 2 + key[1]) % limit
+    for i in range(20):
+        r = (13, 15, 26, 6, 17, 29, 16, 24)[i % 8]
+        x0 = (x0 + x1) % limit
+        x1 = ((x1 << r | x1 >> (32 - r)) % limit) ^ x0
+        if i % 4 == 3:
+            s = (i + 1) // 4
+            x0 = (x0 + key[s % 3]) % limit
+            x1 = (x1 + key[(s + 1) % 3] + s) % limit
+    radius = math.sqrt(-2 * math.log((x0 + 1) / limit))
+    angle = 2 * math.pi * x1 / limit
+    return radius * (math.sin(angle) if column % 2 else math.cos(angle))
+
+
+@given(
+    seed=st.integers(0, MAX_SEED), row=st.integers(0, 500), column=st.integers(0, 40)
+)
+def test_layout_is_what_the_docstring_says(seed, row, column):
+    z = normals(seed, row + 1, column + 1)
+    assert z.dtype == np.float32
+    assert abs(z[row, column] - by_the_docstring(seed, row, column)) < 1e-6
+
+
+@given(seed=st.integers(0, MAX_SEED), columns=st.integers(1, 9))
+def test_numbers_do_not_depend_on_how_many_are_asked_for(seed, columns):
+    z = normals(seed, 40, 12)
+    np.testing.assert_array_equal(normals(seed, 7, columns), z[:7, :columns])
+
+
+def test_blocks_do_not_show():
+    z = normals(3, 5000, 9)
+    for rows in (1, 1637, 1638, 1639, 4999):  # one block holds 1,638 rows of 5 pairs
+        np.testing.assert_array_equal(normals(3, rows, 9), z[:rows])
+    assert normals(3, 0, 9).shape == (0, 9)
+
+
+def test_numbers_are_standard_normal():
+    z = normals(11, 200_000, 4).astype(np.float64)
+    n = len(z)
+    assert np.abs(z.mean(0)).max() < 5 / math.sqrt(n)
+    assert np.abs((z**2).mean(0) - 1).max() < 5 * math.sqrt(2 / n)
+    assert np.abs((z**4).mean(0) - 3).max() < 5 * math.sqrt(96 / n)
+    correlation = np.corrcoef(z, rowvar=False) - np.eye(4)
+    assert np.abs(correlation).max() < 5 / math.sqrt(n)
+    # Rows are as independent as columns, and so are seeds.
+    assert abs(np.mean(z[1:, 0] * z[:-1, 0])) < 5 / math.sqrt(n)
+    other = normals(12, 200_000, 1)[:, 0]
+    assert abs(np.mean(z[:, 0] * other)) < 5 / math.sqrt(n)
+    edges = [-np.inf, -2, -1, 0, 1, 2, np.inf]
+    share = np.histogram(z, edges)[0] / z.size
+    expected = [0.02275, 0.13591, 0.34134, 0.34134, 0.13591, 0.02275]
+    np.testing.assert_allclose(share, expected, atol=0.002)
+
+
+def test_seeds_give_other_numbers():
+    seeds = [0, 1, 2**31, 2**32, 2**32 + 1, 2**62, MAX_SEED]
+    first = {normals(seed, 1, 2).tobytes() for seed in seeds}
+    assert len(first) == len(seeds)
+    drawn = {fresh_seed() for _ in range(100)}
+    assert len(drawn) == 100
+    assert all(0 <= seed <= MAX_SEED for seed in drawn)
+
+
+def test_zoo_and_runtime_hold_the_same_file():
+    zoo, runtime = (ROOT / folder for folder in ("zoo", "export/runtime"))
+    name = "threefry.py"
+    assert (zoo / name).read_bytes() == (runtime / name).read_bytes()

@@ -1,0 +1,137 @@
+"""Recipes of conditional models: labels from data to preset, and who reads samples."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import zoo
+from recipes.data import binarize, load_images
+from recipes.evaluation import evaluate_preset
+from recipes.label_accuracy import SHIFT, label_accuracy, shift_images
+from recipes.recipe import Recipe, Training
+from recipes.training import finetune, train
+
+SIZE = 12
+
+
+def draw_classes(count, seed):
+    """Bright rows, columns or blocks: (images, labels)."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, count)
+    images = np.full((count, SIZE, SIZE, 1), 0.05, "float32")
+    images[labels == 0, 4:8, :] = 0.95
+    images[labels == 1, :, 4:8] = 0.95
+    images[labels == 2, 4:8, 4:8] = 0.95
+    return images, labels
+
+
+@pytest.fixture(scope="module")
+def source():
+    x_train, y_train = draw_classes(240, seed=0)
+    x_test, y_test = draw_classes(60, seed=1)
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+
+
+def build_model(beta, seed, dtype):
+    return zoo.ConditionalVAE(
+        (SIZE, SIZE, 1),
+        2,
+        num_classes=3,
+        class_names=("row", "column", "block"),
+        hidden_units=(32,),
+        beta=beta,
+        dynamic_binarization=True,
+        seed=seed,
+        dtype=dtype,
+    )
+
+
+@pytest.fixture(scope="module")
+def preset(source, tmp_path_factory):
+    recipe = Recipe(
+        name="tiny_conditional",
+        summary="Rows, columns and blocks.",
+        dataset=source,
+        image_shape=(SIZE, SIZE, 1),
+        validation=24,
+        binarized=True,
+        training=Training(
+            epochs=25, batch_size=16, learning_rate=2e-2, ema_momentum=0.9
+        ),
+        build_model=build_model,
+        num_importance_samples=5,
+    )
+    out = tmp_path_factory.mktemp("run") / "out"
+    return train(recipe, out=out, console=Console(file=io.StringIO()))
+
+
+def test_preset_draws_what_is_asked_for(preset):
+    model = zoo.from_preset(preset)
+    means = np.stack([model.sample(20, y, seed=0).mean(axis=0) for y in range(3)])
+    for label, rows in enumerate(((6, 1), (1, 6), (6, 6))):
+        assert means[label][rows] > 0.7  # bright where the class is, and ...
+        assert means[label][0, 0] < 0.3  # ... dark in the corner
+    assert means[2][6, 1] < 0.4
+    card = (preset / "README.md").read_text()
+    assert "labels=2" in card and "a row for each label" in card
+    assert "given the label" in card
+
+
+def test_evaluation_gives_figures_given_the_label(preset, source):
+    metrics = evaluate_preset(preset, source, console=Console(file=io.StringIO()))
+    model = zoo.from_preset(preset)
+    data = load_images(source, splits="test")
+    elbo = model.elbo(binarize(data.test), data.test_labels, seed=0)["elbo"]
+    assert metrics["elbo"] == pytest.approx(elbo.mean(), rel=1e-5)
+    assert metrics["classifier_test_accuracy"] > 0.95
+    assert metrics["sample_label_accuracy"] > 0.95
+    assert metrics["samples_per_class"] == 100
+
+
+def test_samples_of_the_wrong_label_are_noticed(preset, source):
+    model = zoo.from_preset(preset)
+    data = load_images(source, splits=("train", "test"))
+
+    class Confused:
+        num_classes = 3
+
+        def sample(self, num_samples, labels, seed):
+            # Two in three are of another class.
+            shifted = (labels + np.arange(num_samples) % 3) % 3
+            return model.sample(num_samples, shifted, seed=seed)
+
+    found = label_accuracy(Confused(), data, samples_per_class=30, epochs=4)
+    assert found["sample_label_accuracy"] == pytest.approx(1 / 3, abs=0.1)
+
+
+def test_finetuning_goes_on_with_labels(preset, source, tmp_path):
+    console = Console(file=io.StringIO())
+    made = finetune(preset, source, epochs=1, out=tmp_path / "run", console=console)
+    assert zoo.from_preset(made).num_classes == 3
+
+
+def test_data_without_labels_are_refused(preset, source, tmp_path):
+    with pytest.raises(ValueError, match="needs labels beside the images"):
+        finetune(
+            preset,
+            source["x_train"],
+            out=tmp_path / "run",
+            console=Console(file=io.StringIO()),
+        )
+
+
+def test_shifts_move_images_and_lose_nothing_inside():
+    rng = np.random.default_rng(0)
+    images = np.zeros((500, SIZE, SIZE, 2), "float32")
+    images[:, 5, 6] = (1.0, 2.0)
+    moved = shift_images(images, rng)
+    assert moved.shape == images.shape
+    np.testing.assert_array_equal(moved.sum(axis=(1, 2)), images.sum(axis=(1, 2)))
+    where = np.argwhere(moved[..., 1] == 2.0)[:, 1:] - (5, 6)
+    assert {tuple(w) for w in where} == {
+        (down, across)
+        for down in range(-SHIFT, SHIFT + 1)
+        for across in range(-SHIFT, SHIFT + 1)
+    }

@@ -1,0 +1,283 @@
+"""The prior over codes: a proper distribution, drawn from as it is scored."""
+
+import itertools
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from zoo_helpers import BACKEND, array, quick_compile
+
+import zoo
+
+K = 3
+# Without XLA on TensorFlow, where it takes seconds a model.
+QUICK = {"jit_compile": False} if BACKEND == "tensorflow" else {}
+SMALL = {"width": 8, "num_layers": 2, "num_heads": 2, "seed": 0}
+
+
+def make_prior(code_shape=(2, 2), codebook_size=K, random=True, **options):
+    """A small prior; with random weights it prefers some codes to others."""
+    prior = zoo.CodePrior(codebook_size, code_shape, **{**SMALL, **options})
+    prior.build(None)
+    if random:
+        rng = np.random.default_rng(0)
+        prior.set_weights(
+            [0.7 * rng.standard_normal(w.shape) for w in prior.get_weights()]
+        )
+    return prior
+
+
+def every_grid(code_shape, codebook_size=K):
+    grids = itertools.product(range(codebook_size), repeat=math.prod(code_shape))
+    return np.array(list(grids), "int32").reshape(-1, *code_shape)
+
+
+@pytest.mark.parametrize("code_shape", [(2, 2), (1, 1), (1, 2, 2)])
+def test_probabilities_of_all_grids_sum_to_one(code_shape):
+    prior, grids = make_prior(code_shape), every_grid(code_shape)
+    log_prob = array(prior.log_prob(grids))
+    assert log_prob.shape == (len(grids),) and log_prob.dtype == np.float32
+    assert np.exp(log_prob).sum() == pytest.approx(1, abs=1e-5)
+    assert np.ptp(log_prob) > 0.1
+    # Further leading axes are draws.
+    draws = np.stack([grids, grids[::-1]])
+    np.testing.assert_allclose(
+        array(prior.log_prob(draws)), [log_prob, log_prob[::-1]], rtol=1e-5
+    )
+
+
+def test_untrained_prior_is_uniform():
+    prior = make_prior(random=False)
+    assert not prior.is_trained
+    log_prob = array(prior.log_prob(every_grid((2, 2))))
+    np.testing.assert_allclose(log_prob, np.full(81, -4 * math.log(K)), rtol=1e-6)
+
+
+def test_codes_depend_on_those_before_alone():
+    prior = make_prior((3, 2))
+    codes = np.zeros((1, 3, 2), "int32")
+    logits = array(prior(ops.convert_to_tensor(codes)))[0]
+    for place in range(6):
+        changed = codes.copy()
+        changed.reshape(1, 6)[0, place] = 1
+        moved = array(prior(ops.convert_to_tensor(changed)))[0] - logits
+        moved = np.abs(moved).max(axis=-1)
+        assert np.all(moved[: place + 1] < 1e-6)
+        assert np.all(moved[place + 1 :] > 1e-5)
+
+
+@pytest.mark.parametrize("code_shape", [(3, 2), (2, 1, 3)])
+def test_cached_draws_invert_the_distribution_functions_of_the_logits(code_shape):
+    prior = make_prior(code_shape, codebook_size=5)
+    uniforms = np.random.default_rng(1).random((64, 6), dtype="float32")
+    temperature = np.full(64, 0.8, "float32")
+    codes = array(prior.from_uniforms(ops.convert_to_tensor(uniforms), temperature))
+    assert codes.shape == (64, *code_shape) and codes.dtype == np.int32
+    logits = array(prior(ops.convert_to_tensor(codes))).astype(np.float64) / 0.8
+    p = np.exp(logits - logits.max(-1, keepdims=True))
+    below = np.cumsum(p / p.sum(-1, keepdims=True), axis=-1)
+    expected = (below[..., :-1] <= uniforms[..., None]).sum(-1)
+    np.testing.assert_array_equal(codes.reshape(64, 6), expected)
+
+
+def test_draws_follow_the_distribution():
+    prior, grids = make_prior((2, 1)), every_grid((2, 1))
+    rng = np.random.default_rng(0)
+    uniforms = ops.convert_to_tensor(rng.random((20000, 2), dtype="float32"))
+    drawn = array(prior.from_uniforms(uniforms, np.ones(20000, "float32")))
+    share = [np.mean(np.all(drawn == grid, axis=(1, 2))) for grid in grids]
+    np.testing.assert_allclose(share, np.exp(array(prior.log_prob(grids))), atol=0.015)
+
+
+def test_temperature_and_top_k_narrow_the_choice():
+    prior = make_prior((3, 2), codebook_size=6)
+    rng = np.random.default_rng(0)
+    uniforms = ops.convert_to_tensor(rng.random((50, 6), dtype="float32"))
+
+    def draws(temperature, top_k=None):
+        temperatures = np.full(50, temperature, "float32")
+        codes = prior.from_uniforms(uniforms, temperatures, top_k)
+        return array(codes).reshape(50, 6)
+
+    cold, one = draws(0.0), draws(1.0, 1)
+    assert len(np.unique(cold, axis=0)) == 1
+    np.testing.assert_array_equal(cold, one)
+    assert len(np.unique(draws(1.0, 2)[:, 0])) == 2 < len(np.unique(draws(1.0)[:, 0]))
+    np.testing.assert_array_equal(draws(1.0, 6), draws(1.0))
+
+
+def test_fit_learns_what_follows_what():
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, K, (256, 1, 1))
+    codes = ((first + np.arange(4).reshape(1, 2, 2)) % K).astype("int32")
+    prior = make_prior(random=False)
+    history = prior.fit(
+        codes,
+        keras.optimizers.Adam(0.02),
+        validation_codes=codes[:32],
+        epochs=12,
+        batch_size=32,
+        verbose=0,
+        **QUICK,
+    ).history
+    assert history["loss"][0] == pytest.approx(math.log(K), abs=0.2)
+    # One free choice of three, and three codes that follow.
+    assert history["val_loss"][-1] == pytest.approx(math.log(K) / 4, abs=0.1)
+    assert prior.is_trained
+    log_prob = array(prior.log_prob(codes[:32])).mean()
+    assert -log_prob / 4 == pytest.approx(history["val_loss"][-1], rel=1e-4)
+
+
+# In a model.
+
+
+SHAPE = (8, 8, 1)
+
+
+def make_model(quantizer="ema", **options):
+    model = zoo.VQVAE(
+        SHAPE, 4, 2, quantizer, filters=(2, 3), blocks_per_stage=0, seed=0, **options
+    )
+    return model
+
+
+def prior_for(quantizer="ema"):
+    suffix = (2,) if quantizer == "residual" else ()
+    return zoo.CodePrior(4, (2, 2, *suffix), **SMALL)
+
+
+@pytest.fixture(scope="module")
+def x():
+    rng = np.random.default_rng(0)
+    bright = rng.integers(0, 2, (64, 2, 2, 1))
+    return np.repeat(np.repeat(bright, 4, 1), 4, 2).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def trained(x):
+    """A model of images whose quarters are bright or dark, and its prior trained."""
+    model = make_model(prior=prior_for())
+    quick_compile(model, keras.optimizers.Adam(0.02))
+    model.fit(x, batch_size=16, epochs=2, verbose=0)
+    model.before = model.elbo(x, seed=0)
+    model.history_of_prior = model.fit_prior(
+        x,
+        optimizer=keras.optimizers.Adam(0.02),
+        epochs=10,
+        batch_size=16,
+        verbose=0,
+        **QUICK,
+    ).history
+    return model
+
+
+def test_prior_tightens_the_bound_and_changes_nothing_else(trained, x):
+    after = trained.elbo(x, seed=0)
+    np.testing.assert_allclose(
+        after["log_likelihood"], trained.before["log_likelihood"], rtol=1e-6
+    )
+    np.testing.assert_allclose(trained.before["kl"], 4 * math.log(4), rtol=1e-5)
+    assert after["kl"].mean() < trained.before["kl"].mean() - 0.5
+    log_prior = array(trained.prior.log_prob(array(trained.encode(x).codes)))
+    np.testing.assert_allclose(after["kl"], -log_prior, rtol=1e-4)
+    np.testing.assert_allclose(
+        trained.log_marginal_likelihood(x), after["elbo"], rtol=1e-5
+    )
+    nats = trained.history_of_prior["loss"]
+    assert nats[-1] < nats[0]
+    logs = trained.evaluate(x, verbose=0, return_dict=True)
+    assert logs["kl"] == pytest.approx(after["kl"].mean(), rel=1e-4)
+
+
+def test_fit_leaves_the_prior_alone(trained, x):
+    weights = trained.prior.get_weights()
+    assert not trained.prior.trainable_variables
+    trained.fit(x, batch_size=32, verbose=0)
+    for one, other in zip(weights, trained.prior.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_samples_are_images_fixed_by_their_seed(trained):
+    images = trained.sample(10, seed=0)
+    assert images.shape == (10, *SHAPE) and images.dtype == np.float32
+    assert 0 <= images.min() and images.max() <= 1
+    np.testing.assert_allclose(trained.sample(3, seed=0), images[:3], atol=1e-6)
+    assert np.any(np.abs(trained.sample(10, seed=1) - images) > 1e-3)
+    cold = trained.sample(4, temperature=0.0, seed=0)
+    np.testing.assert_allclose(cold, np.repeat(cold[:1], 4, 0), atol=1e-6)
+    np.testing.assert_allclose(trained.sample(4, seed=5, top_k=1), cold, atol=1e-6)
+    assert trained.sample(0).shape == (0, *SHAPE)
+
+
+def test_prior_lives_in_the_preset(trained, x, tmp_path):
+    trained.save_to_preset(tmp_path / "p")
+    loaded = zoo.from_preset(tmp_path / "p")
+    assert loaded.prior.is_trained and not loaded.prior.trainable_variables
+    np.testing.assert_allclose(
+        loaded.sample(4, seed=0), trained.sample(4, seed=0), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        loaded.elbo(x, seed=0)["elbo"], trained.elbo(x, seed=0)["elbo"], rtol=1e-5
+    )
+    fresh = zoo.from_preset(tmp_path / "p", load_weights=False)
+    with pytest.raises(ValueError, match="cannot sample"):
+        fresh.sample(1)
+
+
+def test_prior_is_frozen_from_the_start(tmp_path):
+    model = make_model(prior=prior_for())
+    model.save_to_preset(tmp_path / "p")
+    plain = len(make_model().trainable_variables)
+    for built in (model, zoo.from_preset(tmp_path / "p")):
+        assert len(built.trainable_variables) == plain
+        assert len(built.prior.weights) > 0 == len(built.prior.trainable_variables)
+
+
+@pytest.mark.parametrize("quantizer", ["residual", "gumbel"])
+def test_prior_of_other_codes(quantizer, x):
+    model = make_model(quantizer, prior=prior_for(quantizer), dtype="mixed_bfloat16")
+    model.fit_prior(x, epochs=1, batch_size=16, verbose=0, **QUICK)
+    assert model.sample(3, seed=0).shape == (3, *SHAPE)
+    terms = model.elbo(x, seed=0)
+    np.testing.assert_allclose(
+        terms["elbo"], terms["log_likelihood"] - terms["kl"], rtol=1e-4
+    )
+    assert all(np.isfinite(v).all() for v in terms.values())
+
+
+@pytest.mark.parametrize(
+    "call, said",
+    [
+        (lambda x: make_model().sample(1), "cannot sample: it has no learned prior"),
+        (lambda x: make_model().fit_prior(x), "prior is uniform and learns nothing"),
+        (
+            lambda x: make_model(prior=prior_for()).sample(1),
+            "cannot sample: it has no learned prior",
+        ),
+        (lambda x: make_model().sample(1, temperature=-1), "`temperature` .*got -1"),
+        (lambda x: make_model().sample(1, top_k=0), "`top_k` .*>= 1; got 0"),
+        (lambda x: make_model(prior="pixelcnn"), "`prior` must be .*got 'pixelcnn'"),
+        (
+            lambda x: make_model(prior=zoo.CodePrior(5, (2, 2), **SMALL)),
+            "`codebook_size` is 5, but the model's is 4",
+        ),
+        (
+            lambda x: make_model(prior=zoo.CodePrior(4, (3, 2), **SMALL)),
+            r"`code_shape` is \(3, 2\), but the model's is \(2, 2\)",
+        ),
+        (
+            lambda x: make_model(prior=prior_for()).fit_prior(x * 255),
+            r"`x` must be pixels in \[0, 1\]",
+        ),
+        (
+            lambda x: zoo.CodePrior(4, (2, 2), width=10, num_heads=4),
+            "`width` must be a multiple of `num_heads`; got 10 and 4",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(call, said, x):
+    with pytest.raises(ValueError, match=said) as caught:
+        call(x)
+    assert "\n" not in str(caught.value)

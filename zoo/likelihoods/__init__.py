@@ -1,0 +1,40 @@
+"""Likelihoods p(x|z): what a decoder's output means.
+
+A likelihood says how many numbers a pixel it needs from the decoder, scores images in
+nats against them, and turns them into the expected image. All scores are float32
+whatever dtype the networks compute in.
+"""
+
+from zoo.likelihoods.base import Likelihood
+from zoo.likelihoods.bernoulli import Bernoulli
+from zoo.likelihoods.categorical import Categorical
+from zoo.likelihoods.gaussian import Gaussian
+from zoo.likelihoods.logistic_mixture import DiscretizedLogisticMixture
+from zoo.serialization import get_component
+
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "DiscretizedLogisticMixture",
+    "Gaussian",
+    "Likelihood",
+    "get",
+]
+
+_BY_NAME = {
+    "bernoulli": Bernoulli,
+    "categorical": Categorical,
+    "discretized_logistic_mixture": DiscretizedLogisticMixture,
+    "gaussian": Gaussian,
+}
+
+
+def get(identifier):
+    """A likelihood from its name, its serialized form, or itself.
+
+    "gaussian" learns one global scale; for another, pass `Gaussian(scale=...)`.
+
+    Raises:
+        ValueError: if the name is unknown.
+    """
+    return get_component(identifier, _BY_NAME, "likelihood", "log_prob")

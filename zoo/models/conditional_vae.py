@@ -1,0 +1,275 @@
+"""ConditionalVAE: images given a label."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo import likelihoods, validation
+from zoo.networks import make_networks
+from zoo.priors import LabelNormal
+from zoo.vae import VAE
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class ConditionalVAE(VAE):
+    """A VAE of p(x|y): encoder and decoder see a label beside image and latent.
+
+    Sohn et al., "Learning Structured Output Representation using Deep Conditional
+    Generative Models", 2015; Kingma et al., "Semi-supervised Learning with Deep
+    Generative Models", 2014 (M2). All figures in nats are of log p(x|y).
+
+    Args:
+        image_shape: (H, W, C), H and W at least 8.
+        latent_dim: number of latent dimensions.
+        num_classes: labels are whole numbers (N,) from 0 to num_classes - 1.
+        num_attributes: instead of classes, labels are finite float vectors
+            (N, num_attributes).
+        networks: "dense" or "conv".
+        prior: "standard_normal" for the same p(z) whatever the label, or "label_normal"
+            to learn p(z|y): see `zoo.priors.LabelNormal`.
+        class_names: names of the classes, kept with the model and its exports.
+        likelihood, beta, objective, dynamic_binarization, seed, dtype, name:
+            as in `zoo.VAE`.
+        network_options: further options of the networks, such as `hidden_units`, as in
+            `zoo.DenseVAE` and `zoo.ConvVAE`.
+
+    Raises:
+        ValueError, TypeError: for arguments out of range.
+
+    Example:
+
+    >>> import numpy as np, zoo
+    >>> model = zoo.ConditionalVAE((28, 28, 1), 4, num_classes=10, seed=0)
+    >>> model.compile("adam")
+    >>> x, y = np.zeros((16, 28, 28, 1), "float32"), np.arange(16) % 10
+    >>> history = model.fit(x, y, verbose=0)
+    >>> model.sample(3, labels=7, seed=0).shape
+    (3, 28, 28, 1)
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        latent_dim,
+        num_classes=None,
+        likelihood="bernoulli",
+        prior="standard_normal",
+        beta=1.0,
+        seed=None,
+        *,
+        num_attributes=None,
+        networks="dense",
+        class_names=None,
+        objective=None,
+        dynamic_binarization=False,
+        dtype=None,
+        name=None,
+        **network_options,
+    ):
+        if (num_classes is None) == (num_attributes is None):
+            raise ValueError(
+                "Give one of `num_classes` and `num_attributes`; got "
+                f"num_classes={num_classes!r}, num_attributes={num_attributes!r}."
+            )
+        if num_classes is not None:
+            num_classes = validation.check_whole_number(num_classes, "num_classes", 1)
+        else:
+            num_attributes = validation.check_whole_number(
+                num_attributes, "num_attributes", 1
+            )
+        if class_names is not None:
+            class_names = [str(given) for given in class_names]
+            if len(class_names) != num_classes:
+                raise ValueError(
+                    f"`class_names` must name {num_classes or 'no'} classes; got "
+                    f"{len(class_names)} names."
+                )
+        image_shape = validation.check_image_shape(image_shape)
+        latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
+        likelihood = likelihoods.get(likelihood)
+        label_dim = num_classes or num_attributes
+        made = make_networks(
+            networks,
+            image_shape,
+            latent_dim,
+            likelihood,
+            condition_dim=label_dim,
+            seed=seed,
+            dtype=dtype,
+            **network_options,
+        )
+        if prior == "label_normal":
+            prior = LabelNormal(latent_dim, label_dim)
+        super().__init__(
+            encoder=made.encoder,
+            decoder=made.decoder,
+            image_shape=image_shape,
+            latent_dim=latent_dim,
+            label_dim=label_dim,
+            likelihood=likelihood,
+            prior=prior,
+            beta=beta,
+            objective=objective,
+            dynamic_binarization=dynamic_binarization,
+            seed=seed,
+            dtype=dtype,
+            name=name,
+        )
+        self.num_classes = num_classes
+        self.num_attributes = num_attributes
+        self.class_names = class_names
+        self.network_config = {"networks": networks, **made.config}
+
+    # Labels.
+
+    def label_vectors(self, labels):
+        """What the networks see of labels: one-hot classes or attributes, (N, L)."""
+        if self.num_classes is None:
+            return ops.cast(labels, "float32")
+        return ops.one_hot(ops.cast(labels, "int32"), self.num_classes)
+
+    def check_presence_of_labels(self, labels):
+        """Refuses images without labels.
+
+        Raises:
+            ValueError: if there are no labels.
+        """
+        if labels is None:
+            raise ValueError(
+                f"{type(self).__name__} needs labels beside the images, "
+                f"{self._wanted_labels()}; got none."
+            )
+
+    def check_labels(self, labels, count=None):
+        """Labels as int32 (N,) or, of attributes, float32 (N, num_attributes).
+
+        Args:
+            labels: one an image; where `count` is given, one for all will do.
+            count: how many images there are.
+
+        Raises:
+            ValueError, TypeError: for labels of another number, shape, kind or range.
+        """
+        self.check_presence_of_labels(labels)
+        if ops.is_tensor(labels):
+            labels = ops.convert_to_numpy(labels)
+        array = np.asarray(labels)
+        wanted, shape = self._wanted_labels(), tuple(array.shape)
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"`labels` must be {wanted}; got {array.dtype}.")
+        if self.num_classes is not None and shape[1:] == (1,):
+            array = array[:, 0]  # as in CIFAR-10
+        row = () if self.num_classes is not None else (self.num_attributes,)
+        if array.shape == row and count is not None:
+            array = np.broadcast_to(array, (count, *row))
+        if array.ndim != 1 + len(row) or array.shape[1:] != row:
+            raise ValueError(f"`labels` must be {wanted}; got shape {shape}.")
+        if count is not None and len(array) != count:
+            raise ValueError(
+                f"`labels` must be one for each of {count} image(s); got {len(array)}."
+            )
+        if not np.all(np.isfinite(array)):
+            raise ValueError(f"`labels` must be {wanted}; got NaN or infinite values.")
+        if self.num_classes is None:
+            return array.astype("float32")
+        if np.any(array != np.rint(array)):
+            raise ValueError(f"`labels` must be {wanted}; got fractions.")
+        if array.size and not 0 <= array.min() <= array.max() < self.num_classes:
+            raise ValueError(
+                f"`labels` must be {wanted}; got values from {array.min():g} to "
+                f"{array.max():g}."
+            )
+        return array.astype("int32")
+
+    def _wanted_labels(self):
+        if self.num_classes is None:
+            return f"float vectors of shape (N, {self.num_attributes})"
+        return f"whole numbers from 0 to {self.num_classes - 1} of shape (N,)"
+
+    # Where labels come in.
+
+    def encode_parameters(self, x, labels=None, training=False):
+        return self.encoder(x, self.label_vectors(labels), training=training)
+
+    def decode_parameters(self, z, labels=None, training=False):
+        vectors = ops.cast(self.label_vectors(labels), z.dtype)
+        return self.decoder(ops.concatenate([z, vectors], axis=-1), training=training)
+
+    def make_prior(self, labels=None):
+        if isinstance(self.prior, LabelNormal):
+            return self.prior.given(self.label_vectors(labels))
+        return self.prior
+
+    # Bayes' rule.
+
+    def class_log_likelihoods(
+        self, x, num_importance_samples=10, batch_size=64, seed=None
+    ):
+        """log p(x|y) of each image for each class.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1], as for `elbo`.
+            num_importance_samples, batch_size, seed: as for `log_marginal_likelihood`;
+                all classes are given the same noise.
+
+        Returns:
+            float64 array (N, num_classes), in nats.
+
+        Raises:
+            ValueError, TypeError: if `x` is not what the model takes, or its labels are
+                attributes.
+        """
+        if self.num_classes is None:
+            raise ValueError(
+                "Only a model of classes can classify; this one's labels are "
+                f"{self._wanted_labels()}."
+            )
+        columns = [
+            self.log_marginal_likelihood(
+                x, label, num_importance_samples, batch_size, seed
+            )
+            for label in range(self.num_classes)
+        ]
+        return np.stack(columns, axis=1)
+
+    def classify(
+        self, x, class_prior=None, num_importance_samples=10, batch_size=64, seed=None
+    ):
+        """p(y|x) by Bayes' rule: proportional to p(x|y) p(y).
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1], as for `elbo`.
+            class_prior: p(y), (num_classes,); equal for all classes if None.
+            num_importance_samples, batch_size, seed: as for `log_marginal_likelihood`.
+
+        Returns:
+            float64 array (N, num_classes), whose rows sum to 1.
+
+        Raises:
+            ValueError, TypeError: as `class_log_likelihoods`, or for a `class_prior`
+                that is not a probability for each class.
+        """
+        log_joint = self.class_log_likelihoods(
+            x, num_importance_samples, batch_size, seed
+        )
+        if class_prior is not None:
+            prior = np.asarray(class_prior, "float64")
+            valid = prior.shape == (self.num_classes,) and np.all(prior >= 0)
+            if not valid or not np.isclose(prior.sum(), 1):
+                raise ValueError(
+                    f"`class_prior` must be {self.num_classes} probabilities that sum "
+                    f"to 1; got {class_prior!r}."
+                )
+            with np.errstate(divide="ignore"):
+                log_joint = log_joint + np.log(prior)
+        normalizer = np.logaddexp.reduce(log_joint, axis=1, keepdims=True)
+        return np.exp(log_joint - normalizer)
+
+    def get_config(self):
+        return {
+            **self.base_config(),
+            "num_classes": self.num_classes,
+            "num_attributes": self.num_attributes,
+            "class_names": self.class_names and list(self.class_names),
+            **self.network_config,
+        }

@@ -1,0 +1,167 @@
+"""A causal transformer, over a whole sequence or step by step with a cache."""
+
+import math
+
+import keras
+from keras import ops
+
+from zoo.networks.seeding import InitializerSeeds
+from zoo.validation import check_whole_number
+
+
+class TransformerBlock(keras.layers.Layer):
+    """Causal self-attention and a perceptron, each normalized first and added.
+
+    Vaswani et al., "Attention Is All You Need", 2017; normalization first as in Radford
+    et al., "Language Models are Unsupervised Multitask Learners", 2019.
+
+    Args:
+        width: features of each position, a multiple of `num_heads`.
+        num_heads: attention heads.
+        seeds: `InitializerSeeds`.
+    """
+
+    def __init__(self, width, num_heads, seeds, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.head_dim = width // num_heads
+        dtype = self.dtype_policy
+
+        def dense(units, name):
+            return keras.layers.Dense(
+                units, kernel_initializer=seeds.glorot_uniform(), dtype=dtype, name=name
+            )
+
+        self.attend_norm = keras.layers.LayerNormalization(
+            epsilon=1e-5, dtype=dtype, name="attend_norm"
+        )
+        self.qkv = dense(3 * width, "qkv")
+        self.mix = dense(width, "mix")
+        self.think_norm = keras.layers.LayerNormalization(
+            epsilon=1e-5, dtype=dtype, name="think_norm"
+        )
+        self.up = dense(4 * width, "up")
+        self.down = dense(width, "down")
+
+    def build(self, input_shape):
+        width = input_shape[-1]
+        for layer in (self.attend_norm, self.qkv, self.mix, self.think_norm, self.up):
+            layer.build((None, width))
+        self.down.build((None, 4 * width))
+        self.built = True
+
+    def _heads(self, x):
+        """Queries, keys and values of (..., width): each (..., heads, head_dim)."""
+        qkv = self.qkv(self.attend_norm(x))
+        shape = (*ops.shape(x)[:-1], self.num_heads, self.head_dim)
+        return (ops.reshape(part, shape) for part in ops.split(qkv, 3, axis=-1))
+
+    def _add(self, x, attended):
+        """The rest of the block after attention, (..., heads, head_dim) to (..., W)."""
+        x = x + self.mix(ops.reshape(attended, ops.shape(x)))
+        # Not the exact form: its erf does not survive the conversion to ONNX.
+        hidden = keras.activations.gelu(self.up(self.think_norm(x)), approximate=True)
+        return x + self.down(hidden)
+
+    def _weights(self, scores, seen):
+        """Attention weights of scores where `seen`; softmax in float32."""
+        scores = ops.cast(scores, "float32") / math.sqrt(self.head_dim)
+        weights = ops.softmax(ops.where(seen, scores, -1e9), axis=-1)
+        return ops.cast(weights, self.compute_dtype)
+
+    def call(self, x):
+        """A whole sequence, (N, T, width) to (N, T, width)."""
+        query, key, value = self._heads(x)
+        places = ops.arange(x.shape[1], dtype="int32")
+        weights = self._weights(
+            ops.einsum("nqhd,nkhd->nhqk", query, key), places <= places[:, None]
+        )
+        return self._add(x, ops.einsum("nhqk,nkhd->nqhd", weights, value))
+
+    def step(self, x, place, keys, values):
+        """One position, given what the ones before it left in the cache.
+
+        Args:
+            x: (N, width).
+            place: int32 scalar, the position in the sequence.
+            keys, values: (N, T, heads, head_dim).
+
+        Returns:
+            (N, width), and the keys and values with this position's.
+        """
+        query, key, value = self._heads(x)
+        places = ops.arange(keys.shape[1], dtype="int32")
+        here = ops.reshape(places == place, (1, -1, 1, 1))
+        keys = ops.where(here, key[:, None], keys)
+        values = ops.where(here, value[:, None], values)
+        weights = self._weights(
+            ops.einsum("nhd,nkhd->nhk", query, keys), places <= place
+        )
+        attended = ops.einsum("nhk,nkhd->nhd", weights, values)
+        return self._add(x, attended), keys, values
+
+
+class CausalTransformer(keras.layers.Layer):
+    """Features of positions 0 to T - 1, each from those up to its own.
+
+    Args:
+        length: T.
+        width: features of each position, a multiple of `num_heads`.
+        num_layers, num_heads: how many of each.
+        seed: integer that fixes the initial weights, or None.
+
+    Raises:
+        ValueError: for arguments out of range.
+    """
+
+    def __init__(self, length, width, num_layers, num_heads, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.length = length
+        self.width = check_whole_number(width, "width", 1)
+        self.num_heads = check_whole_number(num_heads, "num_heads", 1)
+        if self.width % self.num_heads:
+            raise ValueError(
+                f"`width` must be a multiple of `num_heads`; got {width} and "
+                f"{num_heads}."
+            )
+        seeds = InitializerSeeds(seed)
+        self.blocks = [
+            TransformerBlock(
+                self.width,
+                self.num_heads,
+                seeds,
+                dtype=self.dtype_policy,
+                name=f"block_{i}",
+            )
+            for i in range(check_whole_number(num_layers, "num_layers", 1))
+        ]
+
+    def build(self, input_shape):
+        for block in self.blocks:
+            block.build((None, self.length, self.width))
+        self.built = True
+
+    def call(self, x):
+        """A whole sequence, (N, T, width) to (N, T, width)."""
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def empty_cache(self, count):
+        """Keys and values of no positions yet, for `count` sequences: a list."""
+        head_dim = self.width // self.num_heads
+        shape = (count, self.length, self.num_heads, head_dim)
+        return [
+            ops.zeros(shape, dtype=self.compute_dtype)
+            for _ in range(2 * len(self.blocks))
+        ]
+
+    def step(self, x, place, cache):
+        """One position: (N, width) to (N, width), and the cache that includes it."""
+        new = []
+        for block, keys, values in zip(
+            self.blocks, cache[::2], cache[1::2], strict=True
+        ):
+            x, keys, values = block.step(x, place, keys, values)
+            new += [keys, values]
+        return x, new

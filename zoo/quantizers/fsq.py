@@ -1,0 +1,142 @@
+"""Quantization by rounding, without a codebook."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.networks.seeding import InitializerSeeds
+from zoo.quantizers.base import Quantized, Quantizer, sum_over_positions
+from zoo.quantizers.estimators import straight_through
+from zoo.validation import check_whole_number
+
+# Keeps bounded values from reaching a level that does not exist.
+MARGIN = 1e-3
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class FiniteScalarQuantizer(Quantizer):
+    """Rounds each of a few channels to a few levels; a code is their combination.
+
+    Mentzer et al., "Finite Scalar Quantization: VQ-VAE Made Simple", 2023, section 3.
+    Nothing can collapse, and there is no loss. Codes number the combinations with the
+    first channel counting fastest.
+
+    Args:
+        levels: number of levels of each channel, >= 2; the paper advises 5 or more.
+        code_dim: features at a position. Where this is not the number of channels,
+            learned linear maps lead from features to channels and back.
+        seed: as in `zoo.quantizers.Quantizer`.
+
+    Raises:
+        ValueError: for arguments out of range.
+
+    Example:
+
+    >>> from keras import ops
+    >>> from zoo.quantizers import FiniteScalarQuantizer
+    >>> quantizer = FiniteScalarQuantizer(levels=(8, 5, 5))
+    >>> quantizer.codebook_size
+    200
+    >>> tuple(quantizer(ops.zeros((1, 4, 4, 3))).codes.shape)
+    (1, 4, 4)
+    """
+
+    def __init__(
+        self, levels, code_dim=None, seed=None, name="finite_scalar_quantizer", **kwargs
+    ):
+        levels = tuple(check_whole_number(count, "levels", 2) for count in levels)
+        if not levels:
+            raise ValueError("`levels` must name at least one channel; got none.")
+        kwargs.pop("codebook_size", None)
+        super().__init__(
+            math.prod(levels), code_dim or len(levels), seed, name=name, **kwargs
+        )
+        self.levels = levels
+        self.projects = self.code_dim != len(levels)
+        # Digits to codes: the first channel counts fastest.
+        self._basis = np.cumprod([1, *levels[:-1]]).astype("int32")
+
+    @classmethod
+    def of_size(cls, codebook_size, code_dim, seed=None):
+        """One with `codebook_size` codes: its factors, none below 4 if it can be."""
+        codebook_size = check_whole_number(codebook_size, "codebook_size", 2)
+        factors, rest, divisor = [], codebook_size, 2
+        while rest > 1:
+            while rest % divisor == 0:
+                factors.append(divisor)
+                rest //= divisor
+            divisor = divisor + 1 if divisor * divisor <= rest else rest
+        while len(factors) > 1 and factors[0] < 4:
+            factors = sorted([factors[0] * factors[1], *factors[2:]])
+        return cls(sorted(factors, reverse=True), code_dim, seed)
+
+    def build(self, input_shape):
+        channels = len(self.levels)
+        if self.projects:
+            seeds = InitializerSeeds(self.seed)
+            for name, inside, outside in (
+                ("down", self.code_dim, channels),
+                ("up", channels, self.code_dim),
+            ):
+                kernel = self.add_float_weight(
+                    f"{name}_kernel", (inside, outside), seeds.glorot_uniform()
+                )
+                setattr(self, f"{name}_kernel", kernel)
+                bias = self.add_float_weight(f"{name}_bias", (outside,))
+                setattr(self, f"{name}_bias", bias)
+        super().build(input_shape)
+
+    def _bounded(self, channels):
+        """Channels squeezed so that rounding gives their levels, around 0."""
+        levels = np.array(self.levels)
+        half = (levels - 1) / 2 * (1 - MARGIN)
+        offset = np.where(levels % 2 == 0, 0.5, 0.0)
+        # Zero lies well within a level, also where the number of levels is even.
+        shift = np.tan(offset / half)
+        return ops.tanh(channels + _tensor(shift)) * _tensor(half) - _tensor(offset)
+
+    def _middle(self):
+        """The number of the level at 0, of each channel: a float32 tensor."""
+        return _tensor(np.array(self.levels) // 2)
+
+    def call(self, features, training=False, step=0.0):
+        """See `Quantizer.call`."""
+        features = ops.cast(features, "float32")
+        channels = features
+        if self.projects:
+            channels = ops.matmul(features, self.down_kernel) + self.down_bias
+        bounded = self._bounded(channels)
+        rounded = ops.round(bounded)
+        digits = ops.cast(rounded + self._middle(), "int32")
+        codes = ops.sum(digits * _tensor(self._basis, "int32"), axis=-1)
+        return Quantized(
+            features=self._features(straight_through(bounded, rounded)),
+            codes=ops.cast(codes, "int32"),
+            loss=0.0 * sum_over_positions(ops.stop_gradient(features)),
+            counts=self.count(codes),
+        )
+
+    def _features(self, rounded):
+        """Levels around 0 to features: levels in [-1, 1], then the linear map."""
+        channels = rounded / self._middle()
+        if self.projects:
+            channels = ops.matmul(channels, self.up_kernel) + self.up_bias
+        return channels
+
+    def lookup(self, codes):
+        """See `Quantizer.lookup`."""
+        codes = ops.cast(codes, "int32")[..., None]
+        digits = ops.mod(
+            ops.floor_divide(codes, _tensor(self._basis, "int32")),
+            _tensor(self.levels, "int32"),
+        )
+        return self._features(ops.cast(digits, "float32") - self._middle())
+
+    def get_config(self):
+        return {**super().get_config(), "levels": list(self.levels)}
+
+
+def _tensor(values, dtype="float32"):
+    return ops.convert_to_tensor(values, dtype)
