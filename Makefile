@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PY = $(VENV)/bin/python
 BACKENDS = tensorflow jax torch
+JOBS ?= 2
 # Further options for pytest: make test PYTEST_ARGS=-x
 PYTEST_ARGS ?=
 PYTEST = $(PY) -m pytest -q --durations=5 $(PYTEST_ARGS)
@@ -38,8 +39,11 @@ help:
 demo: $(VENV)/.installed-demo
 	$(VENV)/bin/vae-zoo demo
 
-# In this order, or side by side with make -j; the first that fails is named and ends it.
-test: lint $(BACKENDS:%=test-%) test-cross-backend test-once
+# The longest first, two at a time: a test uses little more than one core. What each
+# prints comes when it is done.
+test: lint
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target \
+		test-jax test-tensorflow test-once test-cross-backend test-torch
 
 lint: $(VENV)/.installed-test
 	$(PY) -m ruff check .
