@@ -23,7 +23,7 @@ def test_fit_lowers_the_loss_and_logs_the_elbo(images):
     model.compile(keras.optimizers.Adam(0.02))
     before = model.elbo(images, seed=0)["elbo"].mean()
     history = model.fit(
-        images, validation_data=images[:16], batch_size=16, epochs=10, verbose=0
+        images, validation_data=images, batch_size=16, epochs=10, verbose=0
     ).history
     assert set(history) == LOGS | {f"val_{name}" for name in LOGS}
     assert all(len(values) == 10 for values in history.values())
@@ -31,9 +31,8 @@ def test_fit_lowers_the_loss_and_logs_the_elbo(images):
     assert history["val_loss"][-1] < 0.8 * history["val_loss"][0]
     after = model.elbo(images, seed=0)["elbo"].mean()
     assert after > before + 5
-    # The figures of evaluation and of training are of one kind.
-    after = model.elbo(images[:16], seed=0)["elbo"].mean()
-    assert history["val_elbo"][-1] == pytest.approx(after, abs=3)
+    # The figures of evaluation and of training are of one kind, up to their noise.
+    assert history["val_elbo"][-1] == pytest.approx(after, abs=5)
     for prefix in ("", "val_"):
         logged = {name: np.array(history[prefix + name]) for name in LOGS}
         terms = logged["reconstruction"] + logged["kl"]
