@@ -49,6 +49,10 @@ lint: $(VENV)/.installed-test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
+# The tests' models are tiny: to compile them well takes longer than to run them.
+test-jax: export XLA_FLAGS ?= --xla_backend_optimization_level=0 \
+	--xla_llvm_disable_expensive_passes=true
+
 $(BACKENDS:%=test-%): test-%: $(VENV)/.installed-test
 	@echo "== training and models on $*"
 	KERAS_BACKEND=$* $(PYTEST) -m "not cross_backend" $(TRAINING_TESTS)
