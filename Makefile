@@ -14,8 +14,7 @@ EXTRAS_test = test
 
 # What trains is tested on each backend, the rest on one.
 TRAINING_TESTS = tests/zoo $(wildcard tests/recipes/test_training*.py)
-OTHER_TESTS = tests/export \
-	$(filter-out $(TRAINING_TESTS),$(wildcard tests/recipes/test_*.py)) \
+OTHER_TESTS = $(filter-out $(TRAINING_TESTS),$(wildcard tests/recipes/test_*.py)) \
 	$(wildcard tests/test_*.py)
 CROSS_TESTS = $(shell grep -lr --include='test_*.py' 'mark.cross_backend' tests)
 
@@ -25,7 +24,7 @@ export TF_FORCE_GPU_ALLOW_GROWTH ?= true
 export XLA_PYTHON_CLIENT_PREALLOCATE ?= false
 
 .PHONY: help demo test lint bench readme clean
-.PHONY: $(BACKENDS:%=test-%) test-cross-backend test-once
+.PHONY: $(BACKENDS:%=test-%) test-cross-backend test-export test-once
 
 help:
 	@echo "make demo    fine-tune a shipped preset, export it, sample without Keras"
@@ -43,7 +42,7 @@ demo: $(VENV)/.installed-demo
 # prints comes when it is done.
 test: lint
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target \
-		test-jax test-tensorflow test-once test-cross-backend test-torch
+		test-jax test-tensorflow test-once test-export test-cross-backend test-torch
 
 lint: $(VENV)/.installed-test
 	$(PY) -m ruff check .
@@ -61,8 +60,12 @@ test-cross-backend: $(VENV)/.installed-test
 	@echo "== from each backend to each other"
 	KERAS_BACKEND=tensorflow $(PYTEST) -m cross_backend $(CROSS_TESTS)
 
+test-export: $(VENV)/.installed-test
+	@echo "== export and runtime (on tensorflow)"
+	KERAS_BACKEND=tensorflow $(PYTEST) tests/export
+
 test-once: $(VENV)/.installed-test
-	@echo "== export, data, command line, demo, documentation, project (on tensorflow)"
+	@echo "== data, command line, demo, documentation, project (on tensorflow)"
 	KERAS_BACKEND=tensorflow $(PYTEST) -m "not cross_backend" $(OTHER_TESTS)
 
 bench: $(VENV)/.installed-test
