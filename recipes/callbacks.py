@@ -38,19 +38,21 @@ class SeedEveryEpoch(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the best validation ELBO, and stops early.
+    """Keeps the weights of the best validation figure, and stops early.
 
     Args:
         patience: epochs without a better one before training stops.
         ready_epoch: no weights are kept and no patience runs before this epoch: the
             ELBO of a warm-up is not yet the one that is optimized.
+        figure: "elbo", the larger the better, or "loss", the smaller the better.
     """
 
-    def __init__(self, patience, ready_epoch=0):
+    def __init__(self, patience, ready_epoch=0, figure="elbo"):
         super().__init__()
         self.patience = patience
         self.ready_epoch = ready_epoch
-        self.best_elbo = -np.inf
+        self.figure = figure
+        self.best_score = -np.inf
         self.best_epoch = -1
         self.best_weights = None
         self._epoch = 0
@@ -59,8 +61,9 @@ class KeepBest(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_test_end(self, logs=None):
-        if self._epoch >= self.ready_epoch and logs["elbo"] > self.best_elbo:
-            self.best_elbo = float(logs["elbo"])
+        score = float(logs[self.figure]) * (-1 if self.figure == "loss" else 1)
+        if self._epoch >= self.ready_epoch and score > self.best_score:
+            self.best_score = score
             self.best_epoch = self._epoch
             self.best_weights = self.model.get_weights()
 
@@ -77,7 +80,8 @@ class Checkpoint(keras.callbacks.Callback):
     """Writes all that a run needs to go on after every epoch: one file, replaced whole.
 
     Model, optimizer (with its averages and step count), noise generators, the best
-    weights so far, the history, the time spent.
+    weights so far, the history, the time spent. What `read` found in such a file is put
+    in place when training begins.
 
     Args:
         path: the file.
@@ -93,6 +97,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.history = {}
         self.epochs_done = 0
         self.seconds = 0.0
+        self.stopped = False
+        self._values = None
 
     def _variables(self):
         return [*self.model.variables, *self.model.optimizer.variables]
@@ -114,8 +120,9 @@ class Checkpoint(keras.callbacks.Callback):
             "epochs_done": self.epochs_done,
             "history": self.history,
             "seconds": self.seconds,
-            "best_elbo": self.best.best_elbo,
+            "best_score": self.best.best_score,
             "best_epoch": self.best.best_epoch,
+            "num_values": len(values),
             "num_best": len(best),
             "stopped": bool(self.model.stop_training),
         }
@@ -124,18 +131,16 @@ class Checkpoint(keras.callbacks.Callback):
             np.savez(file, state=np.array(json.dumps(state)), **arrays)
         os.replace(temporary, self.path)
 
-    def restore(self, model):
-        """Puts a checkpoint into a compiled model; returns whether it was finished.
+    def read(self):
+        """Reads the file: how far its run came, and what goes on from there.
 
         Raises:
             ValueError: if it was written with other settings, or is damaged.
         """
-        self.set_model(model)
-        model.optimizer.build(model.trainable_variables)
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 state = json.loads(str(file["state"]))
-                values = [file[f"v{i}"] for i in range(len(self._variables()))]
+                values = [file[f"v{i}"] for i in range(state["num_values"])]
                 best = [file[f"b{i}"] for i in range(state["num_best"])]
         except DAMAGED as error:
             raise ValueError(
@@ -156,15 +161,20 @@ class Checkpoint(keras.callbacks.Callback):
                 )
                 + ": resume with those, or choose another --out."
             )
-        for variable, value in zip(self._variables(), values, strict=True):
-            variable.assign(value)
         self.epochs_done = state["epochs_done"]
         self.history = state["history"]
         self.seconds = state["seconds"]
-        self.best.best_elbo = state["best_elbo"]
+        self.stopped = state["stopped"]
+        self.best.best_score = state["best_score"]
         self.best.best_epoch = state["best_epoch"]
         self.best.best_weights = best or None
-        return state["stopped"]
+        self._values = values
+
+    def on_train_begin(self, logs=None):
+        if self._values is not None:
+            for variable, value in zip(self._variables(), self._values, strict=True):
+                variable.assign(value)
+            self._values = None
 
 
 def to_numpy(variable):
@@ -176,10 +186,15 @@ class TensorBoardScalars(keras.callbacks.Callback):
     """Writes every logged figure for TensorBoard, on any backend.
 
     Keras' own TensorBoard callback needs TensorFlow.
+
+    Args:
+        folder: of the logs.
+        prefix: of each figure's name.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, prefix=""):
         super().__init__()
+        self.prefix = prefix
         if keras.backend.backend() != "tensorflow":
             # TensorBoard imports TensorFlow where it is installed, unless it finds this
             # module, its own sign that there is none to import.
@@ -192,7 +207,7 @@ class TensorBoardScalars(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         for name, value in (logs or {}).items():
             split = "validation" if name.startswith("val_") else "train"
-            tag = f"{name.removeprefix('val_')}/{split}"
+            tag = f"{self.prefix}{name.removeprefix('val_')}/{split}"
             self._writer.add_scalar(tag, float(value), epoch + 1)
         self._writer.flush()
 
@@ -201,11 +216,19 @@ class TensorBoardScalars(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """One bar for the whole run, with the last ELBOs and the time left."""
+    """One bar for the whole run, with the last figures and the time left.
 
-    def __init__(self, console, epochs, first_epoch=0):
+    Args:
+        console: `rich.console.Console`.
+        epochs, first_epoch: where the run ends and where it begins.
+        figure: what is logged and shown, "elbo" or "loss".
+        label: what that is called.
+    """
+
+    def __init__(self, console, epochs, first_epoch=0, figure="elbo", label="ELBO"):
         super().__init__()
         self.epochs = epochs
+        self.figure, self.label = figure, label
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(bar_width=12),
@@ -237,9 +260,10 @@ class ProgressBar(keras.callbacks.Callback):
         self.progress.update(self._task, completed=done)
 
     def on_epoch_end(self, epoch, logs=None):
-        figures = f"ELBO {logs['elbo']:.2f}"
-        if "val_elbo" in logs:
-            figures += f", validation {logs['val_elbo']:.2f}"
+        digits = 2 if self.figure == "elbo" else 3
+        figures = f"{self.label} {logs[self.figure]:.{digits}f}"
+        if f"val_{self.figure}" in logs:
+            figures += f", validation {logs[f'val_{self.figure}']:.{digits}f}"
         done = (epoch + 1 - self.first_epoch) * self._steps
         self.progress.update(self._task, completed=done, figures=figures)
         if not self.progress.console.is_terminal:

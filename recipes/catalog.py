@@ -42,6 +42,11 @@ class Preset:
         """What to call it on the command line: name, or folder where it has none."""
         return self.name if self.shipped else str(self.folder)
 
+    @property
+    def about(self):
+        """Config and metadata in one dict."""
+        return {**self.config, **self.metadata}
+
     def entry(self, name):
         """A dict of the metadata; an empty one where it was not recorded."""
         value = self.metadata.get(name)
@@ -67,7 +72,7 @@ def find_preset(name_or_folder):
         raise _no_preset(text, folder)
     config = _read_json(folder, CONFIG).get("config")
     metadata = _read_json(folder, METADATA)
-    if not isinstance(config, dict) or "latent_dim" not in config:
+    if not isinstance(config, dict) or not {"latent_dim", "codebook_size"} & {*config}:
         raise ValueError(f"{CONFIG} in the preset {text!r} is damaged.")
     name = str(metadata.get("preset") or folder.resolve().name)
     return Preset(name, folder, shipped, config, metadata)

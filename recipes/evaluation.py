@@ -9,6 +9,7 @@ from rich.progress import track
 import zoo
 from recipes.data import binarize, load_images
 from recipes.label_accuracy import label_accuracy
+from zoo.evaluation.codes import code_statistics
 from zoo.evaluation.likelihood import active_units
 
 # Images scored between two steps of the progress bar: few, so that most of a compiled
@@ -83,12 +84,18 @@ def evaluate_model(
         "nll": float(-np.mean(log_likelihood)),
         "nll_standard_error": _standard_error(log_likelihood),
         "num_importance_samples": num_importance_samples,
-        "active_units": active_units(model, test, labels),
+        **_reconstruction(model, test, labels),
+        **_latents(model, test, labels),
         "test_images": len(test),
         "binarized": binarized,
         "seed": seed,
         "seconds": round(time.monotonic() - start, 1),
     }
+    if model.likelihood.discretized:
+        per_nat = 1 / (np.prod(model.image_shape) * np.log(2))
+        for name in ("elbo", "nll"):
+            bits = abs(metrics[name]) * per_nat
+            metrics[f"{name}_bits_per_dim"] = float(bits)
     if not all(np.isfinite(v) for v in metrics.values()):
         raise ValueError(
             "The model's ELBO on the test images is not finite: its weights are broken."
@@ -152,6 +159,23 @@ def evaluate_preset(
     if of_classes:
         metrics |= label_accuracy(model, data, seed=seed, console=console)
     return metrics
+
+
+def _reconstruction(model, test, labels):
+    """How far reconstructions are from the images, and bits of exact pixels."""
+    error = np.mean(np.square(model.reconstruct(test, labels) - test), dtype=np.float64)
+    return {
+        "mse": float(error),
+        "mse_over_variance": float(error / np.var(test, dtype=np.float64)),
+    }
+
+
+def _latents(model, test, labels):
+    """How much of the latents is used."""
+    if isinstance(model, zoo.VQVAE):
+        certain = not model.quantizer.stochastic
+        return {**code_statistics(model, test), "exact_codes": certain}
+    return {"active_units": active_units(model, test, labels)}
 
 
 def _standard_error(values):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from recipes import catalog
+from recipes.figures import latents_text
 from recipes.files import write_whole
 from recipes.tables import data_name, duration, figure, megabytes
 
@@ -80,7 +81,7 @@ def _row(preset):
         f"[`{preset.name}`](zoo/presets/{preset.folder.name}/README.md)",
         str(preset.metadata.get("model", "-")),
         data_name(preset),
-        str(preset.config["latent_dim"]),
+        latents_text(preset.about),
         f"{preset.metadata.get('parameters', 0):,}",
         megabytes((preset.folder / "model.weights.h5").stat().st_size),
         figure(metrics, "elbo"),

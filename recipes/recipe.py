@@ -10,6 +10,7 @@ RECIPES = (
     "conv_vae_mnist",
     "dense_vae_digits",
     "dense_vae_mnist",
+    "vq_vae_mnist",
 )
 
 
@@ -53,8 +54,10 @@ class Recipe:
         binarized: whether the model sees images binarized, and the test split is
             binarized once before it is scored.
         training: hyperparameters.
-        build_model: called with `beta`, `seed` and `dtype`; returns a `zoo.VAE`. It
-            imports `zoo` itself, so that the backend can be chosen before.
+        build_model: called with `beta`, `seed` and `dtype`; returns a model of the
+            zoo. It imports `zoo` itself, so that the backend can be chosen before.
+        prior_training: hyperparameters of the prior over codes, which is trained after
+            the model; None for models without one.
         num_importance_samples: K of the likelihood that is computed after training.
         anchors: published figures beside this recipe's, as (what, nats) pairs.
     """
@@ -67,6 +70,7 @@ class Recipe:
     binarized: bool
     training: Training
     build_model: Callable
+    prior_training: Training | None = None
     num_importance_samples: int = 100
     anchors: tuple[tuple[str, str], ...] = ()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
+from recipes.figures import figure_rows
 from recipes.files import write_whole
 from recipes.grid import save_grid
 
@@ -24,10 +25,11 @@ def write_pictures_and_card(preset, model, images, labels, history):
         history: dict of lists, one figure an epoch, as `fit` logs them.
     """
     preset = Path(preset)
-    sampled = sample_labels(model)
-    count = 64 if sampled is None else len(sampled)
-    samples = model.sample(count, sampled, seed=0)
-    save_grid(preset / "samples.png", samples, columns=8)
+    if can_sample(model):
+        sampled = sample_labels(model)
+        count = 64 if sampled is None else len(sampled)
+        samples = model.sample(count, sampled, seed=0)
+        save_grid(preset / "samples.png", samples, columns=8)
     images = images[:32]
     labels = None if labels is None else labels[:32]
     pairs = np.stack([images, model.reconstruct(images, labels)], axis=1)
@@ -36,6 +38,11 @@ def write_pictures_and_card(preset, model, images, labels, history):
     if history:
         save_training_curves(preset / "training.png", history)
     write_card(preset)
+
+
+def can_sample(model):
+    """Whether a model has a prior that is worth drawing from: not uniform codes."""
+    return not isinstance(model, zoo.VQVAE) or model.has_learned_prior
 
 
 def sample_labels(model):
@@ -91,7 +98,6 @@ def model_card(info):
     """
     metrics, training = info["metrics"], info["training"]
     data = info["dataset"]
-    k = metrics["num_importance_samples"]
     classes = info.get("num_classes")
     labels = "" if classes is None else f"labels={classes - 1}, "
     lines = [
@@ -107,14 +113,7 @@ def model_card(info):
         f"(16, {', '.join(map(str, info['image_shape']))}) in [0, 1]",
         "```",
         "",
-        "![samples](samples.png)",
-        "",
-        "Expected images E[x|z] of 64 latents drawn from the prior: "
-        "`model.sample(64, seed=0)`, on any backend."
-        if classes is None
-        else "Expected images E[x|z, y] of latents drawn from the prior by "
-        "`model.sample` with seed 0, on any backend; a row for each label y.",
-        "",
+        *_sample_lines(info),
         "![reconstructions](reconstructions.png)",
         "",
         "Test images in pairs: original left, reconstruction right.",
@@ -123,24 +122,22 @@ def model_card(info):
         "",
         f"On all {metrics['test_images']:,} test images of {data['name']}"
         + (", binarized once with `default_rng(0)`" if metrics["binarized"] else "")
-        + ", in nats an image"
         + (", given the label." if classes is not None else "."),
         "",
         "| figure | value | standard error |",
         "|---|---|---|",
-        f"| ELBO, 1 draw | {metrics['elbo']:.2f} | "
-        f"{metrics['elbo_standard_error']:.2f} |",
-        f"| NLL, importance-weighted, K = {k:,} | {metrics['nll']:.2f} | "
-        f"{metrics['nll_standard_error']:.2f} |",
-        f"| reconstruction, -E log p(x given z) | {metrics['reconstruction']:.2f} | |",
-        f"| KL | {metrics['kl']:.2f} | |",
-        f"| active units of {info['latent_dim']} | {metrics['active_units']} | |",
-        *_label_lines(metrics),
+        *(f"| {' | '.join(row)} |" for row in figure_rows(metrics)),
         "",
         *_evaluation_lines(metrics),
     ]
     if info.get("anchors"):
-        lines += ["", "Published, for comparison:", "", "| model | nats |", "|---|---|"]
+        lines += [
+            "",
+            "Published, for comparison:",
+            "",
+            "| model | figure |",
+            "|---|---|",
+        ]
         lines += [f"| {what} | {value} |" for what, value in info["anchors"]]
     lines += [
         "",
@@ -171,16 +168,20 @@ def model_card(info):
     return "\n".join(lines) + "\n"
 
 
-def _label_lines(metrics):
-    """How well samples show their label, and how far the judge of that is to trust."""
-    if "sample_label_accuracy" not in metrics:
-        return []
-    return [
-        f"| samples that show their label, {metrics['samples_per_class']} a class, "
-        f"by a classifier | {100 * metrics['sample_label_accuracy']:.1f} % | |",
-        "| real test images that this classifier gets right | "
-        f"{100 * metrics['classifier_test_accuracy']:.2f} % | |",
-    ]
+def _sample_lines(info):
+    """The picture of samples, and how to draw them again."""
+    latents = "latents" if info.get("codebook_size") is None else "codes"
+    if info.get("num_classes") is None:
+        told = (
+            f"Expected images of 64 {latents} drawn from the prior: "
+            "`model.sample(64, seed=0)`, on any backend."
+        )
+    else:
+        told = (
+            f"Expected images of {latents} drawn from the prior by `model.sample` with "
+            "seed 0, on any backend; a row for each label."
+        )
+    return ["![samples](samples.png)", "", told, ""]
 
 
 def _evaluation_lines(metrics):

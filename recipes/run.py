@@ -13,6 +13,7 @@ from recipes.backend import versions
 from recipes.data import binarize
 from recipes.evaluation import evaluate_model, labels_for
 from recipes.provenance import hardware
+from recipes.recipe import Training
 from recipes.report import write_pictures_and_card
 
 
@@ -21,8 +22,45 @@ def steps_per_epoch(images, training):
     return int(np.ceil(len(images) / training.batch_size))
 
 
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """What was trained in a run: its hyperparameters and where it came to.
+
+    Attributes:
+        training: `recipes.recipe.Training`.
+        checkpoint: `recipes.callbacks.Checkpoint`.
+    """
+
+    training: Training
+    checkpoint: run_callbacks.Checkpoint
+
+    def record(self):
+        """What was done, as JSON values."""
+        return {
+            **dataclasses.asdict(self.training),
+            "seconds": round(self.checkpoint.seconds, 1),
+            "epochs": self.checkpoint.epochs_done,
+            "best_epoch": self.checkpoint.best.best_epoch + 1,
+        }
+
+
+def make_optimizer(training, steps):
+    """Adam as `recipes.recipe.Training` describes it; `steps` are those of an epoch."""
+    learning_rate = training.learning_rate
+    if training.decay:
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            learning_rate, decay_steps=training.epochs * steps
+        )
+    average = {}
+    if training.ema_momentum:
+        average = {"use_ema": True, "ema_momentum": training.ema_momentum}
+    return keras.optimizers.Adam(learning_rate, **average)
+
+
 class Run:
     """A folder with `checkpoint.npz`, `logs/` and, at the end, `preset/`.
+
+    The prior of a `zoo.VQVAE` has a `prior_checkpoint.npz` of its own.
 
     Args:
         folder: made if there is none.
@@ -42,6 +80,7 @@ class Run:
         self.name = name
         self.seed = seed
         self.console = console or Console()
+        self.phases = {}
         self.checkpoint_path = self.folder / "checkpoint.npz"
         if (self.folder / "preset").exists():
             raise FileExistsError(
@@ -64,17 +103,68 @@ class Run:
         """Trains `model` on `data.train`; leaves it with its best weights.
 
         Args:
-            model: a `zoo.VAE`.
+            model: a `zoo.VAE` or `zoo.VQVAE`.
             data: `recipes.data.ImageData`.
             training: `recipes.recipe.Training`.
         """
         steps = steps_per_epoch(data.train, training)
-        self._compile(model, training, steps)
+        on_torch = keras.backend.backend() == "torch"  # which runs step by step
+        model.compile(
+            make_optimizer(training, steps),
+            steps_per_execution=1
+            if on_torch
+            else max(1, min(training.steps_per_execution, steps)),
+        )
+        validation = data.validation
+        if model.dynamic_binarization:
+            # Once, so that epochs are compared on the same images.
+            validation = binarize(validation)
+        labels = labels_for(model, data, "train")
+
+        def train(**options):
+            model.fit(
+                data.train,
+                labels,
+                validation_data=validation
+                if labels is None
+                else (validation, data.validation_labels),
+                **options,
+            )
+
+        self._train("model", train, model, data, training)
+
+    def fit_prior(self, model, data, training):
+        """Trains the prior of a `zoo.VQVAE`, as `fit` the model; then it is frozen."""
+        steps = steps_per_epoch(data.train, training)
+
+        def train(**options):
+            model.fit_prior(
+                data.train,
+                validation_data=data.validation,
+                optimizer=make_optimizer(training, steps),
+                **options,
+            )
+
+        self._train("prior", train, model.prior, data, training)
+
+    def _train(self, name, train, model, data, training):
+        """Calls `train` with the options of `fit`, unless it was finished already.
+
+        Args:
+            name: "model" or "prior".
+            train: function of options of `fit`.
+            model: what it trains, to be given the best weights.
+            data, training: as in `fit`.
+        """
+        figure, label, prefix = {
+            "model": ("elbo", "ELBO", ""),
+            "prior": ("loss", "nats a code", "prior_"),
+        }[name]
         best = run_callbacks.KeepBest(
-            training.patience, ready_epoch=int(training.warmup_epochs)
+            training.patience, int(training.warmup_epochs), figure
         )
         checkpoint = run_callbacks.Checkpoint(
-            self.checkpoint_path,
+            self.folder / f"{prefix}checkpoint.npz",
             best,
             settings={
                 "recipe": self.name,
@@ -83,77 +173,50 @@ class Run:
                 **dataclasses.asdict(training),
             },
         )
-        self.training, self.checkpoint = training, checkpoint
+        self.phases[name] = Phase(training, checkpoint)
         if checkpoint.path.exists():
-            stopped = checkpoint.restore(model)
-            if stopped or checkpoint.epochs_done >= training.epochs:
-                self.console.print("The run was finished already.")
-                best.set_model(model)
-                best.on_train_end()
+            checkpoint.read()
+            if checkpoint.stopped or checkpoint.epochs_done >= training.epochs:
+                self.console.print(f"The {name} was trained already.")
+                if best.best_weights is not None:
+                    model.set_weights(best.best_weights)
                 return
             self.console.print(f"Going on after epoch {checkpoint.epochs_done}.")
-
-        validation = data.validation
-        if model.dynamic_binarization:
-            # Once, so that epochs are compared on the same images.
-            validation = binarize(validation)
-        labels = labels_for(model, data, "train")
         first_epoch = checkpoint.epochs_done
-        model.fit(
-            data.train,
-            labels,
+        train(
             batch_size=training.batch_size,
             epochs=training.epochs,
             initial_epoch=first_epoch,
-            validation_data=validation
-            if labels is None
-            else (validation, data.validation_labels),
-            validation_batch_size=min(500, len(validation)),
+            validation_batch_size=min(500, len(data.validation)),
             verbose=0,
             callbacks=[
                 run_callbacks.SeedEveryEpoch(self.seed),
                 best,
                 *([keras.callbacks.SwapEMAWeights()] if training.ema_momentum else []),
                 keras.callbacks.TerminateOnNaN(),
-                run_callbacks.TensorBoardScalars(self.folder / "logs"),
-                run_callbacks.ProgressBar(self.console, training.epochs, first_epoch),
+                run_callbacks.TensorBoardScalars(self.folder / "logs", prefix),
+                run_callbacks.ProgressBar(
+                    self.console, training.epochs, first_epoch, figure, label
+                ),
                 # Last, so that it keeps what the others decided.
                 checkpoint,
             ],
         )
 
-    @staticmethod
-    def _compile(model, training, steps):
-        learning_rate = training.learning_rate
-        if training.decay:
-            learning_rate = keras.optimizers.schedules.CosineDecay(
-                learning_rate, decay_steps=training.epochs * steps
-            )
-        average = {}
-        if training.ema_momentum:
-            average = {"use_ema": True, "ema_momentum": training.ema_momentum}
-        on_torch = keras.backend.backend() == "torch"  # which runs step by step
-        model.compile(
-            keras.optimizers.Adam(learning_rate, **average),
-            steps_per_execution=1
-            if on_torch
-            else max(1, min(training.steps_per_execution, steps)),
-        )
-
     def record(self, command, dtype):
         """How the run was made, as JSON values."""
-        return {
+        record = {
             "command": command or " ".join(sys.argv),
             "seed": self.seed,
-            "seconds": round(self.checkpoint.seconds, 1),
             "backend": keras.backend.backend(),
             "dtype": dtype,
             "hardware": hardware(),
             "versions": versions(keras.backend.backend()),
-            **dataclasses.asdict(self.training),
-            "epochs": self.checkpoint.epochs_done,
-            "best_epoch": self.checkpoint.best.best_epoch + 1,
+            **self.phases["model"].record(),
         }
+        if "prior" in self.phases:
+            record["prior"] = self.phases["prior"].record()
+        return record
 
     def finish(self, model, data, *, binarized, metadata, **evaluation):
         """Evaluates, draws and saves: returns the folder of the preset.
@@ -180,6 +243,7 @@ class Run:
         )
         images = binarize(test[:64]) if binarized else test[:64]
         shown = None if labels is None else labels[:64]
-        write_pictures_and_card(preset, model, images, shown, self.checkpoint.history)
+        history = self.phases["model"].checkpoint.history
+        write_pictures_and_card(preset, model, images, shown, history)
         self.console.print(f"Preset: {preset}")
         return preset

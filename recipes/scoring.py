@@ -49,7 +49,7 @@ def score(preset, data, data_dir, num_importance_samples, seed, out=None, save=F
         "hardware": hardware(),
         "versions": versions(backend),
     }
-    Console().print(figures_table(metrics, f"{preset.name}, nats an image"))
+    Console().print(figures_table(metrics, preset.name))
     if out:
         text = json.dumps(metrics, indent=1, sort_keys=True)
         write_whole(out, f"{text}\n".encode())

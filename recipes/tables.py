@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recipes import catalog
+from recipes.figures import figure_rows, latents_text
 from recipes.recipe import RECIPES, get_recipe
 
 
@@ -48,7 +49,7 @@ def presets_table(presets):
             preset.name,
             str(info.get("model", "-")),
             str(preset.entry("dataset").get("name", "-")),
-            str(preset.config["latent_dim"]),
+            latents_text(preset.about),
             f"{info.get('parameters', 0) / 1e6:.2f} M",
             megabytes(preset.bytes),
             figure(metrics, "elbo"),
@@ -67,24 +68,13 @@ def recipes_table(recipes):
 
 
 def figures_table(metrics, title="Figures"):
-    """The metrics of an evaluation, in nats an image."""
+    """The metrics of an evaluation."""
     table = new_table(
         title, "figure", "value", "standard error", numbers=("value", "standard error")
     )
-    k = metrics.get("num_importance_samples")
-    rows = (
-        ("ELBO, 1 draw", "elbo"),
-        (f"NLL, importance-weighted, K = {k or 1:,}", "nll"),
-        ("reconstruction, -E log p(x|z)", "reconstruction"),
-        ("KL", "kl"),
-    )
-    for text, name in rows:
-        error = figure(metrics, f"{name}_standard_error")
-        table.add_row(text, figure(metrics, name), "" if error == "-" else error)
-    for name in ("sample_label_accuracy", "classifier_test_accuracy"):
-        if name in metrics:
-            table.add_row(name.replace("_", " "), f"{100 * metrics[name]:.2f} %", "")
-    for name in ("active_units", "test_images", "seed"):
+    for row in figure_rows(metrics):
+        table.add_row(*row)
+    for name in ("test_images", "seed"):
         if name in metrics:
             table.add_row(name.replace("_", " "), f"{metrics[name]:,}", "")
     return table
@@ -97,7 +87,7 @@ def preset_details(preset):
     about = [
         ("model", preset.metadata.get("model")),
         ("images", "x".join(map(str, preset.config["image_shape"]))),
-        ("latents", preset.config["latent_dim"]),
+        ("latents", latents_text(preset.about)),
         ("parameters", f"{preset.metadata.get('parameters', 0):,}"),
         ("size", megabytes(preset.bytes)),
         ("data", data.get("name") and data_name(preset)),
@@ -121,7 +111,7 @@ def preset_details(preset):
         parts.append(Text(preset.metadata["summary"]))
     parts += [Text(), table, Text()]
     if metrics := preset.entry("metrics"):
-        where = " on the test split, nats an image"
+        where = " on the test split"
         parts += [figures_table(metrics, f"Figures{where}"), Text()]
         if metrics.get("command"):
             parts += [Text(f"Again: {metrics['command']}"), Text()]

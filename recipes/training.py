@@ -49,6 +49,13 @@ def train(
         training = dataclasses.replace(
             training, epochs=epochs, warmup_epochs=warmup_epochs
         )
+    prior_training = recipe.prior_training
+    if prior_training is not None and epochs is not None:
+        # As much shorter or longer as the model's own.
+        share = epochs / recipe.training.epochs
+        prior_training = dataclasses.replace(
+            prior_training, epochs=max(1, round(prior_training.epochs * share))
+        )
     out = out or Path("runs") / recipe.name
     run = Run(out, recipe.name, seed, resume, console)
     data = load_images(
@@ -69,6 +76,8 @@ def train(
     dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
     fitted = build_model(dtype)
     run.fit(fitted, data, training)
+    if prior_training is not None:
+        run.fit_prior(fitted, data, prior_training)
     # A preset is kept in float32, which every machine computes well.
     model = build_model("float32")
     model.set_weights(fitted.get_weights())
@@ -142,6 +151,9 @@ def finetune(
     # So few steps would leave an average of weights close to where it began.
     training = Training(epochs, batch_size, learning_rate, ema_momentum=None)
     run.fit(fitted, data, training)
+    if isinstance(getattr(fitted, "prior", None), zoo.CodePrior):
+        # Its codes do not mean any more what they did.
+        run.fit_prior(fitted, data, training)
     model.set_weights(fitted.get_weights())
     test = load_images(
         source, image_shape=info["image_shape"], data_dir=data_dir, splits="test"

@@ -176,6 +176,11 @@ class VQVAE(Autoencoder):
                 )
         return prior
 
+    @property
+    def has_learned_prior(self):
+        """Whether there is a prior that `sample` can draw from."""
+        return isinstance(self.prior, CodePrior) and self.prior.is_trained
+
     def build(self, input_shape):
         super().build(input_shape)
         features = (None, *self.grid_shape, self.code_dim)
@@ -383,7 +388,7 @@ class VQVAE(Autoencoder):
             )
         if top_k is not None:
             top_k = validation.check_whole_number(top_k, "top_k", 1)
-        if not (isinstance(self.prior, CodePrior) and self.prior.is_trained):
+        if not self.has_learned_prior:
             raise ValueError(
                 "This VQVAE cannot sample: it has no learned prior over its codes yet, "
                 "and uniform ones do not look like images: construct it with "

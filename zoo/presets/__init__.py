@@ -66,8 +66,8 @@ def preset_info(name_or_folder):
     Returns:
         dict: "model", "preset", "parameters", "dataset", "metrics" and "training" (the
         last three as far as they were recorded), "image_shape", "latent_dim" and
-        "codebook_size" (one of them None), "num_classes" (None for models without
-        labels).
+        "codebook_size" (one of them None), "code_shape" (of models with codes),
+        "num_classes" (None for models without labels).
 
     Raises:
         ValueError, FileNotFoundError: if there is no such preset.
@@ -181,6 +181,7 @@ def save_to_preset(model, folder, metadata=None):
                 "model": type(model).__name__,
                 "preset": (metadata or {}).get("preset", folder.name),
                 "parameters": model.count_params(),
+                **_code_shape(model),
                 "keras_version": keras.__version__,
                 "sha256": {n: _digest(temporary / n) for n in (CONFIG, WEIGHTS)},
             },
@@ -205,6 +206,12 @@ def update_metadata(folder, **values):
     temporary = folder / f".{METADATA}-{os.getpid()}"
     _write_json(temporary, {**_read_json(folder, METADATA), **values})
     temporary.rename(folder / METADATA)
+
+
+def _code_shape(model):
+    """What the arguments of a VQVAE do not say: the shape of an image's codes."""
+    shape = getattr(model, "code_shape", None)
+    return {} if shape is None else {"code_shape": list(shape)}
 
 
 def _without_training_state(model):

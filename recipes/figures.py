@@ -1,0 +1,59 @@
+"""The figures of an evaluation in words: one list for the screen and for cards."""
+
+
+def figure_rows(metrics):
+    """What to show of metrics, as (what, value, standard error) texts.
+
+    Args:
+        metrics: dict of `recipes.evaluation.evaluate_model`; what is not there is not
+            shown.
+    """
+    k = metrics.get("num_importance_samples") or 1
+    rows = [
+        ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
+        (f"NLL, importance-weighted, K = {k:,}, nats", "nll", "{:.2f}"),
+        ("ELBO, bits/dim", "elbo_bits_per_dim", "{:.3f}"),
+        ("NLL, bits/dim", "nll_bits_per_dim", "{:.3f}"),
+        ("reconstruction, -E log p(x given z), nats", "reconstruction", "{:.2f}"),
+        ("KL, nats", "kl", "{:.2f}"),
+        ("squared error of reconstructions, a pixel", "mse", "{:.5f}"),
+        ("the same over the pixels' variance", "mse_over_variance", "{:.4f}"),
+        ("active units", "active_units", "{:,}"),
+        ("codes in use", "codebook_usage", "{:.1%}"),
+        ("perplexity of the codes", "perplexity", "{:.1f}"),
+        ("entropy of the codes, nats a code", "code_entropy", "{:.3f}"),
+        ("-log p(codes) of the prior, nats a code", "prior_nats_per_code", "{:.3f}"),
+        (
+            f"samples that show their label, {metrics.get('samples_per_class')} a "
+            "class, by a classifier",
+            "sample_label_accuracy",
+            "{:.1%}",
+        ),
+        (
+            "real test images that this classifier gets right",
+            "classifier_test_accuracy",
+            "{:.2%}",
+        ),
+    ]
+    # Certain codes are the same in every draw: an NLL would repeat the ELBO.
+    repeated = {"nll", "nll_bits_per_dim"} if metrics.get("exact_codes") else set()
+    answer = []
+    for what, name, form in rows:
+        value = metrics.get(name)
+        if isinstance(value, (int, float)) and name not in repeated:
+            error = metrics.get(f"{name}_standard_error")
+            told = f"{error:.2f}" if isinstance(error, (int, float)) else ""
+            answer.append((what, form.format(value), told))
+    return answer
+
+
+def latents_text(info):
+    """What the latents of a model are, in few words.
+
+    Args:
+        info: its preset's metadata and config.
+    """
+    if info.get("codebook_size") is None:
+        return str(info["latent_dim"])
+    shape = "x".join(map(str, info.get("code_shape", [])))
+    return f"{shape} codes of {info['codebook_size']}".strip()

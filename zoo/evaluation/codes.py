@@ -1,0 +1,55 @@
+"""How a VQVAE uses its codebook, and how well its prior knows the codes."""
+
+import numpy as np
+
+from zoo import validation
+from zoo.models.code_prior import CodePrior
+
+
+def code_statistics(model, x, labels=None):
+    """Figures of the codes of images, each code the most probable one.
+
+    Args:
+        model: a `zoo.VQVAE`.
+        x: images (N, H, W, C), float32 in [0, 1].
+        labels: (N,), for a prior that takes them.
+
+    Returns:
+        dict of floats. "codebook_usage": share of the codebook chosen at least once.
+        "code_entropy": entropy of the codes, pooled over positions, in nats.
+        "perplexity": its exponential. All three are means over the levels of a residual
+        quantizer. With a learned prior "prior_nats_per_code": -log p(codes) of an
+        image, divided by the number of its codes.
+
+    Raises:
+        ValueError, TypeError: if `x` is not what the model takes.
+
+    Example:
+
+    >>> import numpy as np, zoo
+    >>> from zoo.evaluation.codes import code_statistics
+    >>> model = zoo.VQVAE((8, 8, 1), 4, 2, filters=(4,), blocks_per_stage=0, seed=0)
+    >>> x = np.random.default_rng(0).random((16, 8, 8, 1), dtype="float32")
+    >>> sorted(code_statistics(model, x))
+    ['code_entropy', 'codebook_usage', 'perplexity']
+    """
+    x = validation.check_images(x, model.image_shape)
+    codes = model.inference.batched(
+        "codes", lambda batch: model.quantize_images(batch).codes, x
+    )
+    entropies, usages = [], []
+    for level in np.moveaxis(codes, -1, 0) if codes.ndim > 3 else [codes]:
+        counts = np.bincount(level.ravel(), minlength=model.codebook_size)
+        share = counts[counts > 0] / counts.sum()
+        entropies.append(-np.sum(share * np.log(share)))
+        usages.append(np.mean(counts > 0))
+    figures = {
+        "codebook_usage": float(np.mean(usages)),
+        "code_entropy": float(np.mean(entropies)),
+        "perplexity": float(np.mean(np.exp(entropies))),
+    }
+    if isinstance(model.prior, CodePrior):
+        log_probs = model.inference.batched("log p(codes)", model.prior.log_prob, codes)
+        nats = -np.mean(log_probs, dtype=np.float64) / model.prior.length
+        figures["prior_nats_per_code"] = float(nats)
+    return figures
