@@ -1,13 +1,15 @@
 """The figures of an evaluation in words: one list for the screen and for cards."""
 
 
-def figure_rows(metrics):
+def figure_rows(metrics, latent_dim=None):
     """What to show of metrics, as (what, value, standard error) texts.
 
     Args:
         metrics: dict of `recipes.evaluation.evaluate_model`; what is not there is not
             shown.
+        latent_dim: how many units could be active, if that is known.
     """
+    of_all = "" if latent_dim is None else f" of {latent_dim}"
     k = metrics.get("num_importance_samples") or 1
     rows = [
         ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
@@ -18,7 +20,7 @@ def figure_rows(metrics):
         ("KL, nats", "kl", "{:.2f}"),
         ("squared error of reconstructions, a pixel", "mse", "{:.5f}"),
         ("the same over the pixels' variance", "mse_over_variance", "{:.4f}"),
-        ("active units", "active_units", "{:,}"),
+        (f"active units{of_all}", "active_units", "{:,}"),
         ("codes in use", "codebook_usage", "{:.1%}"),
         ("perplexity of the codes", "perplexity", "{:.1f}"),
         ("entropy of the codes, nats a code", "code_entropy", "{:.3f}"),

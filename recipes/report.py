@@ -98,6 +98,7 @@ def model_card(info):
     """
     metrics, training = info["metrics"], info["training"]
     data = info["dataset"]
+    rows = figure_rows(metrics, info.get("latent_dim"))
     classes = info.get("num_classes")
     labels = "" if classes is None else f"labels={classes - 1}, "
     lines = [
@@ -126,7 +127,7 @@ def model_card(info):
         "",
         "| figure | value | standard error |",
         "|---|---|---|",
-        *(f"| {' | '.join(row)} |" for row in figure_rows(metrics)),
+        *(f"| {' | '.join(row)} |" for row in rows),
         "",
         *_evaluation_lines(metrics),
     ]
