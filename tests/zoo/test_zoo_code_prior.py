@@ -115,8 +115,8 @@ def test_fit_learns_what_follows_what():
     prior = make_prior(random=False)
     history = prior.fit(
         codes,
-        keras.optimizers.Adam(0.02),
-        validation_codes=codes[:32],
+        optimizer=keras.optimizers.Adam(0.02),
+        validation_data=(codes[:32], None),
         epochs=12,
         batch_size=32,
         verbose=0,
