@@ -334,14 +334,16 @@ def choose(logits, uniforms, temperature, top_k=None):
         int32 (N,).
     """
     temperature = ops.maximum(ops.cast(temperature, "float32"), 1e-6)
-    logits = logits / temperature[..., None]
+    logits = logits / ops.expand_dims(temperature, -1)
     if top_k is not None and top_k < logits.shape[-1]:
         least = ops.top_k(logits, top_k)[0][:, -1:]
         logits = ops.where(logits < least, -1e30, logits)
     below = ops.cumsum(ops.softmax(logits), axis=-1)
-    # Rounding leaves the sum of all beside 1.
-    passed = below[:, :-1] <= uniforms[:, None] * below[:, -1:]
-    return ops.sum(ops.cast(passed, "int32"), axis=-1)
+    # Rounding leaves the sum of all beside 1. Of the last code it is never passed.
+    passed = below <= ops.expand_dims(uniforms, -1) * below[:, -1:]
+    # Counted by a product: onnxruntime cannot sum the rows of an array without rows.
+    passed, ones = ops.cast(passed, "float32"), ops.ones((logits.shape[-1], 1))
+    return ops.cast(ops.squeeze(ops.matmul(passed, ones), axis=-1), "int32")
 
 
 def get(identifier, codebook_size, code_shape, seed=None, dtype=None):

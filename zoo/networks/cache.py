@@ -30,7 +30,7 @@ class StaticCache:
     def update(self, layer, key, value):
         """Adds a layer's key and value (N, heads, head_dim): all keys, all values."""
         for i, new in ((2 * layer, key), (2 * layer + 1, value)):
-            self.tensors[i] = self._with(self.tensors[i], new[:, :, None])
+            self.tensors[i] = self._with(self.tensors[i], ops.expand_dims(new, 2))
         return self.tensors[2 * layer : 2 * layer + 2]
 
     def _with(self, tensor, new):

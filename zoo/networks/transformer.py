@@ -90,9 +90,10 @@ class TransformerBlock(keras.layers.Layer):
         query, key, value = self._heads(x)
         keys, values = cache.update(layer, key, value)
         # Products of matrices, as einsum would become an operator of its own in ONNX.
-        scores = ops.matmul(keys, query[..., None])[..., 0]
-        weights = self._weights(scores, cache.seen)
-        return self._add(x, ops.matmul(weights[:, :, None], values)[:, :, 0])
+        query = ops.expand_dims(query, -1)
+        scores = ops.squeeze(ops.matmul(keys, query), axis=-1)
+        weights = ops.expand_dims(self._weights(scores, cache.seen), 2)
+        return self._add(x, ops.squeeze(ops.matmul(weights, values), axis=2))
 
 
 class CausalTransformer(keras.layers.Layer):
