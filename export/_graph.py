@@ -14,10 +14,10 @@ ALLOWED_OPERATORS = frozenset(
     """Abs Add AveragePool BatchNormalization Cast Clip Concat Conv ConvTranspose CumSum
     DepthToSpace DequantizeLinear Div Elu Equal Erf Exp Expand Flatten Floor Gather Gemm
     GlobalAveragePool HardSigmoid Identity InstanceNormalization LayerNormalization
-    LeakyRelu Less LessOrEqual Log MatMul Max MaxPool Min Mul Neg Not OneHot Pad Pow
-    Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize Round Selu
-    Shape Sigmoid Slice Softmax Softplus SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh
-    Tile TopK Transpose Unsqueeze Where""".split()
+    LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mul Neg Not OneHot
+    Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize
+    Round Selu Shape Sigmoid Slice Softmax Softplus SpaceToDepth Split Sqrt Squeeze Sub
+    Sum Tanh Tile TopK Transpose Unsqueeze Where""".split()
 )
 # The one that opsets 17 and 18 came with; onnx's own default is too new for many
 # versions of onnxruntime.

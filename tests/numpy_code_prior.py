@@ -62,7 +62,7 @@ class NumpyCodePrior:
         return x + self._dense(f"{name}/down", 0.5 * h * (1 + np.tanh(inner)))
 
     def logits(self, codes, label=None):
-        """Logits (n + 1, K) of the codes of one image and the one after, n < T codes."""
+        """Logits (n + 1, K) of n codes of an image and of the next, n < T."""
         x = [self.weights["start"][label or 0]]
         for i, code in enumerate(codes):
             x.append(
@@ -74,7 +74,7 @@ class NumpyCodePrior:
         return self._dense("head", self._norm("norm", x))
 
     def draw(self, uniforms, temperature=1.0, labels=None):
-        """Codes int32 (N, T) of uniform numbers (N, T), each by its own forward pass."""
+        """Codes int32 (N, T) of uniforms (N, T), each by a forward pass of its own."""
         labels = [None] * len(uniforms) if labels is None else labels
         drawn = []
         for row, label in zip(uniforms, labels, strict=True):

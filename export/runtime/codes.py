@@ -7,7 +7,6 @@ import numpy as np
 from export.errors import RuntimeModelError
 from export.runtime.arguments import short
 
-
 # Caches are large: fewer rows than of `chunks`, and as fast.
 CHUNK = 16
 # What a temperature of 0 is taken for: the most probable code, but for exact ties.
