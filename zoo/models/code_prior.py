@@ -176,7 +176,11 @@ class CodePrior(keras.layers.Layer):
         Args:
             codes: int32 (..., *code_shape).
             labels: int32, of a shape that broadcasts to (...).
+
+        Raises:
+            ValueError: if labels are missing or not wanted.
         """
+        self._check_presence_of(labels)
         codes = ops.convert_to_tensor(codes, "int32")
         leading = ops.shape(codes)[: len(codes.shape) - len(self.code_shape)]
         flat = ops.reshape(codes, (-1, self.length))
