@@ -31,7 +31,11 @@ from export._lean import fix_shapes
 from export._quantize import quantize_weights
 from export.errors import ExportError, RuntimeModelError
 from export.runtime.files import MAX_FILE_BYTES
-from export.runtime.golden import make_golden
+from export.runtime.golden import (
+    LOGITS_REPLAY_TOLERANCE,
+    REPLAY_TOLERANCE,
+    make_golden,
+)
 from export.runtime.session import Session
 from export.runtime.signature import (
     DECODER_KIND,
@@ -93,7 +97,9 @@ def _convert_one(model, path, description, request):
         )
     entries["max_abs_error"] = _metadata.round_up(errors["ordinary"])
     entries["extreme_error"] = _metadata.round_up(errors["extreme"])
-    entries["golden"] = make_golden(*_compare.golden(session, kind, model))
+    feeds, outputs = _compare.golden(session, kind, model)
+    tolerance = LOGITS_REPLAY_TOLERANCE if kind == PRIOR_STEP_KIND else REPLAY_TOLERANCE
+    entries["golden"] = make_golden(feeds, outputs, tolerance)
     data = _metadata.stamp(proto, entries)
     path.write_bytes(data)
     measured = ("opset", "max_abs_error", "extreme_error", "golden")

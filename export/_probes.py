@@ -44,8 +44,8 @@ def probes(kind, model):
             elif kind == PRIOR_STEP_KIND:
                 # The first place, one in the middle and the last.
                 length = model.prior.length
-                places = {1: 0, 3: length // 2, 17: length - 1}[n]
-                feeds["cache"] = feeds["cache"][:, :, :, :places]
+                place = {1: 0, 3: length // 2, 17: length - 1}[n]
+                feeds.update(_step(feeds.pop("codes"), feeds["cache"], place))
     return answer
 
 
@@ -57,9 +57,11 @@ def _row_pairs(kind, model):
     elif kind == DECODER_KIND:
         pairs["codes" if has_codes(model) else "z"] = latents(model)
     elif kind == PRIOR_STEP_KIND:
-        first = codes(model.codebook_size, (model.prior.length,))
-        pairs["code"] = [array[:, -1].copy() for array in first]
-        pairs["cache"] = caches(model.prior)
+        given = labels(model)
+        pairs["codes"] = codes(model.codebook_size, (model.prior.length,))
+        pairs["cache"] = [
+            _cache(model.prior, pairs["codes"][i], given and given[i]) for i in (0, 1)
+        ]
     if takes_labels(kind, model):
         pairs["labels"] = labels(model)
     return pairs
@@ -103,13 +105,28 @@ def codes(codebook_size, code_shape):
     return ordinary, ordinary * 0 + same.reshape(-1, *[1] * len(code_shape))
 
 
-def caches(prior):
-    """Keys and values of random size, and larger ones: float32 arrays of all places."""
-    tensors, heads, head_dim = prior.cache_shape
-    rng = np.random.default_rng(3)
-    shape = (_ROWS, tensors, heads, prior.length, head_dim)
-    ordinary = rng.standard_normal(shape, dtype=np.float32)
-    return ordinary, 10 * ordinary[::-1]
+def _cache(prior, codes, labels):
+    """What a prior keeps of codes (N, T): float32 (N, tensors, heads, T - 1, dim)."""
+    from keras import ops
+
+    from zoo.networks.cache import DynamicCache
+
+    if labels is not None:
+        labels = ops.convert_to_tensor(labels)
+    cache = DynamicCache(prior.transformer.empty_cache(len(codes), 0))
+    for place in range(prior.length - 1):
+        before = ops.convert_to_tensor(codes[:, max(place - 1, 0)])
+        prior.step(before, cache, labels)
+        cache = DynamicCache(cache.tensors)
+    return ops.convert_to_numpy(ops.stack(cache.tensors, axis=1))
+
+
+def _step(codes, cache, place):
+    """`code` and `cache` of the step at a place."""
+    return {
+        "code": codes[:, max(place - 1, 0)].copy(),
+        "cache": cache[:, :, :, :place].copy(),
+    }
 
 
 def images(image_shape):
@@ -161,8 +178,8 @@ def golden(kind, model):
     elif kind == PRIOR_STEP_KIND:
         rows = 1  # a cache is large
         pairs = _row_pairs(kind, model)
-        feeds["code"] = pairs["code"][0][:rows]
-        feeds["cache"] = pairs["cache"][0][:rows, :, :, :2].copy()
+        given = (pairs[name][0][:rows] for name in ("codes", "cache"))
+        feeds = _step(*given, place=min(2, model.prior.length - 1))
     if takes_labels(kind, model):
         feeds["labels"] = labels(model)[0][:rows]
     return feeds
