@@ -106,19 +106,21 @@ def codes(codebook_size, code_shape):
 
 
 def _cache(prior, codes, labels):
-    """What a prior keeps of codes (N, T): float32 (N, tensors, heads, T - 1, dim)."""
+    """What a prior keeps of codes (N, T): float32 (N, tensors, heads, T, dim)."""
     from keras import ops
 
-    from zoo.networks.cache import DynamicCache
+    from zoo.networks.cache import StaticCache
 
     if labels is not None:
         labels = ops.convert_to_tensor(labels)
-    cache = DynamicCache(prior.transformer.empty_cache(len(codes), 0))
+    tensors = prior.transformer.empty_cache(len(codes), prior.length)
     for place in range(prior.length - 1):
         before = ops.convert_to_tensor(codes[:, max(place - 1, 0)])
+        # Not one that grows: JAX would compile anew for each size.
+        cache = StaticCache(tensors, ops.convert_to_tensor(place, "int32"))
         prior.step(before, cache, labels)
-        cache = DynamicCache(cache.tensors)
-    return ops.convert_to_numpy(ops.stack(cache.tensors, axis=1))
+        tensors = cache.tensors
+    return ops.convert_to_numpy(ops.stack(tensors, axis=1))
 
 
 def _step(codes, cache, place):
