@@ -3,11 +3,12 @@
 import contextlib
 import os
 
-from export import _probes
+from export import _compare_codes, _probes
 from export._float32 import in_float32
 from export.errors import ExportError
 from export.runtime.golden import max_error
 from export.runtime.session import Session
+from export.runtime.signature import DECODER_KIND, ENCODER_KIND, SAMPLER_KIND
 
 
 def with_model(model, workspace, name):
@@ -23,8 +24,60 @@ def with_model(model, workspace, name):
         return largest_errors(session, kind, reference)
 
 
-def function(kind, model):
-    """What a file of this kind must do: keyword arrays to {output name: numpy array}.
+def largest_errors(session, kind, model):
+    """Largest errors of a file against a model.
+
+    Returns:
+        {"ordinary": error, "extreme": error} on the two kinds of probes; of a sampler
+        of vectors {"latents": error} of its output `z` on both, and of files that give
+        codes what `export._compare_codes` measures.
+
+    Raises:
+        ExportError: if the file gives pixels outside [0, 1].
+    """
+    compare = _comparison(kind, model)
+    errors = {}
+    for extent, probes in _probes.probes(kind, model).items():
+        errors[extent] = 0.0
+        for feeds in probes:
+            got = session.run(feeds)
+            _check_pixels(got.get("image"))
+            for about, error in compare(feeds, got).items():
+                about = extent if about == "values" else about
+                errors[about] = max(errors.get(about, 0.0), error)
+    return errors
+
+
+def golden(session, kind, model):
+    """Golden vectors: inputs, and what onnxruntime gave for them."""
+    feeds = _probes.golden(kind, model)
+    if kind == ENCODER_KIND:
+        decoded = model.decode(**_probes.golden(DECODER_KIND, model))
+        feeds = {"image": _numpy(decoded), **feeds}
+    elif kind == SAMPLER_KIND and _probes.has_codes(model):
+        return _compare_codes.golden_draw(session, model, feeds)
+    return feeds, session.run(feeds)
+
+
+def _comparison(kind, model):
+    """A function of a file's inputs and outputs: {about: error}."""
+    if _probes.has_codes(model):
+        return _compare_codes.comparison(kind, model)
+    expected = _vectors(kind, model)
+
+    def compare(feeds, got):
+        errors = {"values": 0.0}
+        for name, value in expected(**feeds).items():
+            about = "latents" if name == "z" else "values"
+            error = max_error(got[name], _numpy(value))
+            errors[about] = max(errors.get(about, 0.0), error)
+        return errors
+
+    return compare
+
+
+def _vectors(kind, model):
+    """What a file of this kind must do, for a model with latent vectors.
 
     A sampler's noise comes from `model.prior.draw`, the NumPy form of what its graph
     computes.
@@ -45,44 +98,21 @@ def function(kind, model):
         z = model.make_prior(labels).from_noise(ops.convert_to_tensor(noise))
         return {"image": model.decode(z, labels), "z": z}
 
-    chosen = {"decoder": decode, "encoder": encode, "sampler": sample}[kind]
-
-    def to_numpy(**feeds):
-        outputs = chosen(**feeds)
-        return {name: ops.convert_to_numpy(value) for name, value in outputs.items()}
-
-    return to_numpy
+    return {DECODER_KIND: decode, ENCODER_KIND: encode, SAMPLER_KIND: sample}[kind]
 
 
-def largest_errors(session, kind, model):
-    """Largest errors of a file against a model.
+def _numpy(tensor):
+    from keras import ops
 
-    Returns:
-        {"ordinary": error, "extreme": error} on the two kinds of probes, and of a
-        sampler {"latents": error} of its output `z` on both.
-
-    Raises:
-        ExportError: if the file gives pixels outside [0, 1].
-    """
-    expected = function(kind, model)
-    errors = {}
-    for extent, probes in _probes.probes(kind, model).items():
-        errors[extent] = 0.0
-        for feeds in probes:
-            for name, error in _errors(session.run(feeds), expected(**feeds)).items():
-                about = "latents" if name == "z" else extent
-                errors[about] = max(errors.get(about, 0.0), error)
-    return errors
+    return ops.convert_to_numpy(tensor)
 
 
-def _errors(got, expected):
-    image = got.get("image")
+def _check_pixels(image):
     if image is not None and not (image.min() >= 0 and image.max() <= 1):
         raise ExportError(
             f"The decoder gives pixels from {image.min():g} to {image.max():g}; all of "
             "them must be numbers in [0, 1]."
         )
-    return {name: max_error(got[name], array) for name, array in expected.items()}
 
 
 def _reference(model, workspace):
@@ -90,7 +120,7 @@ def _reference(model, workspace):
 
     import zoo
 
-    feeds = _probes.golden_latents(model)
+    feeds = _probes.golden(DECODER_KIND, model)
     # The device's name: "cpu", "TFRT_CPU_0", "/job:localhost/.../device:CPU:0".
     device = getattr(model.decode(**feeds), "device", "cpu")
     if "cpu" in str(device).lower() and in_float32(model) is model:

@@ -18,18 +18,30 @@ import tensorflow as tf
 import tf2onnx
 
 import zoo
-from export import _compare, _graph, _metadata, _noise, _probes
+from export import (
+    _code_sampler,
+    _compare,
+    _functions,
+    _graph,
+    _metadata,
+    _noise,
+)
 from export._float32 import in_float32
 from export._lean import fix_shapes
 from export._quantize import quantize_weights
 from export.errors import ExportError, RuntimeModelError
 from export.runtime.files import MAX_FILE_BYTES
-from export.runtime.golden import make_golden
+from export.runtime.golden import (
+    LOGITS_REPLAY_TOLERANCE,
+    REPLAY_TOLERANCE,
+    make_golden,
+)
 from export.runtime.session import Session
 from export.runtime.signature import (
     DECODER_KIND,
-    ENCODER_KIND,
+    PRIOR_STEP_KIND,
     SAMPLER_KIND,
+    has_codes,
     labels_signature,
     signature,
 )
@@ -58,17 +70,7 @@ def main(workspace):
 def _convert_one(model, path, description, request):
     """Writes one file; returns what was measured of it."""
     kind = path.name.removesuffix(".onnx")
-    opset = request["opset"]
-    further = frozenset()
-    if kind == SAMPLER_KIND:
-        opset, further = max(opset, _noise.OPSET), _noise.OPERATORS
-    proto = _converted(model, kind, description, opset)
-    if request["quantize"]:
-        _graph.check(proto)
-        quantize_weights(proto, request["quantize"])
-    if kind == SAMPLER_KIND:
-        _noise.prepend(proto, model.latent_dim)
-        proto = _graph.tidy(proto, *signature(kind, description), opset)
+    proto, opset, further = _graph_of(model, kind, description, request)
     operators = _graph.check(proto, further)
     if proto.ByteSize() > MAX_FILE_BYTES - 2**20:
         raise ExportError(
@@ -95,7 +97,9 @@ def _convert_one(model, path, description, request):
         )
     entries["max_abs_error"] = _metadata.round_up(errors["ordinary"])
     entries["extreme_error"] = _metadata.round_up(errors["extreme"])
-    entries["golden"] = _golden(model, session, kind)
+    feeds, outputs = _compare.golden(session, kind, model)
+    tolerance = LOGITS_REPLAY_TOLERANCE if kind == PRIOR_STEP_KIND else REPLAY_TOLERANCE
+    entries["golden"] = make_golden(feeds, outputs, tolerance)
     data = _metadata.stamp(proto, entries)
     path.write_bytes(data)
     measured = ("opset", "max_abs_error", "extreme_error", "golden")
@@ -111,56 +115,63 @@ def _convert_one(model, path, description, request):
     }
 
 
-def _converted(model, kind, description, opset):
-    """A tidied ModelProto of one of the model's functions.
-
-    That of a sampler still begins with an input `noise`.
-    """
-    inputs, outputs = signature(kind, description)
+def _graph_of(model, kind, description, request):
+    """(ModelProto, its opset, operators it may hold beside the usual ones)."""
+    opset, quantize = request["opset"], request["quantize"]
     if kind == SAMPLER_KIND:
+        opset = max(opset, _noise.OPSET)
+
+    def convert(kind, inputs, outputs, quantize=quantize):
+        proto = _converted(functions[kind], inputs, outputs, opset)
+        if quantize:
+            _graph.check(proto)
+            quantize_weights(proto, quantize)
+        return proto
+
+    inputs, outputs = signature(kind, description)
+    if not has_codes(description):
+        functions = _functions.of_vectors(model)
+        if kind != SAMPLER_KIND:
+            return convert(kind, inputs, outputs), opset, frozenset()
         noise = _noise.noise_value(model.latent_dim)
         labels = labels_signature(noise.shape[0], description)
-        inputs = {_noise.NOISE: noise, **labels}
+        proto = convert(kind, {_noise.NOISE: noise, **labels}, outputs)
+        _noise.prepend(proto, model.latent_dim)
+        return _graph.tidy(proto, inputs, outputs, opset), opset, _noise.OPERATORS
+
+    functions = _functions.of_codes(model)
+    if kind == SAMPLER_KIND:
+        # The prior stays as it is: rounded weights would draw other codes.
+        step = convert(kind, *_code_sampler.step_signature(description), quantize=None)
+        decoder = convert(DECODER_KIND, *signature(DECODER_KIND, description))
+        proto = _code_sampler.assemble(step, decoder, description, opset)
+        return proto, opset, _code_sampler.OPERATORS
+    if kind == PRIOR_STEP_KIND:
+        quantize = None
+    return convert(kind, inputs, outputs, quantize), opset, frozenset()
+
+
+def _converted(function, inputs, outputs, opset):
+    """A function of tensors as a tidied ModelProto.
+
+    Args:
+        function: takes tensors in the order of `inputs` and returns {name: tensor}.
+        inputs, outputs: {name: `signature.Value`}.
+        opset: operator set.
+    """
     specs = [
-        tf.TensorSpec((None, *value.row_shape), value.dtype, name=name)
+        tf.TensorSpec(
+            [size if isinstance(size, int) else None for size in value.shape],
+            value.dtype,
+            name=name,
+        )
         for name, value in inputs.items()
     ]
     proto, _ = tf2onnx.convert.from_function(
-        tf.function(_function(model, kind)), input_signature=specs, opset=opset
+        tf.function(function), input_signature=specs, opset=opset
     )
     fix_shapes(proto)
     return _graph.tidy(proto, inputs, outputs, opset)
-
-
-def _function(model, kind):
-    """A function of tensors: the model's own without its checks of values, which a
-    graph cannot make.
-    """
-
-    def decode(z, labels=None):
-        return {"image": model.expected_images(z, labels)}
-
-    def encode(image, labels=None):
-        q = model.make_posterior(model.encode_parameters(image, labels))
-        return {"mean": q.mean, "log_var": q.log_var}
-
-    def sample(noise, labels=None):
-        z = model.make_prior(labels).from_noise(noise)
-        return {"image": model.expected_images(z, labels), "z": z}
-
-    return {DECODER_KIND: decode, ENCODER_KIND: encode, SAMPLER_KIND: sample}[kind]
-
-
-def _golden(model, session, kind):
-    """Golden vectors: what onnxruntime gave for this file when it was made."""
-    feeds = _probes.golden_latents(model)
-    if kind == ENCODER_KIND:
-        z = feeds.pop("z")
-        decoded = _compare.function(DECODER_KIND, model)(z=z, **feeds)
-        feeds = {"image": decoded["image"], **feeds}
-    elif kind == SAMPLER_KIND:
-        feeds = _probes.golden_draw(model)
-    return make_golden(feeds, session.run(feeds))
 
 
 def _values(values):

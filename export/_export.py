@@ -6,15 +6,25 @@ import json
 from export import _child, _compare, _metadata
 from export._readme import readme
 from export.errors import ExportError
-from export.options import EXTREME_TOLERANCES, LATENT_TOLERANCE, TOLERANCES
+from export.options import (
+    DIFFERING_CODES_TOLERANCES,
+    DRAWN_CODES_TOLERANCE,
+    EXTREME_TOLERANCES,
+    LATENT_TOLERANCE,
+    TOLERANCES,
+)
 from export.report import ExportReport, ModelReport
 from export.runtime.manifest import (
     DECODER,
     ENCODER,
     MANIFEST,
     MANIFEST_FORMAT,
+    PRIOR_STEP,
     SAMPLER,
 )
+
+# What `latent_error` reports; a file has one of them at most.
+_LATENT = ("latents", "drawn_codes", "differing_codes")
 
 
 def decoder(model, workspace, path, opset, quantize, verify):
@@ -26,8 +36,11 @@ def decoder(model, workspace, path, opset, quantize, verify):
 def folder(model, workspace, path, opset, quantize, verify):
     """Fills workspace/out with all files of a folder: its `ModelReport`."""
     names = [DECODER, ENCODER]
-    if _metadata.prior_name(getattr(model, "prior", None)) in _metadata.SAMPLED_PRIORS:
+    prior = _metadata.prior_name(getattr(model, "prior", None))
+    if prior in _metadata.SAMPLED_PRIORS:
         names.append(SAMPLER)
+    if prior == "autoregressive_codes":
+        names.append(PRIOR_STEP)
     entries = _convert(model, workspace, names, opset, quantize, verify)
     files = {name: _report(entries[name], path / name, quantize) for name in names}
     manifest = {
@@ -68,11 +81,6 @@ def _convert(model, workspace, names, opset, quantize, verify):
                 "`model` must be a built zoo model, such as zoo.from_preset(...); got "
                 f"{type(model).__name__}."
             )
-    if not hasattr(model, "latent_dim"):
-        raise ExportError(
-            f"{type(model).__name__} has grids of codes for latents, which cannot be "
-            "exported yet; models with vectors, such as ConvVAE, can."
-        )
     module = type(model).__module__
     if module == "__main__":
         raise ExportError(
@@ -106,17 +114,22 @@ def check(name, errors, quantize):
         quantize: how the weights are stored.
     """
     allowed = {
-        "ordinary": TOLERANCES[quantize],
-        "extreme": EXTREME_TOLERANCES[quantize],
-        "latents": LATENT_TOLERANCE,
+        "ordinary": (TOLERANCES[quantize], "on ordinary inputs"),
+        "extreme": (EXTREME_TOLERANCES[quantize], "on extreme inputs"),
+        "latents": (LATENT_TOLERANCE, "in its latents"),
+        "drawn_codes": (DRAWN_CODES_TOLERANCE, "in the probabilities of its codes"),
+        "differing_codes": (
+            DIFFERING_CODES_TOLERANCES[quantize],
+            "in the share of codes that are the same",
+        ),
     }
     for about, error in errors.items():
-        if not error <= allowed[about]:
-            where = "in its latents" if about == "latents" else f"on {about} inputs"
+        tolerance, where = allowed[about]
+        if not error <= tolerance:
             raise ExportError(
                 f"{name} differs from the Keras model by {error:.2g} {where}, more "
-                f"than the {allowed[about]:g} that quantize={quantize!r} allows; no "
-                "file was written."
+                f"than the {tolerance:g} that quantize={quantize!r} allows; no file "
+                "was written."
             )
 
 
@@ -125,7 +138,10 @@ def _report(entry, path, quantize):
         path=str(path),
         max_abs_error=entry["errors"]["ordinary"],
         extreme_error=entry["errors"]["extreme"],
-        latent_error=entry["errors"].get("latents"),
+        latent_error=next(
+            (error for about, error in entry["errors"].items() if about in _LATENT),
+            None,
+        ),
         tolerance=TOLERANCES[quantize],
         bytes=entry["bytes"],
         sha256=entry["sha256"],

@@ -11,13 +11,13 @@ from export.errors import ExportError
 # Operators of the standard that every onnxruntime build runs, deterministic and
 # without subgraphs. tf2onnx otherwise passes unknown ones through without a word.
 ALLOWED_OPERATORS = frozenset(
-    """Abs Add AveragePool BatchNormalization Cast Clip Concat Conv ConvTranspose
-    DepthToSpace DequantizeLinear Div Elu Erf Exp Expand Flatten Floor Gather Gemm
+    """Abs Add AveragePool BatchNormalization Cast Clip Concat Conv ConvTranspose CumSum
+    DepthToSpace DequantizeLinear Div Elu Equal Erf Exp Expand Flatten Floor Gather Gemm
     GlobalAveragePool HardSigmoid Identity InstanceNormalization LayerNormalization
-    LeakyRelu Log MatMul Max MaxPool Min Mul Neg OneHot Pad Pow Reciprocal ReduceMax
-    ReduceMean ReduceMin ReduceSum Relu Reshape Resize Selu Shape Sigmoid Slice Softmax
-    Softplus SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Unsqueeze
-    Where""".split()
+    LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mul Neg Not OneHot
+    Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize
+    Round Selu Shape Sigmoid Slice Softmax Softplus SpaceToDepth Split Sqrt Squeeze Sub
+    Sum Tanh Tile TopK Transpose Unsqueeze Where""".split()
 )
 # The one that opsets 17 and 18 came with; onnx's own default is too new for many
 # versions of onnxruntime.
@@ -65,8 +65,8 @@ def tidy(model, inputs, outputs, opset):
     tidied = helper.make_graph(
         nodes,
         "vae_zoo",
-        [_value_info(name, value) for name, value in inputs.items()],
-        [_value_info(name, value) for name, value in outputs.items()],
+        [value_info(name, value) for name, value in inputs.items()],
+        [value_info(name, value) for name, value in outputs.items()],
         weights,
     )
     return helper.make_model(
@@ -77,7 +77,7 @@ def tidy(model, inputs, outputs, opset):
     )
 
 
-def _value_info(name, value):
+def value_info(name, value):
     element = helper.np_dtype_to_tensor_dtype(np.dtype(value.dtype))
     return helper.make_tensor_value_info(name, element, value.shape)
 
@@ -100,8 +100,19 @@ def _in_order(outputs, producers):
     return order
 
 
+def _all_nodes(graph):
+    """The nodes of a graph and of those that its nodes hold."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _all_nodes(inner)
+
+
 def check(model, further=frozenset()):
     """Checks a model with onnx's full checker and the list of operators.
+
+    Graphs within the graph count as well.
 
     Args:
         model: ModelProto.
@@ -113,8 +124,9 @@ def check(model, further=frozenset()):
     Raises:
         ExportError: naming what is wrong.
     """
-    counts = Counter(node.op_type for node in model.graph.node)
-    foreign = sorted({n.op_type for n in model.graph.node if n.domain not in ("",)})
+    nodes = list(_all_nodes(model.graph))
+    counts = Counter(node.op_type for node in nodes)
+    foreign = sorted({n.op_type for n in nodes if n.domain not in ("",)})
     unknown = sorted(set(counts) - ALLOWED_OPERATORS - further) + foreign
     if unknown:
         raise ExportError(

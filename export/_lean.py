@@ -14,11 +14,14 @@ def fix_shapes(model):
     """Gives each Reshape whose target was computed from the batch a constant target.
 
     Args:
-        model: ModelProto from tf2onnx whose inputs have one row an example; changed in
-            place. Nodes that computed the shapes stay, without use.
+        model: ModelProto from tf2onnx whose inputs have one row an example, or are
+            single numbers; changed in place. Nodes that computed the shapes stay,
+            without use.
     """
     graph = model.graph
     for value in graph.input:
+        if not value.type.tensor_type.shape.dim:  # a single number
+            continue
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     rows = {

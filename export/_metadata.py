@@ -4,8 +4,8 @@ import importlib.metadata
 import json
 
 from export.runtime.files import add_digest
+from export.runtime.metadata import FORMAT, TEXT_KEYS
 from export.runtime.prior import LabelNormal
-from export.runtime.session import FORMAT, TEXT_KEYS
 from export.runtime.signature import DECODER_KIND, SAMPLER_KIND
 
 
@@ -16,7 +16,7 @@ def describe(model, preset_name):
     description = {
         "model": type(model).__name__,
         "image_shape": list(model.image_shape),
-        "latent_dim": model.latent_dim,
+        **_latents(model),
         "value_range": [0.0, 1.0],
         "latent_prior": prior_name(model.prior),
         "versions": {
@@ -62,17 +62,37 @@ def of_kind(model, kind):
     return {}
 
 
-# Those that draw latents from standard normal noise alone, by `from_noise`: of models
-# with these a sampler.onnx is made.
-SAMPLED_PRIORS = ("standard_normal", "label_normal")
+# Of models with these a sampler.onnx is made: those that draw latents from standard
+# normal noise alone, by `from_noise`, and a learned `zoo.CodePrior`.
+SAMPLED_PRIORS = ("standard_normal", "label_normal", "autoregressive_codes")
 
 
 def prior_name(prior):
-    """The name of a prior that `SAMPLED_PRIORS` lists, else that of its class."""
-    from zoo.priors import LabelNormal, StandardNormal
+    """The name of a prior that the runtime knows, else that of its class."""
+    from zoo.models.code_prior import CodePrior
+    from zoo.priors import LabelNormal, StandardNormal, UniformCodes
 
-    names = {StandardNormal: "standard_normal", LabelNormal: "label_normal"}
+    if isinstance(prior, CodePrior):  # which is uniform until it is trained
+        return "autoregressive_codes" if prior.is_trained else "uniform_codes"
+    names = {
+        StandardNormal: "standard_normal",
+        LabelNormal: "label_normal",
+        UniformCodes: "uniform_codes",
+    }
     return names.get(type(prior), type(prior).__name__)
+
+
+def _latents(model):
+    """What latents are, as `signature` wants to know it."""
+    if hasattr(model, "latent_dim"):
+        return {"latent_dim": model.latent_dim}
+    codes = {
+        "codebook_size": model.codebook_size,
+        "code_shape": list(model.code_shape),
+    }
+    if prior_name(model.prior) == "autoregressive_codes":
+        codes["cache_shape"] = list(model.prior.cache_shape)
+    return codes
 
 
 def _same_weights(model, other):

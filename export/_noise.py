@@ -9,10 +9,11 @@ Each node costs a third of a microsecond however few rows there are: they are co
 import math
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from export._builder import Builder
 from export.runtime.signature import Value
-from export.runtime.threefry import PARITY, ROTATIONS, ROUNDS
+from export.runtime.threefry import FIRST_OF_UNIFORMS, PARITY, ROTATIONS, ROUNDS
 
 # BitwiseXor and its kind came with this operator set.
 OPSET = 18
@@ -35,7 +36,7 @@ def prepend(model, latent_dim):
             inputs are left as they are, for `_graph.tidy` to replace.
         latent_dim: number of columns of the noise.
     """
-    build = _Builder()
+    build = Builder("noise")
     noise = _normals(build, latent_dim)
     build.nodes.append(helper.make_node("Mul", [noise, "temperature"], [NOISE]))
     nodes = [*build.nodes, *model.graph.node]
@@ -65,8 +66,31 @@ def _normals(build, latent_dim):
     return z
 
 
-def _threefry(build, pairs):
-    """Adds the nodes of threefry2x32 for each row and pair: the names of two words."""
+def uniforms(build, num_columns):
+    """Adds nodes for float32 uniform numbers in [0, 1): their name.
+
+    Their shape is (columns, num_samples), the transpose of what
+    `export.runtime.threefry` says, with one more column where `num_columns` is odd: a
+    column is what all rows need at one step.
+    """
+    pairs = (num_columns + 1) // 2
+    words = _threefry(build, pairs, FIRST_OF_UNIFORMS)  # (pairs, num_samples) each
+    words = [build("Unsqueeze", word, build.int64([1])) for word in words]
+    bits = build("Concat", *words, axis=1)
+    bits = build("BitShift", bits, build.uint32(8), direction="RIGHT")
+    numbers = build("Cast", bits, to=TensorProto.FLOAT)
+    numbers = build("Mul", numbers, build.float32(2.0**-24))
+    rows = build("Reshape", "num_samples", build.int64([1]))
+    shape = build("Concat", build.int64([2 * pairs]), rows, axis=0)
+    return build("Reshape", numbers, shape, allowzero=1)
+
+
+def _threefry(build, pairs, first=0):
+    """Adds the nodes of threefry2x32 for each row and pair: the names of two words.
+
+    Args:
+        first: the second word of the first pair's counter.
+    """
     words = build("Div", "seed", build.int64([1, 2**32]))
     words = build("Cast", words, to=TensorProto.UINT32)  # drops the higher bits
     k0, k1 = build.split(words, 2)
@@ -78,7 +102,7 @@ def _threefry(build, pairs):
     sums = build.split(build("Add", sums, build.uint32(steps)), len(steps))
     rows = build("Range", build.int64(0), "num_samples", build.int64(1))
     x0 = build("Add", build("Cast", rows, to=TensorProto.UINT32), k0)
-    x1 = build("Add", build.uint32(np.arange(pairs)[:, None]), k1)
+    x1 = build("Add", build.uint32(first + np.arange(pairs)[:, None]), k1)
     for i in range(ROUNDS):
         rotation = ROTATIONS[i % 8]
         x0 = build("Add", x0, x1)
@@ -90,36 +114,3 @@ def _threefry(build, pairs):
             x0 = build("Add", x0, key[s % 3])
             x1 = build("Add", x1, sums[s - 1])
     return x0, x1
-
-
-class _Builder:
-    """Collects nodes and constants under names of its own."""
-
-    def __init__(self):
-        self.nodes, self.constants = [], []
-
-    def __call__(self, operator, *inputs, **attributes):
-        name = f"noise_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], **attributes))
-        return name
-
-    def split(self, name, count):
-        """The `count` elements of a vector, each an array of one."""
-        parts = [f"noise_{len(self.nodes)}_{i}" for i in range(count)]
-        node = helper.make_node("Split", [name], parts, axis=0, num_outputs=count)
-        self.nodes.append(node)
-        return parts
-
-    def _constant(self, value, dtype):
-        name = f"noise_constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.array(value, dtype), name))
-        return name
-
-    def uint32(self, value):
-        return self._constant(value, np.uint32)
-
-    def int64(self, value):
-        return self._constant(value, np.int64)
-
-    def float64(self, value):
-        return self._constant(value, np.float64)

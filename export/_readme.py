@@ -1,6 +1,9 @@
 """The README.md of an exported folder."""
 
-from export.runtime.manifest import SAMPLER
+import math
+
+from export.runtime.manifest import PRIOR_STEP, SAMPLER
+from export.runtime.signature import has_codes
 
 
 def readme(manifest):
@@ -28,26 +31,55 @@ def readme(manifest):
 
 def _files(manifest):
     image = ", ".join(map(str, manifest["image_shape"]))
-    latent_dim = manifest["latent_dim"]
     beside = " and `labels`" if _labels(manifest) else ""
-    lines = [
-        f"- `decoder.onnx`: `z` (batch, {latent_dim}) float32{beside} to `image`",
-        f"  (batch, {image}) float32 in [0, 1].",
-        f"- `encoder.onnx`: `image`{beside} to `mean` and `log_var` (batch, "
-        f"{latent_dim}) float32.",
-    ]
+    if has_codes(manifest):
+        shape = ", ".join(map(str, manifest["code_shape"]))
+        last = manifest["codebook_size"] - 1
+        latents = "codes"  # the networks see no labels: they concern the prior alone
+        lines = [
+            f"- `decoder.onnx`: `codes` (batch, {shape}) int32 from 0 to {last}, which "
+            "the graph does",
+            f"  not check, to `image` (batch, {image}) float32 in [0, 1].",
+            "- `encoder.onnx`: `image` to `codes`, the most probable ones.",
+        ]
+    else:
+        latent_dim = manifest["latent_dim"]
+        latents = "z"
+        lines = [
+            f"- `decoder.onnx`: `z` (batch, {latent_dim}) float32{beside} to `image`",
+            f"  (batch, {image}) float32 in [0, 1].",
+            f"- `encoder.onnx`: `image`{beside} to `mean` and `log_var` (batch, "
+            f"{latent_dim}) float32.",
+        ]
     if SAMPLER in manifest["files"]:
         lines += [
             "- `sampler.onnx`: `seed` (int64, >= 0), `num_samples` (int64), "
             f"`temperature` (float32){beside} to",
-            f"  `image` (num_samples, {image}) and `z`. A seed gives the same images",
+            f"  `image` (num_samples, {image}) and `{latents}`. A seed gives the same "
+            "images",
             "  in every language.",
         ]
+    if PRIOR_STEP in manifest["files"]:
+        lines += _prior_step(manifest, beside)
     if _labels(manifest):
         lines += [f"- `labels`: {_labels(manifest)}."]
     return [
         *lines,
         "- `manifest.json`: sizes, SHA-256, measured errors, golden vectors.",
+    ]
+
+
+def _prior_step(manifest, beside):
+    tensors, heads, head_dim = manifest["cache_shape"]
+    steps = math.prod(manifest["code_shape"])
+    return [
+        "- `prior_step.onnx`, to choose each code yourself: `code` (batch,) int32, the",
+        f"  one before, and `cache` (batch, {tensors}, {heads}, places, {head_dim}) "
+        f"float32{beside}",
+        f"  to the `logits` (batch, {manifest['codebook_size']}) of the next code and "
+        "`new_cache`, which has",
+        "  one place more. Begin with any code and a cache of 0 places; "
+        f"{steps} steps, row by row.",
     ]
 
 
@@ -86,11 +118,16 @@ def _code(manifest):
             "}",
             f'(images,) = session.run(["image"], inputs)  # (16, {image})',
         ]
+    if has_codes(manifest):
+        shape = ", ".join(map(str, (16, *manifest["code_shape"])))
+        given, labels, beside = f'"codes": np.zeros(({shape}), np.int32)', [], []
+    else:
+        given = f'"z": np.zeros((16, {manifest["latent_dim"]}), np.float32)'
     return [
         'session = onnxruntime.InferenceSession("decoder.onnx")',
         *labels,
         "inputs = {",
-        f'    "z": np.zeros((16, {manifest["latent_dim"]}), np.float32),  # yours',
+        f"    {given},  # yours",
         *beside,
         "}",
         f'(images,) = session.run(["image"], inputs)  # (16, {image})',
@@ -105,4 +142,5 @@ def _with_vae_zoo(manifest):
             f"`export.Sampler(folder).sample(16{labels}, seed=0)`",
             "gives the same images.",
         ]
-    return [f"With vae-zoo: `export.Sampler(folder).decode(z{labels})`."]
+    latents = "codes" if has_codes(manifest) else "z"
+    return [f"With vae-zoo: `export.Sampler(folder).decode({latents}{labels})`."]

@@ -15,14 +15,16 @@ def export_decoder(
     """Writes the decoder of a model as one ONNX file.
 
     The file takes `z` (batch, latent_dim) float32 and returns `image` (batch, H, W, C)
-    float32 in [0, 1], for any batch. A conditional model's takes `labels`, too: int32
-    (batch,) for classes, float32 (batch, num_attributes) for attributes; a graph cannot
-    refuse a class out of range, `export.Sampler` does. It holds its own description,
+    float32 in [0, 1], for any batch. A VQVAE's takes `codes` (batch, h, w) int32
+    instead, with a last axis of levels where its quantizer is residual. A conditional
+    model's takes `labels`, too: int32 (batch,) for classes, float32 (batch,
+    num_attributes) for attributes. A graph cannot refuse a code or a class out of
+    range, `export.Sampler` does. The file holds its own description,
     golden vectors and SHA-256, and is the same to the byte whichever backend trained
     the weights: conversion always runs through TensorFlow in a fresh process.
 
     Args:
-        model: a built `zoo.VAE`, on any backend.
+        model: a built model of the zoo, on any backend.
         path: the file to write; its folder must exist.
         opset: 17 or 18.
         quantize: None for float32 weights; "fp16" or "int8" (one scale a channel) for
@@ -65,7 +67,7 @@ def export_decoder(
 def export_model(
     model, folder, *, opset=17, quantize=None, verify=True, overwrite=False
 ):
-    """Writes the decoder, the encoder and the sampler of a model, with a manifest.
+    """Writes decoder, encoder, sampler and prior of a model, with a manifest.
 
     decoder.onnx is the file of `export_decoder`. encoder.onnx takes `image` (batch, H,
     W, C) float32 in [0, 1], and `labels` if the model does, and returns `mean` and
@@ -77,14 +79,24 @@ def export_model(
     and returns `image` (num_samples, H, W, C) and the latents `z` they are decoded
     from. `export.runtime.threefry` says what a seed means. All samples are decoded at
     once: memory grows with `num_samples`, so draw many in several runs with different
-    seeds. It needs onnxruntime 1.21 or later, and is left out for priors that are not
-    drawn from normal noise alone.
+    seeds. It needs onnxruntime 1.21 or later, and is left out for priors that are
+    neither drawn from normal noise alone nor a trained `zoo.CodePrior`.
+
+    Of a VQVAE, encoder.onnx returns the most probable `codes`, and labels concern the
+    prior alone. sampler.onnx draws the codes one after another in a `Loop` and returns
+    them beside the images. prior_step.onnx is for callers who choose each code
+    themselves: it takes `code` (batch,) int32, the one before, which is ignored at the
+    first place, and `cache` (batch, 2 layers, heads, places, head_dim) float32, first
+    of 0 places, and returns the `logits` (batch, codebook_size) of the next code and
+    `new_cache`, with one place more. `quantize` leaves the prior in float32, so that a
+    seed means the same codes. Verification allows a code that the model would not have
+    chosen only where a uniform number lies within 1e-5 of the edge between two codes.
 
     manifest.json lists sizes, SHA-256, measured errors and golden vectors; README.md
     says how to use the folder.
 
     Args:
-        model: a built `zoo.VAE`, on any backend.
+        model: a built model of the zoo, on any backend.
         folder: the folder to create; its parent must exist.
         opset, quantize, verify: as in `export_decoder`, for all files; sampler.onnx is
             of opset 18 in any case, which has the operators on bits.
@@ -95,7 +107,8 @@ def export_model(
 
     Raises:
         As `export_decoder`, and ExportError if the sampler's latents differ from the
-        model's by more than 1e-6; a failed check leaves no folder behind.
+        model's by more than 1e-6, or its codes or those of the encoder from the
+        model's; a failed check leaves no folder behind.
 
     Example:
 

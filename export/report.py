@@ -26,7 +26,10 @@ class ExportReport(_AsDict):
             do. With `verify` it covers the caller's own backend too.
         extreme_error: the same on latents up to ten times as large.
         latent_error: of a sampler, the largest difference of the latents it draws from
-            those of the model, relative where they exceed 1; at most 1e-6. Else None.
+            those of the model, relative where they exceed 1; at most 1e-6. Where
+            latents are codes, how far the uniform number of a code lies beyond the
+            model's cumulative probabilities of it, at most 1e-5, and of an encoder the
+            share of codes that differ. Else None.
         tolerance: the largest `max_abs_error` allowed; without `quantize` it holds for
             `extreme_error` too.
         bytes: size of the file.

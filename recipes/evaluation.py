@@ -174,7 +174,7 @@ def _latents(model, test, labels):
     """How much of the latents is used."""
     if isinstance(model, zoo.VQVAE):
         certain = not model.quantizer.stochastic
-        return {**code_statistics(model, test), "exact_codes": certain}
+        return {**code_statistics(model, test, labels), "exact_codes": certain}
     return {"active_units": active_units(model, test, labels)}
 
 

@@ -127,7 +127,7 @@ class Run:
                 labels,
                 validation_data=validation
                 if labels is None
-                else (validation, data.validation_labels),
+                else (validation, labels_for(model, data, "validation")),
                 **options,
             )
 
@@ -136,11 +136,16 @@ class Run:
     def fit_prior(self, model, data, training):
         """Trains the prior of a `zoo.VQVAE`, as `fit` the model; then it is frozen."""
         steps = steps_per_epoch(data.train, training)
+        labels = labels_for(model, data, "train")
 
         def train(**options):
             model.fit_prior(
                 data.train,
-                validation_data=data.validation,
+                labels,
+                validation_data=(
+                    data.validation,
+                    labels_for(model, data, "validation"),
+                ),
                 optimizer=make_optimizer(training, steps),
                 **options,
             )

@@ -125,6 +125,14 @@ class Autoencoder(Trainer, keras.Model):
         self.check_presence_of_labels(labels)
         return labels
 
+    def check_network_labels(self, labels, count=None):
+        """Labels as `check_labels` returns them, for what leaves the prior out.
+
+        `fit`, `encode`, `decode` and `reconstruct` ask here, so that a model whose
+        prior alone sees labels can do without.
+        """
+        return self.check_labels(labels, count)
+
     # The model, as its users call it.
 
     def reconstruct(self, x, labels=None):
@@ -141,7 +149,7 @@ class Autoencoder(Trainer, keras.Model):
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape)
-        labels = self.check_labels(labels, len(x))
+        labels = self.check_network_labels(labels, len(x))
         return self.inference.batched("reconstruct", self.call, x, labels)
 
     def elbo(self, x, labels=None, seed=None):

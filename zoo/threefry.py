@@ -33,8 +33,15 @@ Deviates", 1958:
     normals[row, 2 pair] = radius cos(angle)
     normals[row, 2 pair + 1] = radius sin(angle)
 
-Rows and pairs count from 0. Where the number of columns is odd, the last sine is left
-out. No number depends on how many rows or columns are asked for.
+Uniform numbers in [0, 1) are the highest 24 bits of each word, exact in float32. Their
+counters have the highest bit set, so that they share no words with the normals:
+
+    a, b = threefry2x32((seed mod 2**32, seed div 2**32), (row, 2**31 + pair))
+    uniforms[row, 2 pair] = (a div 2**8) / 2**24
+    uniforms[row, 2 pair + 1] = (b div 2**8) / 2**24
+
+Rows and pairs count from 0. Where the number of columns is odd, the last number of the
+last pair is left out. No number depends on how many rows or columns are asked for.
 """
 
 import math
@@ -47,6 +54,8 @@ MAX_SEED = 2**63 - 1
 ROUNDS = 20
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 PARITY = 0x1BD11BDA
+# Where the second words of the uniforms' counters begin.
+FIRST_OF_UNIFORMS = 2**31
 # As arrays: converting a Python number would cost as much as the shift of a few words.
 _SHIFTS = [(np.array(r, np.uint32), np.array(32 - r, np.uint32)) for r in ROTATIONS]
 # Pairs worked on at a time: temporary arrays stay small, and in the caches.
@@ -106,18 +115,54 @@ def normals(seed, num_rows, num_columns):
     (True, 1.0)
     """
     z = np.empty((num_rows, num_columns), np.float32)
-    pairs = np.arange((num_columns + 1) // 2, dtype=np.uint32)
-    step = max(1, _BLOCK // len(pairs))
-    for start in range(0, num_rows, step):
-        block = z[start : start + step]
-        rows = np.arange(start, start + len(block), dtype=np.uint32)
-        counter = rows[:, None], pairs
-        a, b = threefry2x32((seed & 0xFFFFFFFF, seed >> 32), counter)
+    for block, a, b in _blocks(z, seed, 0):
         radius = np.sqrt(-2.0 * np.log((a + 1.0) * 2.0**-32))
         angle = b * (2.0 * math.pi * 2.0**-32)
         block[:, 0::2] = radius * np.cos(angle)
         block[:, 1::2] = (radius * np.sin(angle))[:, : num_columns // 2]
     return z
+
+
+def uniforms(seed, num_rows, num_columns):
+    """Numbers spread evenly over [0, 1), fixed by a seed.
+
+    Args:
+        seed: integer from 0 to `MAX_SEED`.
+        num_rows, num_columns: how many, >= 0 and >= 1.
+
+    Returns:
+        float32 array (num_rows, num_columns) of multiples of 2**-24. The first n rows
+        do not change when more are asked for.
+
+    Example:
+
+    >>> u = uniforms(seed=7, num_rows=1000, num_columns=3)
+    >>> bool((u[:10] == uniforms(7, 10, 3)).all()), round(float(u.mean()), 1)
+    (True, 0.5)
+    """
+    u = np.empty((num_rows, num_columns), np.float32)
+    for block, a, b in _blocks(u, seed, FIRST_OF_UNIFORMS):
+        block[:, 0::2] = a >> np.uint32(8)
+        block[:, 1::2] = (b >> np.uint32(8))[:, : num_columns // 2]
+        block *= np.float32(2.0**-24)
+    return u
+
+
+def _blocks(array, seed, first):
+    """Rows of `array`, some at a time, and the words (a, b) of their pairs.
+
+    Args:
+        array: (num_rows, num_columns).
+        seed: the key.
+        first: the second word of the first pair's counter.
+    """
+    pairs = np.arange(first, first + (array.shape[1] + 1) // 2, dtype=np.uint32)
+    step = max(1, _BLOCK // len(pairs))
+    for start in range(0, len(array), step):
+        block = array[start : start + step]
+        rows = np.arange(start, start + len(block), dtype=np.uint32)
+        counter = rows[:, None], pairs
+        yield block, *threefry2x32((seed & 0xFFFFFFFF, seed >> 32), counter)
 
 
 def fresh_seed():

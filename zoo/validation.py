@@ -153,3 +153,28 @@ def check_images(x, image_shape, argument="x"):
     check_shape_and_dtype(x.shape, x.dtype, image_shape, argument)
     check_values(x, argument)
     return x.astype("float32", copy=False)
+
+
+def check_codes(codes, codebook_size, code_shape):
+    """Codes as an integer NumPy array (N, *code_shape) below codebook_size.
+
+    Raises:
+        ValueError: for codes of another shape or out of range.
+        TypeError: for codes that are no integers.
+    """
+    if keras.ops.is_tensor(codes):
+        codes = keras.ops.convert_to_numpy(codes)
+    codes = np.asarray(codes)
+    if codes.ndim == 0 or codes.shape[1:] != code_shape:
+        wanted = ", ".join(map(str, code_shape))
+        raise ValueError(
+            f"`codes` must be of shape (N, {wanted}); got shape {codes.shape}."
+        )
+    if codes.dtype.kind not in "iu":
+        raise TypeError(f"`codes` must be integers; got {codes.dtype}.")
+    if codes.size and not 0 <= codes.min() <= codes.max() < codebook_size:
+        raise ValueError(
+            f"`codes` must lie between 0 and {codebook_size - 1}; got values from "
+            f"{codes.min()} to {codes.max()}."
+        )
+    return codes

@@ -19,11 +19,11 @@ def run_in_chunks(session, feeds, threads):
         threads: how many threads may run chunks at the same time.
 
     Returns:
-        {output name: float32 array (N, *row shape)}.
+        {output name: array (N, *row shape)}.
     """
     (rows,) = {len(array) for array in feeds.values()}
     outputs = {
-        name: np.empty((rows, *value.row_shape), dtype=np.float32)
+        name: np.empty((rows, *value.row_shape), dtype=value.dtype)
         for name, value in session.outputs.items()
     }
 

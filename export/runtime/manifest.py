@@ -9,6 +9,7 @@ from export.errors import RuntimeModelError
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "vae-zoo-manifest/1"
 DECODER, ENCODER, SAMPLER = "decoder.onnx", "encoder.onnx", "sampler.onnx"
+PRIOR_STEP = "prior_step.onnx"
 _MAX_MANIFEST_BYTES = 16 * 2**20
 
 

@@ -1,5 +1,6 @@
 """`Sampler`: images from an exported decoder."""
 
+import math
 import threading
 from pathlib import Path
 
@@ -15,17 +16,20 @@ from export.runtime.arguments import (
     check_threads,
 )
 from export.runtime.chunks import run_in_chunks
+from export.runtime.codes import check_codes, check_prior, draw_codes
 from export.runtime.labels import check_labels
 from export.runtime.manifest import (
     DECODER,
     ENCODER,
+    PRIOR_STEP,
     SAMPLER,
     check_file,
     read_manifest,
 )
 from export.runtime.prior import read_prior
 from export.runtime.session import Session
-from export.runtime.threefry import fresh_seed, normals
+from export.runtime.signature import has_codes
+from export.runtime.threefry import fresh_seed, normals, uniforms
 
 
 class Sampler:
@@ -34,8 +38,9 @@ class Sampler:
     One `Sampler` may be used from any number of threads. The same seed gives the same
     images, however many threads or chunks compute them: those of the model's own
     `sample` and of sampler.onnx (see `export.runtime.threefry`). Noise is drawn with
-    numpy and decoded in chunks, which bounds memory; sampler.onnx, which does all in
-    one graph, is for programs without this package, and is only verified here.
+    numpy and decoded in chunks, which bounds memory; codes are drawn with
+    prior_step.onnx. sampler.onnx, which does all in one graph, is for programs without
+    this package, and is only verified here.
 
     Args:
         file_or_folder: a decoder.onnx written by `export.export_decoder`, or a folder
@@ -45,7 +50,8 @@ class Sampler:
 
     Attributes:
         metadata: dict of what the file says about itself: `model`, `preset`,
-            `image_shape`, `latent_dim`, `value_range`, `latent_prior`, `num_classes`,
+            `image_shape`, `latent_dim` or, where latents are codes, `codebook_size`
+            and `code_shape` (else None), `value_range`, `latent_prior`, `num_classes`,
             `class_names` and `num_attributes` (None without labels), `versions`,
             `opset`, `quantize`, `max_abs_error` and `extreme_error` (against Keras),
             `content_sha256`.
@@ -81,10 +87,14 @@ class Sampler:
         self.metadata = self._decoder.metadata
         self.image_shape = tuple(self.metadata["image_shape"])
         self.latent_dim = self.metadata["latent_dim"]
+        self._has_codes = has_codes(self.metadata)
+        if self._has_codes:
+            self._code_shape = tuple(self.metadata["code_shape"])
 
     def __repr__(self):
-        takes = [f"image_shape={self.image_shape}", f"latent_dim={self.latent_dim}"]
-        for key in ("num_classes", "num_attributes"):
+        takes = [f"image_shape={self.image_shape}"]
+        sizes = ("latent_dim", "codebook_size", "code_shape")
+        for key in (*sizes, "num_classes", "num_attributes"):
             if self.metadata[key] is not None:
                 takes.append(f"{key}={self.metadata[key]}")
         model = self.metadata.get("model")
@@ -98,7 +108,9 @@ class Sampler:
                 the same when more are asked for.
             labels: for a conditional model: whole numbers (num_samples,) or float
                 vectors (num_samples, num_attributes), or one for all.
-            temperature: factor on the standard deviation of the latents, >= 0.
+            temperature: factor on the standard deviation of the latents, >= 0; where
+                they are codes, it divides the prior's logits, and 0 takes the most
+                probable code each time.
             seed: integer from 0 to 2**63 - 1, or None for other images at each call.
 
         Returns:
@@ -106,12 +118,24 @@ class Sampler:
 
         Raises:
             TypeError, ValueError: if an argument is not as described.
-            RuntimeModelError: if this version cannot draw from the model's prior.
+            RuntimeModelError: if there is no prior here to draw from, or one that this
+                version does not know.
         """
         num_samples = check_num_samples(num_samples, self.image_shape)
         labels = check_labels(labels, num_samples, self.metadata)
         temperature = check_temperature(temperature)
         seed = check_seed(seed)
+        if self._has_codes:
+            check_prior(self.metadata, self.path, self._lists(PRIOR_STEP))
+            seed = fresh_seed() if seed is None else seed
+            codes = draw_codes(
+                self._load(PRIOR_STEP),
+                uniforms(seed, num_samples, math.prod(self._code_shape)),
+                temperature,
+                labels,
+                self._threads,
+            )
+            return self.decode(codes.reshape(-1, *self._code_shape))
         if self._latents is None:
             raise RuntimeModelError(
                 f"{self._decoder.path} cannot be sampled: its prior is "
@@ -128,8 +152,10 @@ class Sampler:
         """E[x|z], or E[x|z, y]: the expected image of each latent.
 
         Args:
-            z: finite numbers (N, latent_dim); N may be 0.
-            labels: as in `sample`, one for each latent or one for all.
+            z: finite numbers (N, latent_dim), or codes, whole numbers (N, *code_shape)
+                from 0 to codebook_size - 1; N may be 0.
+            labels: as in `sample`, one for each latent or one for all; of codes they
+                make no difference, and may be missing.
 
         Returns:
             float32 array (N, H, W, C) in [0, 1].
@@ -137,20 +163,24 @@ class Sampler:
         Raises:
             TypeError, ValueError: if an argument is not as described.
         """
-        z = check_array("z", z, (self.latent_dim,), "latent")
+        if self._has_codes:
+            z = check_codes(z, self.metadata["codebook_size"], self._code_shape)
+        else:
+            z = check_array("z", z, (self.latent_dim,), "latent")
         check_num_samples(len(z), self.image_shape)
-        labels = check_labels(labels, len(z), self.metadata)
-        return self._run(self._decoder, z=z, labels=labels)["image"]
+        labels = self._network_labels(labels, len(z))
+        return self._run(self._decoder, z, labels)["image"]
 
     def encode(self, images, labels=None):
         """The posterior q(z|x), or q(z|x, y): N(mean, exp(log_var)) for each image.
 
         Args:
             images: numbers (N, H, W, C) in [0, 1].
-            labels: as in `sample`, one for each image or one for all.
+            labels: as in `decode`, one for each image or one for all.
 
         Returns:
-            `mean` and `log_var`, float32 arrays (N, latent_dim).
+            `mean` and `log_var`, float32 arrays (N, latent_dim). Where latents are
+            codes, one array of the most probable ones, int32 (N, *code_shape).
 
         Raises:
             TypeError, ValueError: if an argument is not as described.
@@ -158,17 +188,33 @@ class Sampler:
                 that `export.export_model` wrote.
         """
         images = check_images(images, self.image_shape)
-        labels = check_labels(labels, len(images), self.metadata)
-        if self._manifest is None or ENCODER not in self._manifest["files"]:
+        labels = self._network_labels(labels, len(images))
+        if not self._lists(ENCODER):
             raise RuntimeModelError(
                 f"{self.path} has no encoder: open the folder that "
                 "export.export_model wrote."
             )
-        outputs = self._run(self._load(ENCODER), image=images, labels=labels)
+        outputs = self._run(self._load(ENCODER), images, labels)
+        if self._has_codes:
+            return outputs["codes"]
         return outputs["mean"], outputs["log_var"]
 
-    def _run(self, session, **feeds):
-        feeds = {name: array for name, array in feeds.items() if array is not None}
+    def _network_labels(self, labels, count):
+        """Labels for decoder and encoder: None where they concern the prior alone."""
+        if self._has_codes and labels is None:
+            return None
+        labels = check_labels(labels, count, self.metadata)
+        return None if self._has_codes else labels
+
+    def _lists(self, name):
+        """Whether this is a folder with a file of this name."""
+        return self._manifest is not None and name in self._manifest["files"]
+
+    def _run(self, session, rows, labels):
+        """Runs a file on what its first input is, and labels if there are any."""
+        feeds = {next(iter(session.inputs)): rows}
+        if labels is not None:
+            feeds["labels"] = labels
         return run_in_chunks(session, feeds, self._threads)
 
     def _load(self, name):
@@ -194,7 +240,7 @@ class Sampler:
         sessions = [self._decoder]
         if self._manifest is not None:
             names = set(self._manifest["files"])
-            if unknown := sorted(names - {DECODER, ENCODER, SAMPLER}):
+            if unknown := sorted(names - {DECODER, ENCODER, PRIOR_STEP, SAMPLER}):
                 raise RuntimeModelError(
                     f"{self.path} lists {unknown[0]!r}, a file that this version of "
                     "vae-zoo does not know."

@@ -1,26 +1,13 @@
 """One exported file, loaded: its metadata and a thread-safe `run`."""
 
-import json
-
 import onnxruntime
 
 from export.errors import RuntimeModelError
 from export.runtime.files import read_model
 from export.runtime.golden import replay
+from export.runtime.metadata import parse
 from export.runtime.signature import signature
 
-FORMAT = "vae-zoo-onnx/1"
-# Stored as they are; every other metadata value is JSON.
-TEXT_KEYS = (
-    "format",
-    "kind",
-    "model",
-    "preset",
-    "latent_prior",
-    "content_sha256",
-)
-# Entries that not every file has: read as None where they are missing.
-_OPTIONAL = ("preset", "num_classes", "class_names", "num_attributes")
 _ONNX_TYPES = {
     "float32": "tensor(float)",
     "int32": "tensor(int32)",
@@ -33,7 +20,7 @@ class Session:
 
     Args:
         path: an ONNX file written by `export`.
-        kind: "decoder", "encoder" or "sampler", what it must be.
+        kind: "decoder", "encoder", "sampler" or "prior_step", what it must be.
 
     Attributes:
         metadata: what the file says about itself.
@@ -66,7 +53,7 @@ class Session:
             raise RuntimeModelError(
                 f"onnxruntime cannot load {path}: {_first_line(error)}"
             ) from error
-        metadata = self._parse(stored, kind)
+        metadata = parse(stored, kind, path)
         self.golden = metadata.pop("golden")
         self.prior_parameters = metadata.pop("prior_parameters", None)
         self.metadata = metadata
@@ -95,37 +82,6 @@ class Session:
                 f"{wanted.dtype} of shape {wanted.shape}, but it is a {value.type} of "
                 f"shape {shape}."
             )
-
-    def _parse(self, stored, kind):
-        if stored.get("format") != FORMAT or stored.get("kind") != kind:
-            raise RuntimeModelError(
-                f"{self.path} must be a {kind} in format {FORMAT!r}; it says it is "
-                f"{stored.get('kind')!r} in format {stored.get('format')!r}."
-            )
-        try:
-            metadata = {
-                key: value if key in TEXT_KEYS else json.loads(value)
-                for key, value in stored.items()
-            }
-            metadata = {**dict.fromkeys(_OPTIONAL), **metadata}
-            sizes = [*metadata["image_shape"], metadata["latent_dim"]]
-            good = len(sizes) == 4 and isinstance(metadata["golden"], dict)
-            labels = [metadata["num_classes"], metadata["num_attributes"]]
-            sizes += [n for n in labels if n is not None]
-            good = good and all(type(n) is int and n > 0 for n in sizes)
-            good = good and None in labels
-            names = metadata["class_names"]
-            if names is not None:
-                good = good and type(names) is list and len(names) == labels[0]
-        except (ValueError, KeyError, TypeError):
-            good = False
-        if not good:
-            raise RuntimeModelError(
-                f"{self.path} cannot be used: its metadata must give `image_shape` "
-                "(three sizes), `latent_dim`, `golden` and, for labels, either "
-                "`num_classes`, with as many `class_names` if any, or `num_attributes`."
-            )
-        return metadata
 
     def run(self, feeds):
         """Runs the file on {input name: array}: {output name: array}."""

@@ -282,10 +282,3 @@ except ImportError as error:
     assert "needs tensorflow, tf2onnx" in said
     assert 'pip install "vae-zoo[export]"' in said
     assert os.listdir(tmp_path) == []
-
-
-def test_models_with_codes_are_refused(tmp_path):
-    model = zoo.VQVAE((8, 8, 1), codebook_size=4, code_dim=2, filters=(2,))
-    with pytest.raises(export.ExportError, match="VQVAE has grids of codes"):
-        export.export_decoder(model, tmp_path / "decoder.onnx")
-    assert not list(tmp_path.iterdir())

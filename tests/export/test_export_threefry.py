@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.runtime.threefry import MAX_SEED, fresh_seed, normals, threefry2x32
+from export.runtime.threefry import (
+    MAX_SEED,
+    fresh_seed,
+    normals,
+    threefry2x32,
+    uniforms,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,12 +47,12 @@ def test_known_answers(counter, key, answer):
     assert all(word.dtype == np.uint32 for word in got)
 
 
-def by_the_docstring(seed, row, column):
-    """One number, in Python's own arithmetic, from what the module says alone."""
+def words_by_the_docstring(seed, row, second):
+    """Two words, in Python's own arithmetic, from what the module says alone."""
     limit = 2**32
     key = [seed % limit, seed // limit]
     key.append(key[0] ^ key[1] ^ 0x1BD11BDA)
-    x0, x1 = (row + key[0]) % limit, (column // 2 + key[1]) % limit
+    x0, x1 = (row + key[0]) % limit, (second + key[1]) % limit
     for i in range(20):
         r = (13, 15, 26, 6, 17, 29, 16, 24)[i % 8]
         x0 = (x0 + x1) % limit
@@ -55,8 +61,13 @@ def by_the_docstring(seed, row, column):
             s = (i + 1) // 4
             x0 = (x0 + key[s % 3]) % limit
             x1 = (x1 + key[(s + 1) % 3] + s) % limit
-    radius = math.sqrt(-2 * math.log((x0 + 1) / limit))
-    angle = 2 * math.pi * x1 / limit
+    return x0, x1
+
+
+def by_the_docstring(seed, row, column):
+    a, b = words_by_the_docstring(seed, row, column // 2)
+    radius = math.sqrt(-2 * math.log((a + 1) / 2**32))
+    angle = 2 * math.pi * b / 2**32
     return radius * (math.sin(angle) if column % 2 else math.cos(angle))
 
 
@@ -73,6 +84,44 @@ def test_layout_is_what_the_docstring_says(seed, row, column):
 def test_numbers_do_not_depend_on_how_many_are_asked_for(seed, columns):
     z = normals(seed, 40, 12)
     np.testing.assert_array_equal(normals(seed, 7, columns), z[:7, :columns])
+
+
+@given(
+    seed=st.integers(0, MAX_SEED), row=st.integers(0, 500), column=st.integers(0, 40)
+)
+def test_uniforms_are_what_the_docstring_says(seed, row, column):
+    u = uniforms(seed, row + 1, column + 1)
+    assert u.dtype == np.float32
+    word = words_by_the_docstring(seed, row, 2**31 + column // 2)[column % 2]
+    assert float(u[row, column]) == (word >> 8) / 2**24  # exactly
+    np.testing.assert_array_equal(
+        uniforms(seed, row + 3, 45)[: row + 1, : column + 1], u
+    )
+
+
+def test_known_uniforms():
+    # In steps of 2**-24; of a program written from the docstring alone.
+    seeds = {0: UNIFORMS_OF_0, 2**62 + 5: UNIFORMS_OF_LARGE}
+    for seed, expected in seeds.items():
+        got = uniforms(seed, 2, 3) * 2**24
+        assert got.astype(int).tolist() == expected
+
+
+UNIFORMS_OF_0 = [[3583815, 2486923, 5538904], [15692409, 16439285, 15997920]]
+UNIFORMS_OF_LARGE = [[3295757, 10669946, 8962999], [12342819, 5998715, 9108816]]
+
+
+def test_uniforms_are_uniform():
+    u = uniforms(11, 100_000, 3).astype(np.float64)
+    assert 0 <= u.min() and u.max() < 1
+    share = np.histogram(u, 16, (0, 1))[0] / u.size
+    assert np.abs(share - 1 / 16).max() < 5 * math.sqrt(1 / 16 / u.size)
+    correlation = np.corrcoef(u, rowvar=False) - np.eye(3)
+    assert np.abs(correlation).max() < 5 / math.sqrt(len(u))
+    # They share no words with the normals of the same seed.
+    z = normals(11, 100_000, 2)
+    assert abs(np.corrcoef(u[:, 0], np.hypot(z[:, 0], z[:, 1]))[0, 1]) < 0.02
+    assert uniforms(3, 0, 9).shape == (0, 9)
 
 
 def test_blocks_do_not_show():

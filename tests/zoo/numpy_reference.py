@@ -108,43 +108,44 @@ def dense_networks(weights, image_shape, num_layers, gated, activation):
     return encode, decode
 
 
-def conv_networks(weights, image_shape, num_stages, num_blocks, kind, activation):
-    """(encode, decode) of a ConvVAE."""
-    layers = Layers(weights)
-    act = ACTIVATIONS[activation]
+class ConvStages:
+    """The halving and doubling stages that the convolutional networks share."""
 
-    def block(name, x):
-        if kind == "plain":
-            return act(layers.conv(f"{name}/mix", x))
-        h = layers.conv(f"{name}/reduce", act(x))
-        h = layers.conv(f"{name}/mix", act(h))
-        h = layers.conv(f"{name}/expand", act(h))
-        if kind == "gated":
+    def __init__(self, layers, image_shape, num_stages, num_blocks, kind, activation):
+        self.layers, self.kind = layers, kind
+        self.num_stages, self.num_blocks = num_stages, num_blocks
+        self.act = ACTIVATIONS[activation]
+        self.sizes = [image_shape[:2]]  # finest first
+        for _ in range(num_stages):
+            self.sizes.append(tuple(-(-n // 2) for n in self.sizes[-1]))
+
+    def _block(self, name, x):
+        if self.kind == "plain":
+            return self.act(self.layers.conv(f"{name}/mix", x))
+        h = self.layers.conv(f"{name}/reduce", self.act(x))
+        h = self.layers.conv(f"{name}/mix", self.act(h))
+        h = self.layers.conv(f"{name}/expand", self.act(h))
+        if self.kind == "gated":
             value, gate = np.split(h, 2, axis=-1)
             h = value * sigmoid(gate)
         return x + h
 
-    def blocks(name, stage, x):
-        for i in range(num_blocks):
-            x = block(f"{name}/stage_{stage}_block_{i}", x)
+    def _blocks(self, name, stage, x):
+        for i in range(self.num_blocks):
+            x = self._block(f"{name}/stage_{stage}_block_{i}", x)
         return x
 
-    def encode(x):
-        for i in range(num_stages):
-            x = layers.conv(f"encoder/down_{i}", x if i == 0 else act(x), stride=2)
-            x = blocks("encoder", i, x)
-        h = act(layers.dense("encoder/hidden", act(x).reshape(len(x), -1)))
-        return layers.dense("encoder/head", h)
+    def halve(self, x):
+        for i in range(self.num_stages):
+            x = x if i == 0 else self.act(x)
+            x = self.layers.conv(f"encoder/down_{i}", x, stride=2)
+            x = self._blocks("encoder", i, x)
+        return self.act(x)
 
-    sizes = [image_shape[:2]]
-    for _ in range(num_stages):
-        sizes.append(tuple(-(-n // 2) for n in sizes[-1]))
-
-    def decode(z):
-        h = layers.dense("decoder/project", act(layers.dense("decoder/hidden", z)))
-        x = h.reshape(len(z), *sizes[-1], -1)
-        for i in range(num_stages):
-            x = layers.conv(f"decoder/up_{i}", act(blocks("decoder", i, x)))
+    def double(self, x):
+        for i in range(self.num_stages):
+            x = self.act(self._blocks("decoder", i, x))
+            x = self.layers.conv(f"decoder/up_{i}", x)
             n, height, width, channels = x.shape
             # Channels 0..3 of each group of outputs are the pixels of a 2x2 square.
             up = np.zeros((n, 2 * height, 2 * width, channels // 4))
@@ -153,11 +154,47 @@ def conv_networks(weights, image_shape, num_stages, num_blocks, kind, activation
                     ..., corner * (channels // 4) : (corner + 1) * (channels // 4)
                 ]
                 up[:, corner // 2 :: 2, corner % 2 :: 2] = group
-            height, width = sizes[num_stages - 1 - i]
+            height, width = self.sizes[self.num_stages - 1 - i]
             x = up[:, :height, :width]
         return x
 
+
+def conv_networks(weights, image_shape, num_stages, num_blocks, kind, activation):
+    """(encode, decode) of a ConvVAE."""
+    layers = Layers(weights)
+    stages = ConvStages(layers, image_shape, num_stages, num_blocks, kind, activation)
+
+    def encode(x):
+        x = stages.halve(x).reshape(len(x), -1)
+        return layers.dense(
+            "encoder/head", stages.act(layers.dense("encoder/hidden", x))
+        )
+
+    def decode(z):
+        z = stages.act(layers.dense("decoder/hidden", z))
+        x = layers.dense("decoder/project", z)
+        return stages.double(x.reshape(len(z), *stages.sizes[-1], -1))
+
     return encode, decode
+
+
+def grid_networks(weights, image_shape, num_stages, num_blocks, kind, activation):
+    """(encode, decode) of a VQVAE: images to features of a grid, and back."""
+    layers = Layers(weights)
+    stages = ConvStages(layers, image_shape, num_stages, num_blocks, kind, activation)
+
+    def encode(x):
+        return layers.conv("encoder/head", stages.halve(x))
+
+    def decode(features):
+        return stages.double(layers.conv("decoder/stem", features))
+
+    return encode, decode
+
+
+def nearest_codes(features, codebook):
+    """The index of the codebook's row closest to each feature vector."""
+    return ((features[..., None, :] - codebook) ** 2).sum(-1).argmin(-1)
 
 
 def elbo_of(encode, decode, log_prob, x, noise):

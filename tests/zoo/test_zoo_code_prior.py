@@ -7,9 +7,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from numpy_code_prior import NumpyCodePrior
 from zoo_helpers import BACKEND, array, quick_compile
 
 import zoo
+from zoo import threefry
+from zoo.networks.cache import DynamicCache
 
 K = 3
 # Without XLA on TensorFlow, where it takes seconds a model.
@@ -108,6 +111,48 @@ def test_temperature_and_top_k_narrow_the_choice():
     np.testing.assert_array_equal(draws(1.0, 6), draws(1.0))
 
 
+@pytest.mark.parametrize("code_shape", [(3, 2), (2, 1, 3)])
+def test_prior_of_codes_given_a_label(code_shape):
+    prior = make_prior(code_shape, codebook_size=5, num_classes=3)
+    rng = np.random.default_rng(1)
+    labels = np.array([2, 0, 1, 2], "int32")
+    codes = rng.integers(0, 5, (4, *code_shape)).astype("int32")
+    twin = NumpyCodePrior.of(prior)
+    expected = [
+        twin.logits(row.ravel()[:-1], label)
+        for row, label in zip(codes, labels, strict=True)
+    ]
+    logits = prior(ops.convert_to_tensor(codes), ops.convert_to_tensor(labels))
+    np.testing.assert_allclose(array(logits), expected, atol=2e-4)
+    # One label an image, also of several draws.
+    log_prob = array(prior.given(labels).log_prob(codes))
+    draws = array(prior.given(labels).log_prob(np.stack([codes, codes])))
+    np.testing.assert_allclose(draws, [log_prob, log_prob], rtol=1e-5)
+    other = array(prior.given(labels[::-1].copy()).log_prob(codes))
+    assert np.abs(other - log_prob).max() > 0.1
+    uniforms = threefry.uniforms(3, 4, 6)
+    drawn = prior.from_uniforms(
+        ops.convert_to_tensor(uniforms),
+        np.ones(4, "float32"),
+        labels=ops.convert_to_tensor(labels),
+    )
+    expected = twin.draw(uniforms, labels=labels)
+    np.testing.assert_array_equal(array(drawn).reshape(4, 6), expected)
+
+
+def test_caches_that_grow_and_that_stay_give_the_same_logits():
+    prior = make_prior((2, 1, 2), codebook_size=5)
+    codes = np.random.default_rng(0).integers(0, 5, (3, 4)).astype("int32")
+    expected = array(prior(ops.convert_to_tensor(codes)))
+    cache = DynamicCache(prior.transformer.empty_cache(3, 0))
+    for place in range(4):
+        before = codes[:, max(place - 1, 0)]
+        logits = prior.step(ops.convert_to_tensor(before), cache)
+        np.testing.assert_allclose(array(logits), expected[:, place], atol=1e-4)
+        assert tuple(cache.tensors[-1].shape) == (3, 2, place + 1, 4)
+        cache = DynamicCache(cache.tensors)
+
+
 def test_fit_learns_what_follows_what():
     rng = np.random.default_rng(0)
     first = rng.integers(0, K, (256, 1, 1))
@@ -115,8 +160,8 @@ def test_fit_learns_what_follows_what():
     prior = make_prior(random=False)
     history = prior.fit(
         codes,
-        keras.optimizers.Adam(0.02),
-        validation_codes=codes[:32],
+        optimizer=keras.optimizers.Adam(0.02),
+        validation_data=(codes[:32], None),
         epochs=12,
         batch_size=32,
         verbose=0,
@@ -233,6 +278,115 @@ def test_prior_is_frozen_from_the_start(tmp_path):
     for built in (model, zoo.from_preset(tmp_path / "p")):
         assert len(built.trainable_variables) == plain
         assert len(built.prior.weights) > 0 == len(built.prior.trainable_variables)
+
+
+@pytest.fixture(scope="module")
+def labelled(x):
+    """A model whose prior knows of its images how many quarters are bright."""
+    prior = zoo.CodePrior(4, (2, 2), num_classes=5, **SMALL)
+    model = make_model(prior=prior)
+    quick_compile(model, keras.optimizers.Adam(0.02))
+    labels = (x[:, ::4, ::4, 0].sum((1, 2)) + 0.5).astype("int32")
+    model.fit(x, batch_size=16, epochs=2, validation_data=x, verbose=0)
+    model.fit_prior(
+        x,
+        labels,
+        validation_data=(x[:16], labels[:16]),
+        optimizer=keras.optimizers.Adam(0.02),
+        epochs=10,
+        batch_size=16,
+        verbose=0,
+        **QUICK,
+    )
+    model.labels = labels
+    return model
+
+
+def test_labels_tell_the_prior_something(labelled, x):
+    labels = labelled.labels
+    assert labelled.num_classes == labelled.label_dim == 5
+    told = labelled.elbo(x, labels, seed=0)
+    misled = labelled.elbo(x, (labels + 2) % 5, seed=0)
+    np.testing.assert_allclose(told["log_likelihood"], misled["log_likelihood"])
+    assert told["kl"].mean() < misled["kl"].mean() - 0.5
+    np.testing.assert_allclose(
+        labelled.log_marginal_likelihood(x, labels), told["elbo"], rtol=1e-5
+    )
+    logs = labelled.evaluate(x, labels, verbose=0, return_dict=True)
+    assert logs["kl"] == pytest.approx(told["kl"].mean(), rel=1e-4)
+    images = labelled.sample(6, labels=[0, 0, 0, 4, 4, 4], seed=0)
+    np.testing.assert_allclose(
+        labelled.sample(3, labels=0, seed=0), images[:3], atol=1e-6
+    )
+    assert np.abs(images[:3] - labelled.sample(3, labels=4, seed=0)).max() > 1e-3
+
+
+def test_networks_do_without_labels(labelled, x, tmp_path):
+    labels = labelled.labels
+    np.testing.assert_array_equal(
+        labelled.reconstruct(x, labels), labelled.reconstruct(x)
+    )
+    codes = array(labelled.encode(x, labels).codes)
+    np.testing.assert_array_equal(codes, array(labelled.encode(x).codes))
+    np.testing.assert_array_equal(
+        array(labelled.decode(codes, labels)), array(labelled.decode(codes))
+    )
+    labelled.save_to_preset(tmp_path / "p")
+    assert zoo.preset_info(tmp_path / "p")["num_classes"] == 5
+    loaded = zoo.from_preset(tmp_path / "p")
+    np.testing.assert_allclose(
+        loaded.sample(4, labels=1, seed=3),
+        labelled.sample(4, labels=1, seed=3),
+        atol=1e-5,
+    )
+    quick_compile(loaded)
+    loaded.fit(x, labels, batch_size=32, validation_data=(x, labels), verbose=0)
+
+
+@pytest.mark.parametrize(
+    "call, said",
+    [
+        (lambda m, x: m.sample(2), "needs labels, whole numbers from 0 to 4"),
+        (lambda m, x: m.elbo(x), "needs labels, whole numbers"),
+        (lambda m, x: m.evaluate(x, verbose=0), "needs labels, whole numbers"),
+        (lambda m, x: m.log_marginal_likelihood(x), "needs labels, whole numbers"),
+        (lambda m, x: m.fit_prior(x, verbose=0), "needs labels, whole numbers"),
+        (
+            lambda m, x: m.fit_prior(x, m.labels, validation_data=x, verbose=0),
+            "needs labels, whole numbers",
+        ),
+        (lambda m, x: m.sample(2, labels=5), "`labels` .*got values from 5 to 5"),
+        (lambda m, x: m.sample(2, labels=-1), "`labels` .*got values from -1 to -1"),
+        (lambda m, x: m.sample(2, labels=[0, 1, 2]), "each of 2 image.*got 3"),
+        (lambda m, x: m.elbo(x, m.labels[:5]), "each of 64 image.*got 5"),
+        (lambda m, x: m.fit(x, m.labels + 9, verbose=0), "`labels` .*from 9 to"),
+        (
+            lambda m, x: m.prior.log_prob(np.zeros((1, 2, 2), "int32")),
+            "This CodePrior needs labels: its `num_classes` is 5",
+        ),
+        (
+            lambda m, x: make_prior().given(np.zeros(1)),
+            "This CodePrior takes no labels: its `num_classes` is None",
+        ),
+        (lambda m, x: make_model(prior=prior_for()).sample(1, labels=0), "no labels"),
+        (lambda m, x: make_prior(num_classes=0), "`num_classes` .*>= 1; got 0"),
+    ],
+)
+def test_wrong_labels_are_refused(labelled, x, call, said):
+    with pytest.raises(ValueError, match=said) as caught:
+        call(labelled, x)
+    assert "\n" not in str(caught.value)
+
+
+def test_seed_draws_what_threefry_says(trained):
+    uniforms = ops.convert_to_tensor(threefry.uniforms(2**40, 5, 4))
+    codes = trained.prior.from_uniforms(uniforms, np.ones(5, "float32"))
+    np.testing.assert_allclose(
+        trained.sample(5, seed=2**40), array(trained.decode(codes)), atol=1e-6
+    )
+    for seed in (-1, 2**63, 0.5):
+        with pytest.raises(ValueError, match="`seed` must be a whole number >= 0 and"):
+            trained.sample(1, seed=seed)
 
 
 @pytest.mark.parametrize("quantizer", ["residual", "gumbel"])

@@ -6,11 +6,14 @@ agree.
 
 import numpy as np
 import pytest
+from numpy_code_prior import NumpyCodePrior
 from numpy_reference import (
     bernoulli_log_prob,
     conv_networks,
     dense_networks,
     elbo_of,
+    grid_networks,
+    nearest_codes,
     noise_of,
     pixel_gaussian_log_prob,
     sigmoid,
@@ -84,3 +87,52 @@ def test_gaussian_dense_vae_elbo_matches_numpy(scale):
         return pixel_gaussian_log_prob(x, sigmoid(location), log_scale)
 
     check(model, dense_networks(weights, X.shape[1:], 1, False, "relu"), log_prob)
+
+
+@pytest.mark.parametrize("kind", [zoo.BetaVAE, zoo.FactorVAE])
+def test_disentangling_vae_elbo_matches_numpy(kind):
+    # Their losses are compared in test_zoo_family and test_zoo_factor_vae.
+    options = {"discriminator_units": (5,)} if kind is zoo.FactorVAE else {}
+    model = kind(
+        X.shape[1:], 3, filters=(4, 6), blocks_per_stage=1, hidden_units=5, **options
+    )
+    weights = random_weights(model, seed=15, scale=0.3)
+    check(model, conv_networks(weights, X.shape[1:], 2, 1, "gated", "silu"))
+
+
+@pytest.mark.parametrize("quantizer", ["ema", "residual"])
+def test_vq_vae_elbo_with_a_prior_matches_numpy(quantizer):
+    """log p(x|codes) + log p(codes), and for the residual one log p(codes|label)."""
+    depth, num_classes = (1, None) if quantizer == "ema" else (2, 4)
+    code_shape = (3, 3) if depth == 1 else (3, 3, depth)
+    prior = zoo.CodePrior(
+        7, code_shape, width=8, num_layers=2, num_heads=2, num_classes=num_classes
+    )
+    model = zoo.VQVAE(
+        X.shape[1:], 7, 3, quantizer, (4, 6), prior=prior, blocks_per_stage=1
+    )
+    weights = random_weights(model, seed=16, scale=0.3)
+    encode, decode = grid_networks(weights, X.shape[1:], 2, 1, "gated", "silu")
+    rest, codes, features = encode(X.astype(np.float64)), [], 0
+    for level in range(depth):
+        name = "ema_quantizer" if depth == 1 else f"residual_quantizer/level_{level}"
+        codebook = weights[f"{name}/codebook"].astype(np.float64)
+        codes.append(nearest_codes(rest, codebook))
+        rest, features = rest - codebook[codes[-1]], features + codebook[codes[-1]]
+    codes = np.stack(codes, axis=-1).reshape(5, -1)
+    assert len(np.unique(codes)) > 2
+
+    labels = None if num_classes is None else np.array([0, 3, 1, 1, 2])
+    twin = NumpyCodePrior.of(model.prior)
+    log_prior = []
+    for i, row in enumerate(codes):
+        logits = twin.logits(row[:-1], None if labels is None else labels[i])
+        log_p = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+        log_prior.append(log_p[np.arange(len(row)), row].sum())
+    log_likelihood = bernoulli_log_prob(X.astype(np.float64), decode(features))
+
+    given = model.elbo(X, labels, seed=SEED)
+    np.testing.assert_allclose(given["log_likelihood"], log_likelihood, rtol=1e-4)
+    np.testing.assert_allclose(given["kl"], -np.array(log_prior), rtol=1e-4)
+    expected = log_likelihood + log_prior
+    np.testing.assert_allclose(given["elbo"], expected, rtol=1e-4)

@@ -7,7 +7,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from numpy_reference import Layers, bernoulli_log_prob, sigmoid
+from numpy_reference import (
+    bernoulli_log_prob,
+    grid_networks,
+    nearest_codes,
+    sigmoid,
+)
 from zoo_helpers import BACKEND, array, quick_compile, random_weights
 
 import zoo
@@ -57,26 +62,12 @@ def test_elbo_matches_numpy(x):
     """The whole model in NumPy, from the weights alone."""
     model = make("gradient")
     w = random_weights(model, seed=3)
-    layers = Layers(w)
-
-    def silu(h):
-        return h * sigmoid(h)
-
-    def block(name, h):
-        update = layers.conv(f"{name}/reduce", silu(h))
-        update = layers.conv(f"{name}/mix", silu(update))
-        value, gate = np.split(layers.conv(f"{name}/expand", silu(update)), 2, axis=-1)
-        return h + value * sigmoid(gate)
-
-    h = layers.conv("encoder/down_0", x.astype(np.float64), stride=2)
-    features = layers.conv("encoder/head", silu(block("encoder/stage_0_block_0", h)))
+    encode, decode = grid_networks(w, SHAPE, 1, 1, "gated", "silu")
+    features = encode(x.astype(np.float64))
     codebook = w["gradient_quantizer/codebook"].astype(np.float64)
-    codes = ((features[..., None, :] - codebook) ** 2).sum(-1).argmin(-1)
+    codes = nearest_codes(features, codebook)
     assert codes.shape == (48, *GRID) and len(np.unique(codes)) > 2
-    h = layers.conv("decoder/stem", codebook[codes])
-    h = layers.conv("decoder/up_0", silu(block("decoder/stage_0_block_0", h)))
-    logits = h.reshape(48, *GRID, 2, 2, 1).transpose(0, 1, 3, 2, 4, 5)
-    logits = logits.reshape(48, 10, 12, 1)[:, :9, :11]
+    logits = decode(codebook[codes])
 
     posterior = model.encode(x)
     np.testing.assert_array_equal(array(posterior.codes), codes)

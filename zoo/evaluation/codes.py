@@ -49,7 +49,10 @@ def code_statistics(model, x, labels=None):
         "perplexity": float(np.mean(np.exp(entropies))),
     }
     if isinstance(model.prior, CodePrior):
-        log_probs = model.inference.batched("log p(codes)", model.prior.log_prob, codes)
+        labels = model.check_labels(labels, len(x))
+        log_probs = model.inference.batched(
+            "log p(codes)", model.prior.log_prob, codes, labels
+        )
         nats = -np.mean(log_probs, dtype=np.float64) / model.prior.length
         figures["prior_nats_per_code"] = float(nats)
     return figures

@@ -1,12 +1,16 @@
 """CodePrior: how probable a grid of codes is."""
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from zoo.networks.cache import StaticCache
 from zoo.networks.transformer import CausalTransformer
+from zoo.priors import UniformCodes
 from zoo.validation import check_whole_number
 
 
@@ -16,12 +20,16 @@ class CodePrior(keras.layers.Layer):
 
     van den Oord et al., "Neural Discrete Representation Learning", 2017, section 3.3,
     with a causal transformer in place of their PixelCNN. Codes of a residual quantizer
-    follow one another at each place. Until it is trained it is exactly uniform.
+    follow one another at each place. With `num_classes` it is p(codes|label): sequences
+    begin with the label's vector instead of one that all share. Until it is trained it
+    is exactly uniform.
 
     Args:
         codebook_size: number of codes, K.
         code_shape: shape of an image's codes, such as (7, 7).
         width, num_layers, num_heads: of the transformer.
+        num_classes: labels are whole numbers from 0 to num_classes - 1; None for a
+            prior without labels.
         seed: integer that fixes the initial weights, or None.
 
     Raises:
@@ -48,6 +56,7 @@ class CodePrior(keras.layers.Layer):
         width=128,
         num_layers=4,
         num_heads=4,
+        num_classes=None,
         seed=None,
         name="code_prior",
         **kwargs,
@@ -57,6 +66,9 @@ class CodePrior(keras.layers.Layer):
         self.code_shape = tuple(int(size) for size in code_shape)
         self.depth = self.code_shape[2] if len(self.code_shape) > 2 else 1
         self.length = math.prod(self.code_shape)
+        if num_classes is not None:
+            num_classes = check_whole_number(num_classes, "num_classes", 1)
+        self.num_classes = num_classes
         self.seed = None if seed is None else int(seed)
         dtype = self.dtype_policy
         self.transformer = CausalTransformer(
@@ -80,7 +92,7 @@ class CodePrior(keras.layers.Layer):
         width = self.transformer.width
         for i, (name, rows) in enumerate(
             (
-                ("start", 1),
+                ("start", self.num_classes or 1),
                 ("tokens", self.depth * self.codebook_size),
                 ("places", self.length),
             )
@@ -100,54 +112,116 @@ class CodePrior(keras.layers.Layer):
         """Whether it has learned anything: not to be asked within a compiled step."""
         return bool(np.any(ops.convert_to_numpy(self.head.kernel)))
 
+    @property
+    def cache_shape(self):
+        """(tensors, heads, head_dim) of what `step` keeps of each place."""
+        return self.transformer.cache_shape
+
+    def given(self, labels=None):
+        """p(codes|labels), for labels (N,): a `CodesGivenLabels`; itself without."""
+        self._check_presence_of(labels)
+        return self if labels is None else CodesGivenLabels(self, labels)
+
+    def _check_presence_of(self, labels):
+        if (labels is None) != (self.num_classes is None):
+            needs = "needs labels" if labels is None else "takes no labels"
+            raise ValueError(
+                f"This CodePrior {needs}: its `num_classes` is {self.num_classes}."
+            )
+
     def _embed(self, codes, places):
         """Vectors of codes, which differ between the levels of residual codes."""
-        tokens = ops.cast(codes, "int32") + self.codebook_size * (places % self.depth)
+        tokens = ops.cast(codes, "int32")
+        if self.depth > 1:
+            tokens = tokens + self.codebook_size * (places % self.depth)
         return ops.cast(ops.take(self.tokens, tokens, axis=0), self.compute_dtype)
+
+    def _begin(self, labels):
+        """What sequences begin with: (N, width), or (1, width) for all."""
+        self._check_presence_of(labels)
+        if labels is None:
+            vectors = ops.convert_to_tensor(self.start)
+        else:
+            vectors = ops.take(self.start, ops.cast(labels, "int32"), axis=0)
+        return ops.cast(vectors, self.compute_dtype)
 
     def _logits(self, features):
         return ops.cast(self.head(self.norm(features)), "float32")
 
-    def call(self, codes):
-        """Logits of each code given those before: (N, *code_shape) to (N, T, K)."""
+    def call(self, codes, labels=None):
+        """Logits of each code given those before.
+
+        Args:
+            codes: int32 (N, *code_shape).
+            labels: int32 (N,), for a prior with `num_classes`.
+
+        Returns:
+            float32 (N, T, K), T the number of codes of an image.
+        """
         flat = ops.reshape(codes, (-1, self.length))
         places = ops.arange(self.length, dtype="int32")
         before = self._embed(flat[:, :-1], places[:-1])
-        start = ops.cast(ops.convert_to_tensor(self.start), self.compute_dtype)
-        # Adding zeros broadcasts the start to all sequences.
-        start = start + 0 * ops.cast(flat[:, :1, None], self.compute_dtype)
-        inputs = ops.concatenate([start, before], axis=1)
+        # Adding zeros broadcasts what all sequences share.
+        zeros = ops.cast(0 * flat[:, :1, None], self.compute_dtype)
+        begin = self._begin(labels)[:, None] + zeros
+        inputs = ops.concatenate([begin, before], axis=1)
         inputs = inputs + ops.cast(
             ops.convert_to_tensor(self.places), self.compute_dtype
         )
         return self._logits(self.transformer(inputs))
 
-    def log_prob(self, codes):
-        """log p(codes) in nats: int32 (..., *code_shape) to (...)."""
+    def log_prob(self, codes, labels=None):
+        """log p(codes) in nats: int32 (..., *code_shape) to (...).
+
+        Args:
+            codes: int32 (..., *code_shape).
+            labels: int32, of a shape that broadcasts to (...).
+
+        Raises:
+            ValueError: if labels are missing or not wanted.
+        """
+        self._check_presence_of(labels)
         codes = ops.convert_to_tensor(codes, "int32")
         leading = ops.shape(codes)[: len(codes.shape) - len(self.code_shape)]
         flat = ops.reshape(codes, (-1, self.length))
-        log_probs = ops.log_softmax(self(flat), axis=-1)
+        if labels is not None:
+            labels = ops.convert_to_tensor(labels, "int32")
+            labels = ops.reshape(ops.broadcast_to(labels, leading), (-1,))
+        log_probs = ops.log_softmax(self(flat, labels), axis=-1)
         every = ops.arange(self.codebook_size, dtype="int32")
         chosen = ops.where(flat[..., None] == every, log_probs, 0.0)
         return ops.reshape(ops.sum(chosen, axis=(-2, -1)), leading)
 
-    def from_uniforms(self, uniforms, temperature, top_k=None):
+    def step(self, code, cache, labels=None):
+        """Logits of one place, given the code before it: float32 (N, K).
+
+        Args:
+            code: int32 (N,), the code of the place before; at the first it is ignored.
+            cache: a `zoo.networks.cache` of the places before, to which this is added.
+            labels: int32 (N,), for a prior with `num_classes`.
+        """
+        place = cache.place
+        before = self._embed(code, ops.maximum(place - 1, 0))
+        x = ops.where(place == 0, self._begin(labels), before)
+        x = x + ops.cast(ops.take(self.places, place, axis=0), x.dtype)
+        return self._logits(self.transformer.step(x, cache))
+
+    def from_uniforms(self, uniforms, temperature, top_k=None, labels=None):
         """Draws codes one after another, by inverting their distribution functions.
 
         Args:
-            uniforms: numbers in [0, 1), (N, T).
+            uniforms: float32 numbers in [0, 1), (N, T).
             temperature: (N,), divides the logits; 0 takes the most probable codes.
             top_k: draw from this many most probable codes alone; None from all.
+            labels: int32 (N,), for a prior with `num_classes`.
 
         Returns:
-            int32 (N, *code_shape). The same uniforms give the same codes everywhere.
+            int32 (N, *code_shape). The same uniforms give the same codes everywhere,
+            but where one lies within rounding of the edge between two codes.
         """
         count = ops.shape(uniforms)[0]
-        uniforms = ops.minimum(ops.cast(uniforms, "float32"), 1 - 1e-6)
-        temperature = ops.maximum(ops.cast(temperature, "float32"), 1e-6)[:, None]
+        uniforms = ops.cast(uniforms, "float32")
         places = ops.arange(self.length, dtype="int32")
-        start = ops.cast(ops.convert_to_tensor(self.start), self.compute_dtype)
 
         def at(values, place):
             """Column `place` of (N, T)."""
@@ -155,32 +229,25 @@ class CodePrior(keras.layers.Layer):
             return ops.sum(ops.where(places == place, values, zero), axis=1)
 
         def body(place, state):
-            codes, *cache = state
+            codes, *tensors = state
             place = ops.cast(place, "int32")
-            before = ops.maximum(place - 1, 0)
-            x = ops.where(place == 0, start, self._embed(at(codes, before), before))
-            x = x + ops.cast(ops.take(self.places, place, axis=0), x.dtype)
-            features, cache = self.transformer.step(x, place, cache)
-            logits = self._logits(features) / temperature
-            if top_k is not None and top_k < self.codebook_size:
-                least = ops.top_k(logits, top_k)[0][:, -1:]
-                logits = ops.where(logits < least, -1e30, logits)
-            below = ops.cumsum(ops.softmax(logits), axis=-1)
-            passed = below[:, :-1] <= at(uniforms, place)[:, None] * below[:, -1:]
-            code = ops.sum(ops.cast(passed, "int32"), axis=-1)
+            cache = StaticCache(tensors, place)
+            logits = self.step(at(codes, place - 1), cache, labels)
+            code = choose(logits, at(uniforms, place), temperature, top_k)
             codes = ops.where(places == place, code[:, None], codes)
-            return (codes, *cache)
+            return (codes, *cache.tensors)
 
         codes = ops.zeros((count, self.length), "int32")
-        state = (codes, *self.transformer.empty_cache(count))
+        state = (codes, *self.transformer.empty_cache(count, self.length))
         codes = ops.fori_loop(0, self.length, body, state)[0]
         return ops.reshape(codes, (-1, *self.code_shape))
 
     def fit(
         self,
         codes,
+        labels=None,
         optimizer="adam",
-        validation_codes=None,
+        validation_data=None,
         jit_compile="auto",
         **options,
     ):
@@ -188,30 +255,39 @@ class CodePrior(keras.layers.Layer):
 
         Args:
             codes: int32 array (N, *code_shape).
+            labels: int32 array (N,), for a prior with `num_classes`.
             optimizer: a Keras optimizer or its name.
-            validation_codes: further codes, to validate on.
+            validation_data: (codes, labels) to validate on; labels may be None.
             jit_compile: as in `keras.Model.compile`.
             options: of `keras.Model.fit`, such as `epochs` and `batch_size`.
 
         Returns:
             `keras.callbacks.History` with `loss` and `val_loss` in nats a code.
+
+        Raises:
+            ValueError: if labels are missing or not wanted.
         """
-        inputs = keras.Input(self.code_shape, dtype="int32")
+        self._check_presence_of(labels)
+        inputs = [keras.Input(self.code_shape, dtype="int32")]
+        if labels is not None:
+            inputs.append(keras.Input((), dtype="int32"))
         trainable, self.trainable = self.trainable, True
         try:
-            model = keras.Model(inputs, self(inputs))
+            model = keras.Model(inputs, self(*inputs))
             model.compile(
                 optimizer,
                 keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                 jit_compile=jit_compile,
             )
 
-            def pair(values):
-                return values, np.reshape(values, (-1, self.length))
+            def pair(codes, labels):
+                self._check_presence_of(labels)
+                given = [codes] if labels is None else [codes, labels]
+                return given, np.reshape(codes, (-1, self.length))
 
-            if validation_codes is not None:
-                options["validation_data"] = pair(validation_codes)
-            return model.fit(*pair(codes), **options)
+            if validation_data is not None:
+                options["validation_data"] = pair(*validation_data)
+            return model.fit(*pair(codes, labels), **options)
         finally:
             self.trainable = trainable
 
@@ -227,5 +303,83 @@ class CodePrior(keras.layers.Layer):
             "width": self.transformer.width,
             "num_layers": len(self.transformer.blocks),
             "num_heads": self.transformer.num_heads,
+            "num_classes": self.num_classes,
             "seed": self.seed,
         }
+
+
+@dataclass(frozen=True)
+class CodesGivenLabels:
+    """p(codes|labels), one distribution an image.
+
+    Attributes:
+        prior: a `CodePrior` with `num_classes`.
+        labels: int32 (N,).
+    """
+
+    prior: CodePrior
+    labels: Any
+
+    def log_prob(self, codes):
+        """log p(codes|labels) in nats: int32 (..., N, *code_shape) to (..., N)."""
+        return self.prior.log_prob(codes, self.labels)
+
+
+def choose(logits, uniforms, temperature, top_k=None):
+    """Draws a code a row, by inverting its distribution function.
+
+    Args:
+        logits: float32 (N, K).
+        uniforms: float32 (N,), in [0, 1).
+        temperature: float32 () or (N,), divides the logits; 0 is taken for 1e-6.
+        top_k: draw from this many most probable codes alone; None from all.
+
+    Returns:
+        int32 (N,).
+    """
+    temperature = ops.maximum(ops.cast(temperature, "float32"), 1e-6)
+    logits = logits / ops.expand_dims(temperature, -1)
+    if top_k is not None and top_k < logits.shape[-1]:
+        least = ops.top_k(logits, top_k)[0][:, -1:]
+        logits = ops.where(logits < least, -1e30, logits)
+    below = ops.cumsum(ops.softmax(logits), axis=-1)
+    # Rounding leaves the sum of all beside 1. Of the last code it is never passed.
+    passed = below <= ops.expand_dims(uniforms, -1) * below[:, -1:]
+    # Counted by a product: onnxruntime cannot sum the rows of an array without rows.
+    passed, ones = ops.cast(passed, "float32"), ops.ones((logits.shape[-1], 1))
+    return ops.cast(ops.squeeze(ops.matmul(passed, ones), axis=-1), "int32")
+
+
+def get(identifier, codebook_size, code_shape, seed=None, dtype=None):
+    """A prior over codes from its name, its serialized form, or itself.
+
+    Args:
+        identifier: "uniform", "autoregressive" for a `CodePrior` with default options,
+            or a prior.
+        codebook_size, code_shape: what it must have.
+        seed, dtype: for one that is made from its name.
+
+    Raises:
+        ValueError: if it is none of these, or a prior of another size.
+    """
+    if isinstance(identifier, dict):
+        identifier = keras.saving.deserialize_keras_object(identifier)
+    if isinstance(identifier, str) and identifier == "uniform":
+        return UniformCodes(codebook_size, code_shape)
+    if isinstance(identifier, str) and identifier == "autoregressive":
+        return CodePrior(codebook_size, code_shape, seed=seed, dtype=dtype)
+    if not isinstance(identifier, (UniformCodes, CodePrior)):
+        raise ValueError(
+            "`prior` must be 'uniform', 'autoregressive' or a zoo.CodePrior; got "
+            f"{identifier!r}."
+        )
+    for argument, wanted in (
+        ("codebook_size", codebook_size),
+        ("code_shape", code_shape),
+    ):
+        given = getattr(identifier, argument)
+        if given != wanted:
+            raise ValueError(
+                f"The prior's `{argument}` is {given}, but the model's is {wanted}."
+            )
+    return identifier

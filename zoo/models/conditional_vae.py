@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo import likelihoods, validation
+from zoo.labels import check_labels, check_presence, wanted_labels
 from zoo.networks import make_networks
 from zoo.priors import LabelNormal
 from zoo.vae import VAE
@@ -134,57 +135,19 @@ class ConditionalVAE(VAE):
         Raises:
             ValueError: if there are no labels.
         """
-        if labels is None:
-            raise ValueError(
-                f"{type(self).__name__} needs labels beside the images, "
-                f"{self._wanted_labels()}; got none."
-            )
+        check_presence(labels, type(self).__name__, self._wanted_labels())
 
     def check_labels(self, labels, count=None):
-        """Labels as int32 (N,) or, of attributes, float32 (N, num_attributes).
-
-        Args:
-            labels: one an image; where `count` is given, one for all will do.
-            count: how many images there are.
+        """Labels as `zoo.labels.check_labels` returns them.
 
         Raises:
             ValueError, TypeError: for labels of another number, shape, kind or range.
         """
         self.check_presence_of_labels(labels)
-        if ops.is_tensor(labels):
-            labels = ops.convert_to_numpy(labels)
-        array = np.asarray(labels)
-        wanted, shape = self._wanted_labels(), tuple(array.shape)
-        if array.dtype.kind not in "iuf":
-            raise TypeError(f"`labels` must be {wanted}; got {array.dtype}.")
-        if self.num_classes is not None and shape[1:] == (1,):
-            array = array[:, 0]  # as in CIFAR-10
-        row = () if self.num_classes is not None else (self.num_attributes,)
-        if array.shape == row and count is not None:
-            array = np.broadcast_to(array, (count, *row))
-        if array.ndim != 1 + len(row) or array.shape[1:] != row:
-            raise ValueError(f"`labels` must be {wanted}; got shape {shape}.")
-        if count is not None and len(array) != count:
-            raise ValueError(
-                f"`labels` must be one for each of {count} image(s); got {len(array)}."
-            )
-        if not np.all(np.isfinite(array)):
-            raise ValueError(f"`labels` must be {wanted}; got NaN or infinite values.")
-        if self.num_classes is None:
-            return array.astype("float32")
-        if np.any(array != np.rint(array)):
-            raise ValueError(f"`labels` must be {wanted}; got fractions.")
-        if array.size and not 0 <= array.min() <= array.max() < self.num_classes:
-            raise ValueError(
-                f"`labels` must be {wanted}; got values from {array.min():g} to "
-                f"{array.max():g}."
-            )
-        return array.astype("int32")
+        return check_labels(labels, count, self.num_classes, self.num_attributes)
 
     def _wanted_labels(self):
-        if self.num_classes is None:
-            return f"float vectors of shape (N, {self.num_attributes})"
-        return f"whole numbers from 0 to {self.num_classes - 1} of shape (N,)"
+        return wanted_labels(self.num_classes, self.num_attributes)
 
     # Where labels come in.
 

@@ -1,52 +1,25 @@
 """VQVAE: images as grids of discrete codes."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops
 
-from zoo import likelihoods, quantizers, validation
+from zoo import likelihoods, quantizers, threefry, validation
 from zoo.autoencoder import Autoencoder
+from zoo.models import code_prior
 from zoo.models.code_prior import CodePrior
+from zoo.models.code_terms import CodeTerms
+from zoo.models.prior_labels import PriorLabels
 from zoo.networks.grid import grid_networks, grid_shape
 from zoo.networks.seeding import InitializerSeeds
-from zoo.objectives import ELBOTerms
 from zoo.posteriors import CodePosterior
 from zoo.priors import UniformCodes
 from zoo.serialization import to_json
 from zoo.training.metrics import CodebookUsage, Perplexity
 
 
-@dataclass
-class CodeTerms(ELBOTerms):
-    """`ELBOTerms` of a discrete bottleneck: `z` are codes, int32 (K, N, h, w).
-
-    Attributes:
-        quantizer_loss: what the quantizer adds to each example's loss, (N,).
-        counts: how often the batch chose each code, (depth, codebook_size).
-    """
-
-    quantizer_loss: Any
-    counts: Any
-
-    @cached_property
-    def kl(self):
-        """E_q[log q(codes|x) - log p(codes)] in nats, (N,).
-
-        Exact for a uniform prior and for codes that are certain, over the K draws
-        otherwise.
-        """
-        if isinstance(self.prior, UniformCodes):
-            return self.posterior.kl()
-        log_prior = ops.mean(self.prior.log_prob(self.z), axis=0)
-        return -self.posterior.entropy() - log_prior
-
-
 @keras.saving.register_keras_serializable(package="zoo")
-class VQVAE(Autoencoder):
+class VQVAE(PriorLabels, Autoencoder):
     """A VAE whose latents are a grid of codes from a codebook.
 
     van den Oord et al., "Neural Discrete Representation Learning", 2017. `fit`
@@ -58,6 +31,11 @@ class VQVAE(Autoencoder):
     lower bound of log p(x), though a loose one. A model with `prior="autoregressive"`
     then learns log p(codes) by `fit_prior`, which makes `sample` possible and the
     bounds of `elbo`, `evaluate` and `log_marginal_likelihood` tighter.
+
+    Labels concern the prior alone: with `prior=zoo.CodePrior(..., num_classes=10)` it
+    is p(codes|label), and these methods need labels beside the images, `sample` those
+    of the images it draws. `fit` takes labels too but does without: it trains networks
+    that see none, and counts uniform codes wherever labels are missing.
 
     `fit` also logs `perplexity`, the exponential of the entropy of the codes chosen in
     an epoch, and `codebook_usage`, the share of the codebook that was chosen at all;
@@ -149,32 +127,11 @@ class VQVAE(Autoencoder):
         self.code_shape = (*self.grid_shape, *quantizer.depth_axes)
         self.quantizer = quantizer
         self.uniform_prior = UniformCodes(codebook_size, self.code_shape)
-        self.prior = self._prior(prior, seeds.next_seed())
+        self.prior = code_prior.get(
+            prior, codebook_size, self.code_shape, seeds.next_seed(), self.dtype_policy
+        )
         self.network_config = networks.config
         self.complete()
-
-    def _prior(self, prior, seed):
-        """The prior that the constructor's argument means."""
-        if isinstance(prior, dict):
-            prior = keras.saving.deserialize_keras_object(prior)
-        if isinstance(prior, str) and prior == "uniform":
-            return UniformCodes(self.codebook_size, self.code_shape)
-        if isinstance(prior, str) and prior == "autoregressive":
-            return CodePrior(
-                self.codebook_size, self.code_shape, seed=seed, dtype=self.dtype_policy
-            )
-        if not isinstance(prior, (UniformCodes, CodePrior)):
-            raise ValueError(
-                "`prior` must be 'uniform', 'autoregressive' or a zoo.CodePrior; got "
-                f"{prior!r}."
-            )
-        for argument in ("codebook_size", "code_shape"):
-            given, wanted = getattr(prior, argument), getattr(self, argument)
-            if given != wanted:
-                raise ValueError(
-                    f"The prior's `{argument}` is {given}, but the model's is {wanted}."
-                )
-        return prior
 
     @property
     def has_learned_prior(self):
@@ -192,6 +149,13 @@ class VQVAE(Autoencoder):
         self.prior.trainable = False
 
     # The model, as a function of tensors.
+
+    def make_prior(self, labels=None, training=False):
+        """p(codes) or p(codes|labels); uniform in training and where labels lack."""
+        lacks = labels is None and self.num_classes is not None
+        if training or lacks or not isinstance(self.prior, CodePrior):
+            return self.uniform_prior
+        return self.prior.given(labels)
 
     def quantize_images(self, x, training=False):
         """Images to `zoo.quantizers.Quantized` features."""
@@ -212,7 +176,7 @@ class VQVAE(Autoencoder):
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1], as the likelihood is to see them.
-            labels: None.
+            labels: int32 (N,), for the prior, as `make_prior` takes them.
             num_draws: posterior draws an example, K; one in training.
             noise: uniform in [0, 1), (K, N, *code_shape); None draws it.
             training: in training the decoder is given the quantizer's features, through
@@ -239,7 +203,7 @@ class VQVAE(Autoencoder):
         parameters = ops.reshape(flat, (ops.shape(codes)[0], -1, *flat.shape[1:]))
         return CodeTerms(
             posterior=posterior,
-            prior=self.uniform_prior if training else self.prior,
+            prior=self.make_prior(labels, training),
             z=codes,
             log_likelihood=self.likelihood.log_prob(x, parameters),
             quantizer_loss=quantized.loss,
@@ -249,7 +213,7 @@ class VQVAE(Autoencoder):
     def example_losses(self, terms, step):
         return super().example_losses(terms, step) + terms.quantizer_loss
 
-    def call(self, x, training=False):
+    def call(self, x, labels=None, training=False):
         """E[x|codes] at the most probable codes: (N, H, W, C) in [0, 1]."""
         features = self.quantize_images(x, training).features
         return self.likelihood.mean(self.decode_parameters(features, training))
@@ -283,7 +247,7 @@ class VQVAE(Autoencoder):
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1].
-            labels: None: the model takes none.
+            labels: make no difference.
 
         Returns:
             `zoo.posteriors.CodePosterior`: `codes` int32 (N, h, w), of a residual
@@ -294,7 +258,7 @@ class VQVAE(Autoencoder):
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape)
-        self.check_labels(labels, len(x))
+        self.check_network_labels(labels, len(x))
         return self.make_posterior(self.quantize_images(ops.convert_to_tensor(x)))
 
     def decode(self, codes, labels=None):
@@ -303,36 +267,25 @@ class VQVAE(Autoencoder):
         Args:
             codes: whole numbers (N, h, w), of a residual quantizer (N, h, w, depth),
                 from 0 to codebook_size - 1.
-            labels: None: the model takes none.
+            labels: make no difference.
 
         Raises:
             ValueError: for codes of another shape or out of range.
             TypeError: for codes that are no integers.
         """
-        if ops.is_tensor(codes):
-            codes = ops.convert_to_numpy(codes)
-        codes = np.asarray(codes)
-        if codes.ndim == 0 or codes.shape[1:] != self.code_shape:
-            wanted = ", ".join(map(str, self.code_shape))
-            raise ValueError(
-                f"`codes` must be of shape (N, {wanted}); got shape {codes.shape}."
-            )
-        if codes.dtype.kind not in "iu":
-            raise TypeError(f"`codes` must be integers; got {codes.dtype}.")
-        if codes.size and not 0 <= codes.min() <= codes.max() < self.codebook_size:
-            raise ValueError(
-                f"`codes` must lie between 0 and {self.codebook_size - 1}; got values "
-                f"from {codes.min()} to {codes.max()}."
-            )
-        self.check_labels(labels, len(codes))
+        codes = validation.check_codes(codes, self.codebook_size, self.code_shape)
+        self.check_network_labels(labels, len(codes))
         return self.expected_images(ops.convert_to_tensor(codes, "int32"))
 
-    def fit_prior(self, x, validation_data=None, optimizer="adam", **options):
+    def fit_prior(
+        self, x, labels=None, validation_data=None, optimizer="adam", **options
+    ):
         """Trains the prior on the codes of images; nothing else of the model changes.
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1].
-            validation_data: further images, to validate on.
+            labels: (N,), for a prior with `num_classes`.
+            validation_data: further images, or (images, labels), to validate on.
             optimizer: a Keras optimizer or its name.
             options: of `keras.Model.fit`, such as `epochs` and `batch_size`, and
                 `jit_compile`.
@@ -341,8 +294,8 @@ class VQVAE(Autoencoder):
             `keras.callbacks.History` with `loss` and `val_loss` in nats a code.
 
         Raises:
-            ValueError, TypeError: if `x` is not what the model takes, or its prior is
-                uniform.
+            ValueError, TypeError: if images or labels are not what the model takes, or
+                its prior is uniform.
         """
         if not isinstance(self.prior, CodePrior):
             raise ValueError(
@@ -350,15 +303,20 @@ class VQVAE(Autoencoder):
                 "prior='autoregressive'."
             )
 
-        def codes_of(images, argument):
+        def coded(images, labels, argument):
             images = validation.check_images(images, self.image_shape, argument)
-            return self.inference.batched(
+            labels = self.check_labels(labels, len(images))
+            codes = self.inference.batched(
                 "codes", lambda batch: self.quantize_images(batch).codes, images
             )
+            return codes, labels
 
+        codes, labels = coded(x, labels, "x")
         if validation_data is not None:
-            validation_data = codes_of(validation_data, "validation_data")
-        return self.prior.fit(codes_of(x, "x"), optimizer, validation_data, **options)
+            given = validation_data
+            images, beside = given if isinstance(given, tuple) else (given, None)
+            validation_data = coded(images, beside, "validation_data")
+        return self.prior.fit(codes, labels, optimizer, validation_data, **options)
 
     def sample(
         self, num_samples, labels=None, temperature=1.0, seed=None, *, top_k=None
@@ -367,10 +325,12 @@ class VQVAE(Autoencoder):
 
         Args:
             num_samples: how many images, >= 0.
-            labels: None: the model takes none.
+            labels: (num_samples,) or one for all, for a prior with `num_classes`.
             temperature: divides the logits of the prior, >= 0; 0 takes the most
                 probable code each time.
-            seed: integer that fixes the draw on every backend; None draws anew.
+            seed: integer from 0 to 2**63 - 1 that fixes the draw: the same images on
+                every backend, from the exported files' `export.Sampler` and from
+                sampler.onnx. None draws anew.
             top_k: draw from this many most probable codes alone; None from all.
 
         Returns:
@@ -381,11 +341,14 @@ class VQVAE(Autoencoder):
             ValueError: for arguments out of range, and while no prior is trained.
         """
         num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
-        self.check_labels(labels, num_samples)
+        labels = self.check_labels(labels, num_samples)
         if not 0 <= temperature < float("inf"):
             raise ValueError(
                 f"`temperature` must be a finite number >= 0; got {temperature!r}."
             )
+        if seed is None:
+            seed = threefry.fresh_seed()
+        seed = validation.check_whole_number(seed, "seed", 0, threefry.MAX_SEED)
         if top_k is not None:
             top_k = validation.check_whole_number(top_k, "top_k", 1)
         if not self.has_learned_prior:
@@ -394,16 +357,15 @@ class VQVAE(Autoencoder):
                 "and uniform ones do not look like images: construct it with "
                 "prior='autoregressive' and train that with fit_prior."
             )
-        rng = np.random.default_rng(seed)
-        uniforms = rng.random((num_samples, self.prior.length), dtype=np.float32)
+        uniforms = threefry.uniforms(seed, num_samples, self.prior.length)
         temperatures = np.full(num_samples, temperature, "float32")
 
-        def draw(uniforms, temperatures):
-            codes = self.prior.from_uniforms(uniforms, temperatures, top_k)
+        def draw(uniforms, temperatures, labels=None):
+            codes = self.prior.from_uniforms(uniforms, temperatures, top_k, labels)
             return self.expected_images(codes)
 
         name = f"sample from {top_k}"
-        return self.inference.batched(name, draw, uniforms, temperatures)
+        return self.inference.batched(name, draw, uniforms, temperatures, labels)
 
     def iter_log_marginal_likelihood(
         self, x, labels=None, num_importance_samples=100, batch_size=64, seed=None

@@ -63,11 +63,12 @@ class TransformerBlock(keras.layers.Layer):
         hidden = keras.activations.gelu(self.up(self.think_norm(x)), approximate=True)
         return x + self.down(hidden)
 
-    def _weights(self, scores, seen):
-        """Attention weights of scores where `seen`; softmax in float32."""
+    def _weights(self, scores, seen=None):
+        """Attention weights of scores, where `seen`; softmax in float32."""
         scores = ops.cast(scores, "float32") / math.sqrt(self.head_dim)
-        weights = ops.softmax(ops.where(seen, scores, -1e9), axis=-1)
-        return ops.cast(weights, self.compute_dtype)
+        if seen is not None:
+            scores = ops.where(seen, scores, -1e9)
+        return ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
 
     def call(self, x):
         """A whole sequence, (N, T, width) to (N, T, width)."""
@@ -78,27 +79,21 @@ class TransformerBlock(keras.layers.Layer):
         )
         return self._add(x, ops.einsum("nhqk,nkhd->nqhd", weights, value))
 
-    def step(self, x, place, keys, values):
-        """One position, given what the ones before it left in the cache.
+    def step(self, x, cache, layer):
+        """One place, (N, width) to (N, width), given those before it.
 
         Args:
             x: (N, width).
-            place: int32 scalar, the position in the sequence.
-            keys, values: (N, T, heads, head_dim).
-
-        Returns:
-            (N, width), and the keys and values with this position's.
+            cache: a `zoo.networks.cache.StaticCache`, to which the place is added.
+            layer: which of the cache's layers this block is.
         """
         query, key, value = self._heads(x)
-        places = ops.arange(keys.shape[1], dtype="int32")
-        here = ops.reshape(places == place, (1, -1, 1, 1))
-        keys = ops.where(here, key[:, None], keys)
-        values = ops.where(here, value[:, None], values)
-        weights = self._weights(
-            ops.einsum("nhd,nkhd->nhk", query, keys), places <= place
-        )
-        attended = ops.einsum("nhk,nkhd->nhd", weights, values)
-        return self._add(x, attended), keys, values
+        keys, values = cache.update(layer, key, value)
+        # Products of matrices, as einsum would become an operator of its own in ONNX.
+        query = ops.expand_dims(query, -1)
+        scores = ops.squeeze(ops.matmul(keys, query), axis=-1)
+        weights = ops.expand_dims(self._weights(scores, cache.seen), 2)
+        return self._add(x, ops.squeeze(ops.matmul(weights, values), axis=2))
 
 
 class CausalTransformer(keras.layers.Layer):
@@ -147,21 +142,19 @@ class CausalTransformer(keras.layers.Layer):
             x = block(x)
         return x
 
-    def empty_cache(self, count):
-        """Keys and values of no positions yet, for `count` sequences: a list."""
-        head_dim = self.width // self.num_heads
-        shape = (count, self.length, self.num_heads, head_dim)
-        return [
-            ops.zeros(shape, dtype=self.compute_dtype)
-            for _ in range(2 * len(self.blocks))
-        ]
+    @property
+    def cache_shape(self):
+        """(tensors, heads, head_dim) of what is kept of each place."""
+        return 2 * len(self.blocks), self.num_heads, self.width // self.num_heads
 
-    def step(self, x, place, cache):
-        """One position: (N, width) to (N, width), and the cache that includes it."""
-        new = []
-        for block, keys, values in zip(
-            self.blocks, cache[::2], cache[1::2], strict=True
-        ):
-            x, keys, values = block.step(x, place, keys, values)
-            new += [keys, values]
-        return x, new
+    def empty_cache(self, count, places):
+        """Zeros for `count` sequences, as `zoo.networks.cache` lists them."""
+        tensors, heads, head_dim = self.cache_shape
+        shape = (count, heads, places, head_dim)
+        return [ops.zeros(shape, dtype=self.compute_dtype) for _ in range(tensors)]
+
+    def step(self, x, cache):
+        """One place, (N, width) to (N, width): adds it to the cache."""
+        for layer, block in enumerate(self.blocks):
+            x = block.step(x, cache, layer)
+        return x

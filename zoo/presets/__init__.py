@@ -86,7 +86,7 @@ def preset_info(name_or_folder):
         "image_shape": config["image_shape"],
         "latent_dim": config.get("latent_dim"),
         "codebook_size": config.get("codebook_size"),
-        "num_classes": config.get("num_classes"),
+        "num_classes": _num_classes(config),
         **metadata,
     }
 
@@ -212,6 +212,13 @@ def _code_shape(model):
     """What the arguments of a VQVAE do not say: the shape of an image's codes."""
     shape = getattr(model, "code_shape", None)
     return {} if shape is None else {"code_shape": list(shape)}
+
+
+def _num_classes(config):
+    """Of the model itself, or of a prior that alone sees labels."""
+    prior = config.get("prior")
+    beside = prior["config"] if isinstance(prior, dict) else {}
+    return config.get("num_classes", beside.get("num_classes"))
 
 
 def _without_training_state(model):

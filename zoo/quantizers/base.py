@@ -109,14 +109,23 @@ def sum_over_positions(values):
     return ops.sum(values, axis=(1, 2, 3))
 
 
+def matmul(features, kernel):
+    """(N, ..., D) times (D, K), as one product of matrices.
+
+    What backends make of more dimensions becomes shape arithmetic in ONNX.
+    """
+    flat = ops.matmul(ops.reshape(features, (-1, kernel.shape[0])), kernel)
+    return ops.reshape(flat, (-1, *features.shape[1:-1], kernel.shape[1]))
+
+
 def most_probable(scores):
     """int32 indices of the largest of the last axis's values."""
     # ops.argmax would not survive the conversion to ONNX.
-    return ops.cast(ops.top_k(scores, 1)[1][..., 0], "int32")
+    return ops.cast(ops.squeeze(ops.top_k(scores, 1)[1], axis=-1), "int32")
 
 
 def nearest_codes(features, codebook):
-    """The code closest to each feature vector: (..., D), (K, D) to int32 (...)."""
+    """The code closest to each vector: (N, ..., D), (K, D) to int32 (N, ...)."""
     # |f - e|^2 = |f|^2 - 2 f.e + |e|^2, of which the first is the same for every code.
-    products = ops.matmul(features, ops.transpose(codebook))
+    products = matmul(features, ops.transpose(codebook))
     return most_probable(2 * products - ops.sum(ops.square(codebook), axis=-1))

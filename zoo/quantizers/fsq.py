@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from zoo.networks.seeding import InitializerSeeds
-from zoo.quantizers.base import Quantized, Quantizer, sum_over_positions
+from zoo.quantizers.base import Quantized, Quantizer, matmul, sum_over_positions
 from zoo.quantizers.estimators import straight_through
 from zoo.validation import check_whole_number
 
@@ -106,7 +106,7 @@ class FiniteScalarQuantizer(Quantizer):
         features = ops.cast(features, "float32")
         channels = features
         if self.projects:
-            channels = ops.matmul(features, self.down_kernel) + self.down_bias
+            channels = matmul(features, self.down_kernel) + self.down_bias
         bounded = self._bounded(channels)
         rounded = ops.round(bounded)
         digits = ops.cast(rounded + self._middle(), "int32")
@@ -122,7 +122,7 @@ class FiniteScalarQuantizer(Quantizer):
         """Levels around 0 to features: levels in [-1, 1], then the linear map."""
         channels = rounded / self._middle()
         if self.projects:
-            channels = ops.matmul(channels, self.up_kernel) + self.up_bias
+            channels = matmul(channels, self.up_kernel) + self.up_bias
         return channels
 
     def lookup(self, codes):

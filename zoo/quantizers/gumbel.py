@@ -5,7 +5,13 @@ from keras import ops
 
 from zoo import schedules
 from zoo.networks.seeding import InitializerSeeds
-from zoo.quantizers.base import Quantized, Quantizer, most_probable, sum_over_positions
+from zoo.quantizers.base import (
+    Quantized,
+    Quantizer,
+    matmul,
+    most_probable,
+    sum_over_positions,
+)
 from zoo.quantizers.estimators import straight_through
 from zoo.serialization import to_json
 
@@ -73,7 +79,7 @@ class GumbelQuantizer(Quantizer):
     def call(self, features, training=False, step=0.0):
         """See `Quantizer.call`."""
         features = ops.cast(features, "float32")
-        log_probs = ops.log_softmax(ops.matmul(features, self.kernel) + self.bias)
+        log_probs = ops.log_softmax(matmul(features, self.kernel) + self.bias)
         codes = most_probable(log_probs)
         if training:
             mixed = ops.matmul(self._relaxed_draw(log_probs, step), self.codebook)

@@ -150,7 +150,7 @@ class ELBOTrainer:
         Raises:
             ValueError, TypeError: if the data are not what the model takes.
         """
-        x, y = inputs.check_data(self, x, y)
+        x, y = self._check_training_data(x, y)
         if validation_data is None and validation_split:
             (x, y, sample_weight), validation_data = inputs.split_validation(
                 x, y, sample_weight, validation_split
@@ -184,14 +184,17 @@ class ELBOTrainer:
         """Around one `fit`: yields what Keras is to iterate over in place of `x`."""
         yield x
 
+    def _check_training_data(self, x, labels=None, argument="x"):
+        return inputs.check_data(self, x, labels, argument, self.check_network_labels)
+
     def _check_validation_data(self, validation_data):
         if isinstance(validation_data, (tuple, list)) and len(validation_data) <= 3:
             x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(
                 tuple(validation_data)
             )
-            x, labels = inputs.check_data(self, x, labels, "validation_data")
+            x, labels = self._check_training_data(x, labels, "validation_data")
             return x, inputs.placeholder_labels(labels, sample_weight), sample_weight
-        return inputs.check_data(self, validation_data, argument="validation_data")[0]
+        return self._check_training_data(validation_data, argument="validation_data")[0]
 
     def evaluate(self, x=None, y=None, sample_weight=None, **kwargs):
         """The metrics of `fit` on other images, as `keras.Model.evaluate`.

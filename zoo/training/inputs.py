@@ -70,7 +70,7 @@ class _CompleteDataset(keras.utils.PyDataset):
         self.data.on_epoch_end()
 
 
-def check_data(model, x, labels=None, argument="x"):
+def check_data(model, x, labels=None, argument="x", check_labels=None):
     """Checks arrays as a whole, and the first batch of anything that streams.
 
     Args:
@@ -78,6 +78,7 @@ def check_data(model, x, labels=None, argument="x"):
         x: an array, tf.data.Dataset, PyDataset, generator or torch DataLoader.
         labels: what was given as labels beside an array.
         argument: the argument's name, for errors.
+        check_labels: of labels and their number; None for `model.check_labels`.
 
     Returns:
         (what to train on, its labels or None): a float32 array, or the stream with
@@ -86,11 +87,12 @@ def check_data(model, x, labels=None, argument="x"):
     Raises:
         ValueError, TypeError: one sentence that says what was given and is wanted.
     """
+    check_labels = check_labels or model.check_labels
     if x is None:
         raise ValueError(f"`{argument}` must be images; got None.")
     if is_array(x):
         x = validation.check_images(x, model.image_shape, argument)
-        return x, model.check_labels(labels, len(x))
+        return x, check_labels(labels, len(x))
     if labels is not None:
         raise ValueError(
             f"`{argument}` is a {type(x).__name__}, which must give its labels itself; "
@@ -109,7 +111,7 @@ def check_data(model, x, labels=None, argument="x"):
         batch = tuple(batch)
     images, batch_labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
     images = validation.check_images(images, model.image_shape, argument)
-    model.check_labels(without_placeholder(batch_labels), len(images))
+    check_labels(without_placeholder(batch_labels), len(images))
     return x, None
 
 

@@ -1,0 +1,131 @@
+"""What a file must do where latents are codes.
+
+Codes are whole numbers: they are the same, or they are not. Yet two programs that round
+in other places choose different ones, now and then, where two codes are as good. So the
+codes of a sampler are judged by the model's own probabilities of them, given the file's
+codes before: each must be one that its uniform number stands for, to within a rounding.
+Images are compared with those of the file's own codes.
+"""
+
+import numpy as np
+
+from export.runtime.golden import max_error
+from export.runtime.signature import (
+    DECODER_KIND,
+    ENCODER_KIND,
+    PRIOR_STEP_KIND,
+    SAMPLER_KIND,
+)
+
+# How far the uniforms of stored draws keep from the edges between codes, so that every
+# machine draws the same.
+_GOLDEN_DISTANCE = 1e-4
+
+
+def comparison(kind, model):
+    """A function of a file's inputs and outputs: {about: error}.
+
+    The errors are
+
+        "values": of images, and of logits and caches as `_error_of_sums` says,
+        "differing_codes": the share of an encoder's codes that are not the model's,
+        "drawn_codes": how far a sampler's codes are from what its uniforms stand for,
+            as `beyond_edges` says.
+    """
+    from keras import ops
+
+    from zoo.networks.cache import DynamicCache
+
+    def decode(feeds, got):
+        image = ops.convert_to_numpy(model.decode(feeds["codes"]))
+        return {"values": max_error(got["image"], image)}
+
+    def encode(feeds, got):
+        codes = ops.convert_to_numpy(model.encode(feeds["image"]).codes)
+        return {"values": 0.0, "differing_codes": float(np.mean(got["codes"] != codes))}
+
+    def step(feeds, got):
+        tensors = ops.unstack(ops.convert_to_tensor(feeds["cache"]), axis=1)
+        cache = DynamicCache(tensors)
+        code = ops.convert_to_tensor(feeds["code"])
+        logits = model.prior.step(code, cache, _tensor(feeds.get("labels")))
+        expected = {"logits": logits, "new_cache": ops.stack(cache.tensors, axis=1)}
+        return {
+            "values": max(
+                _error_of_sums(got[name], ops.convert_to_numpy(value))
+                for name, value in expected.items()
+            )
+        }
+
+    def draw(feeds, got):
+        error = max(0.0, beyond_edges(model, feeds, got["codes"]))
+        return {**decode(got, got), "drawn_codes": error}
+
+    functions = {
+        DECODER_KIND: decode,
+        ENCODER_KIND: encode,
+        PRIOR_STEP_KIND: step,
+        SAMPLER_KIND: draw,
+    }
+    return functions[kind]
+
+
+def beyond_edges(model, feeds, codes):
+    """How far codes are from those that a sampler should draw: the largest of all.
+
+    A code is drawn where its uniform number lies between the cumulative probabilities
+    of the codes below it and of those up to it. Positive is how far beyond the nearer
+    one it lies, in probability; negative, how far within. At temperature 0 it is how
+    much less than the largest logit the code's is, relative where that exceeds 1.
+
+    Args:
+        model: with a `zoo.CodePrior`.
+        feeds: inputs of a sampler.
+        codes: int32 (num_samples, *code_shape), which it gave.
+    """
+    from keras import ops
+
+    from zoo import threefry
+
+    logits = model.prior(ops.convert_to_tensor(codes), _tensor(feeds.get("labels")))
+    logits = ops.convert_to_numpy(logits).astype(np.float64)
+    logits -= logits.max(axis=-1, keepdims=True)
+    chosen = codes.reshape(*logits.shape[:2], 1)
+    temperature = float(feeds["temperature"])
+    if temperature == 0:
+        size = np.maximum(1, np.abs(logits).max(axis=-1, keepdims=True))
+        return float(np.max(-np.take_along_axis(logits, chosen, -1) / size))
+    p = np.exp(logits / temperature)
+    p /= p.sum(axis=-1, keepdims=True)
+    up_to = np.take_along_axis(np.cumsum(p, axis=-1), chosen, -1)[..., 0]
+    below = up_to - np.take_along_axis(p, chosen, -1)[..., 0]
+    u = threefry.uniforms(int(feeds["seed"]), len(codes), model.prior.length)
+    # Nothing lies beyond the first code, or the last.
+    below = np.where(chosen[..., 0] == 0, -np.inf, below)
+    up_to = np.where(chosen[..., 0] == model.codebook_size - 1, np.inf, up_to)
+    return float(np.max(np.maximum(below - u, u - up_to)))
+
+
+def golden_draw(session, model, feeds):
+    """Feeds of a draw whose uniforms keep away from edges, and what it gave."""
+    for _ in range(100):
+        got = session.run(feeds)
+        if beyond_edges(model, feeds, got["codes"]) < -_GOLDEN_DISTANCE:
+            break
+        feeds = {**feeds, "seed": np.array(feeds["seed"] + 1)}
+    return feeds, got
+
+
+def _error_of_sums(got, expected):
+    """The largest |got - expected|, relative to the largest value where that exceeds 1.
+
+    Sums of large numbers that nearly cancel keep the rounding of the large ones.
+    """
+    size = np.float32(max(1.0, np.abs(expected).max(initial=0.0)))
+    return max_error(got / size, expected / size)
+
+
+def _tensor(labels):
+    from keras import ops
+
+    return None if labels is None else ops.convert_to_tensor(labels)
