@@ -76,7 +76,7 @@ models = {
         likelihood="gaussian", seed=0),
     "beta": zoo.BetaVAE(
         shape, 3, networks="dense", hidden_units=(16,), likelihood="gaussian",
-        objective="total_correlation", seed=0),
+        objective="dip_ii", seed=0),
     "factor": zoo.FactorVAE(
         shape, 3, networks="dense", hidden_units=(16,), likelihood="gaussian",
         discriminator_units=(8,), seed=0),
