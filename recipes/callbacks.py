@@ -172,6 +172,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         if self._values is not None:
+            # Keras on TensorFlow would build it in the first step only.
+            if not self.model.optimizer.built:
+                self.model.optimizer.build(self.model.trainable_variables)
             for variable, value in zip(self._variables(), self._values, strict=True):
                 variable.assign(value)
             self._values = None
