@@ -37,6 +37,7 @@ def trained_prior(code_shape, codebook_size=K, num_classes=None):
     prior.build(None)
     rng = np.random.default_rng(1)
     prior.set_weights([0.3 * rng.standard_normal(w.shape) for w in prior.weights])
+    prior.start.assign(5 * prior.start)  # labels that make a difference
     return prior
 
 

@@ -38,12 +38,16 @@ def labels_for(model):
     return np.arange(24) % 3 if model.label_dim else None
 
 
+# XLA takes seconds a model on TensorFlow; without it JAX would not compile at all.
+quick = {"jit_compile": False} if backend == "tensorflow" else {}
+
+
 def train(model, epochs):
     y = labels_for(model)
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", **quick)
     history = model.fit(x, y, batch_size=8, epochs=epochs, verbose=0).history
     if isinstance(model, zoo.VQVAE):
-        model.fit_prior(x, y, epochs=1, batch_size=8, verbose=0, jit_compile=False)
+        model.fit_prior(x, y, epochs=1, batch_size=8, verbose=0, **quick)
     return history["loss"]
 
 
