@@ -29,7 +29,7 @@ class Member:
     scored_again: bool = False
 
 
-def member(recipe, name, title, setting, build_model, **changes):
+def member(recipe, name, title, setting, build_model, scored_again=False, **changes):
     """A `Member` whose recipe differs from `recipe` in its model and in `changes`."""
     recipe = dataclasses.replace(
         recipe,
@@ -40,7 +40,7 @@ def member(recipe, name, title, setting, build_model, **changes):
         anchors=(),
         **changes,
     )
-    return Member(title, setting, recipe)
+    return Member(title, setting, recipe, scored_again)
 
 
 def compare(

@@ -8,6 +8,7 @@ from rich.progress import track
 
 import zoo
 from recipes.data import binarize, load_images
+from recipes.disentanglement import disentanglement_metrics, factor_grid
 from recipes.label_accuracy import label_accuracy
 from zoo.evaluation.codes import code_statistics
 from zoo.evaluation.likelihood import active_units
@@ -123,7 +124,8 @@ def evaluate_preset(
 
     Returns:
         The dict of `evaluate_model`; of a model of classes, with that of
-        `recipes.label_accuracy.label_accuracy`.
+        `recipes.label_accuracy.label_accuracy`; on data of known factors, with that of
+        `recipes.disentanglement.disentanglement_metrics`.
 
     Raises:
         ValueError, OSError: if the preset or the data are not usable.
@@ -147,6 +149,7 @@ def evaluate_preset(
         # Training images for the classifier alone that reads conditional samples.
         splits=("train", "test") if of_classes else "test",
     )
+    grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
     metrics = evaluate_model(
         model,
         data.test,
@@ -158,6 +161,8 @@ def evaluate_preset(
     )
     if of_classes:
         metrics |= label_accuracy(model, data, seed=seed, console=console)
+    if grid is not None:
+        metrics |= disentanglement_metrics(model, grid, seed=seed, console=console)
     return metrics
 
 

@@ -36,6 +36,13 @@ def figure_rows(metrics, latent_dim=None):
             "classifier_test_accuracy",
             "{:.2%}",
         ),
+        ("MIG, of posterior means on the grid of factors", "mig", "{:.3f}"),
+        ("FactorVAE score, alike", "factor_vae_score", "{:.3f}"),
+        ("BetaVAE score, alike", "beta_vae_score", "{:.3f}"),
+        ("DCI disentanglement, alike", "dci_disentanglement", "{:.3f}"),
+        ("DCI completeness, alike", "dci_completeness", "{:.3f}"),
+        ("DCI informativeness, alike", "dci_informativeness", "{:.3f}"),
+        ("SAP, alike", "sap", "{:.3f}"),
     ]
     # Certain codes are the same in every draw: an NLL would repeat the ELBO.
     repeated = {"nll", "nll_bits_per_dim"} if metrics.get("exact_codes") else set()

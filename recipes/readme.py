@@ -1,11 +1,14 @@
-"""The table of presets in README.md, written from the presets' own metadata.
+"""The tables in README.md and recipes/README.md, written from stored figures.
 
-`make readme` or `python -m recipes.readme` writes it, `--check` only looks at it.
+`make readme` or `python -m recipes.readme` writes them, `--check` only looks at them.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
+
+import numpy as np
 
 from recipes import catalog
 from recipes.figures import latents_text
@@ -13,6 +16,7 @@ from recipes.files import write_whole
 from recipes.tables import data_name, duration, figure, megabytes
 
 README = Path(__file__).resolve().parents[1] / "README.md"
+RECIPES = Path(__file__).resolve().parent
 BEGIN = "<!-- Presets: written by `make readme`, not by hand. -->"
 END = "<!-- End of the presets. -->"
 COLUMNS = (
@@ -27,6 +31,20 @@ COLUMNS = (
     "K",
     "trained",
 )
+# Of each comparison in recipes/README.md, the columns between setting and time: where
+# in an evaluation's metrics the figure is, and its format.
+COMPARISONS = {
+    "beta_vae_family": {
+        "reconstruction": ("reconstruction", "{:.1f}"),
+        "KL": ("kl", "{:.1f}"),
+        "active units": ("active_units", "{:.0f}"),
+        "MIG": ("mig", "{:.3f}"),
+        "FactorVAE score": ("factor_vae_score", "{:.3f}"),
+        "BetaVAE score": ("beta_vae_score", "{:.3f}"),
+        "DCI": ("dci_disentanglement", "{:.3f}"),
+        "SAP": ("sap", "{:.3f}"),
+    },
+}
 
 
 def presets_section(presets):
@@ -43,7 +61,7 @@ def presets_section(presets):
     ]
     if anchors:
         lines += ["", "Published, beside them:", ""]
-        lines += markdown_table(("preset", "published model", "nats"), anchors)
+        lines += markdown_table(("preset", "published model", "figure"), anchors)
     return "\n".join(lines)
 
 
@@ -53,17 +71,68 @@ def markdown_table(columns, rows):
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
+def comparison_section(rows, columns):
+    """The table of a comparison, in Markdown.
+
+    Args:
+        rows: what `recipes.comparison.compare` wrote; seeds of a model are averaged.
+        columns: one of `COMPARISONS`.
+    """
+    runs = {}
+    for row in rows:
+        runs.setdefault(row["name"], []).append(row)
+    lines = []
+    for same in runs.values():
+        cells = [same[0]["title"], same[0]["setting"]]
+        for key, form in columns.values():
+            cells.append(form.format(np.mean([row["metrics"][key] for row in same])))
+        seconds = np.mean([row["training"]["seconds"] for row in same])
+        lines.append((*cells, duration(seconds)))
+    training, count = rows[0]["training"], len(rows) // len(runs)
+    return "\n".join(
+        [
+            *markdown_table(("model", "setting", *columns, "trained"), lines),
+            "",
+            f"Each {training['epochs']} epochs of batches of {training['batch_size']}, "
+            f"Adam {training['learning_rate']:g}, {count} seed{'s' * (count > 1)}; "
+            f"{training['backend']} on {training['hardware']}.",
+        ]
+    )
+
+
 def with_presets(text, presets):
-    """`text`, with what stands between the markers replaced.
+    """README.md's `text` with the tables of presets: see `with_section`."""
+    return with_section(text, BEGIN, END, presets_section(presets))
+
+
+def with_section(text, begin, end, section):
+    """`text`, with what stands between two markers replaced.
 
     Raises:
         ValueError: if the markers are not there, once each and in this order.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in after or END in after:
-        raise ValueError(f"README.md must hold {BEGIN!r} and then {END!r}, once each.")
-    return f"{before}{BEGIN}\n{presets_section(presets)}\n{END}{after}"
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found_begin and found_end) or begin in after or end in after:
+        raise ValueError(f"README.md must hold {begin!r} and then {end!r}, once each.")
+    return f"{before}{begin}\n{section}\n{end}{after}"
+
+
+def documents():
+    """(path, its text, the text it should have) of each file with tables."""
+    text = README.read_text(encoding="utf-8")
+    yield README, text, with_presets(text, shipped_presets())
+    path = RECIPES / "README.md"
+    text = new = path.read_text(encoding="utf-8")
+    for name, columns in COMPARISONS.items():
+        results = RECIPES / f"{name}.json"
+        if not results.is_file():  # not run yet
+            continue
+        rows = json.loads(results.read_text(encoding="utf-8"))
+        begin = f"<!-- {name}: written by `make readme`, not by hand. -->"
+        section = comparison_section(rows, columns)
+        new = with_section(new, begin, f"<!-- End of {name}. -->", section)
+    yield path, text, new
 
 
 def shipped_presets():
@@ -96,15 +165,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args()
-    old = README.read_text(encoding="utf-8")
-    new = with_presets(old, shipped_presets())
-    if old == new:
-        print("README.md is up to date.")
-    elif options.check:
-        sys.exit("README.md is out of date: run make readme.")
-    else:
-        write_whole(README, new.encode())
-        print("README.md: presets written.")
+    for path, old, new in documents():
+        name = path.relative_to(README.parent)
+        if old == new:
+            print(f"{name} is up to date.")
+        elif options.check:
+            sys.exit(f"{name} is out of date: run make readme.")
+        else:
+            write_whole(path, new.encode())
+            print(f"{name}: tables written.")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 RECIPES = (
+    "beta_vae_sprites",
     "conditional_vae_mnist",
     "conv_vae_mnist",
     "dense_vae_digits",
@@ -23,7 +24,9 @@ class Training:
         batch_size: images a step.
         learning_rate: peak of the schedule, which decays to 0 along half a cosine
             (Loshchilov & Hutter, "SGDR", 2017) unless `decay` is False.
-        warmup_epochs: epochs over which the weight of the KL rises from 0 to 1.
+        warmup_epochs: epochs over which the weight of the KL goes from `beta_start` to
+            `beta_end`.
+        beta_start, beta_end: that weight, before and after.
         decay: whether the learning rate decays.
         ema_momentum: momentum of the average of weights that is evaluated and kept, or
             None for the weights themselves.
@@ -35,6 +38,8 @@ class Training:
     batch_size: int = 128
     learning_rate: float = 1e-3
     warmup_epochs: int = 0
+    beta_start: float = 0.0
+    beta_end: float = 1.0
     decay: bool = True
     ema_momentum: float | None = 0.999
     patience: int = 50

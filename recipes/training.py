@@ -70,7 +70,9 @@ def train(
 
     def build_model(dtype):
         steps = training.warmup_epochs * steps_per_epoch(data.train, training)
-        beta = zoo.schedules.LinearWarmup(steps=steps) if steps >= 1 else 1.0
+        beta = training.beta_end
+        if steps >= 1:
+            beta = zoo.schedules.LinearWarmup(steps, training.beta_start, beta)
         return recipe.build_model(beta=beta, seed=seed, dtype=dtype)
 
     dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")

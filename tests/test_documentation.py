@@ -24,6 +24,7 @@ from recipes.recipe import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+RECIPES_README = ROOT / "recipes" / "README.md"
 CARDS = sorted((ROOT / "zoo" / "presets").glob("*/README.md"))
 # Prepended to code that must not need Keras: any import of it fails.
 WITHOUT_KERAS = """
@@ -120,7 +121,7 @@ def test_model_card_runs(card, tmp_path, monkeypatch):
 
 def shell_lines():
     """Every command line of a shell block, as (where, words)."""
-    for path in (README, *CARDS):
+    for path in (README, RECIPES_README, *CARDS):
         for block in read_blocks(path):
             if block.language not in ("sh", "bash", "shell", "console"):
                 continue
@@ -168,7 +169,9 @@ def test_shell_line_is_understood(words):
 
 
 @pytest.mark.parametrize(
-    "path", (README, *CARDS), ids=lambda path: str(path.relative_to(ROOT))
+    "path",
+    (README, RECIPES_README, *CARDS),
+    ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8")):
@@ -176,10 +179,9 @@ def test_links_lead_somewhere(path):
             assert (path.parent / target).exists(), target
 
 
-def test_readme_table_is_up_to_date():
-    text = README.read_text("utf-8")
-    expected = readme.with_presets(text, readme.shipped_presets())
-    assert text == expected, "run make readme"
+def test_tables_are_up_to_date():
+    for path, text, expected in readme.documents():
+        assert text == expected, f"{path.name}: run make readme"
 
 
 def test_readme_without_markers_is_refused():
