@@ -29,6 +29,7 @@ COLUMNS = (
     "ELBO",
     "NLL",
     "K",
+    "bits/dim",
     "trained",
 )
 # Of each comparison in recipes/README.md, the columns between setting and time: where
@@ -43,6 +44,14 @@ COMPARISONS = {
         "BetaVAE score": ("beta_vae_score", "{:.3f}"),
         "DCI": ("dci_disentanglement", "{:.3f}"),
         "SAP": ("sap", "{:.3f}"),
+    },
+    "vq_vae_quantizers": {
+        "perplexity": ("perplexity", "{:.1f}"),
+        "codes in use": ("codebook_usage", "{:.1%}"),
+        "MSE / variance": ("mse_over_variance", "{:.4f}"),
+        "reconstruction": ("reconstruction", "{:.1f}"),
+        "KL": ("kl", "{:.1f}"),
+        "bits/dim": ("elbo_bits_per_dim", "{:.3f}"),
     },
 }
 
@@ -145,7 +154,11 @@ def _row(preset):
     trained = "-"
     if "seconds" in training:
         trained = f"{training.get('epochs')} epochs, {duration(training['seconds'])}"
+    # Certain codes are the same in every draw: an NLL would repeat the ELBO.
     samples = metrics.get("num_importance_samples")
+    if metrics.get("exact_codes"):
+        samples = None
+    best = "nll" if samples else "elbo"
     return (
         f"[`{preset.name}`](zoo/presets/{preset.folder.name}/README.md)",
         str(preset.metadata.get("model", "-")),
@@ -154,8 +167,9 @@ def _row(preset):
         f"{preset.metadata.get('parameters', 0):,}",
         megabytes((preset.folder / "model.weights.h5").stat().st_size),
         figure(metrics, "elbo"),
-        figure(metrics, "nll"),
+        figure(metrics, "nll") if samples else "-",
         f"{samples:,}" if samples else "-",
+        figure(metrics, f"{best}_bits_per_dim", 3),
         trained,
     )
 

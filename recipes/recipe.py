@@ -8,9 +8,11 @@ from dataclasses import dataclass
 RECIPES = (
     "beta_vae_sprites",
     "conditional_vae_mnist",
+    "conv_vae_cifar10",
     "conv_vae_mnist",
     "dense_vae_digits",
     "dense_vae_mnist",
+    "vq_vae_cifar10",
     "vq_vae_mnist",
 )
 
@@ -64,7 +66,7 @@ class Recipe:
         prior_training: hyperparameters of the prior over codes, which is trained after
             the model; None for models without one.
         num_importance_samples: K of the likelihood that is computed after training.
-        anchors: published figures beside this recipe's, as (what, nats) pairs.
+        anchors: published figures beside this recipe's, as (what, figure) pairs.
     """
 
     name: str

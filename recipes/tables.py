@@ -135,10 +135,10 @@ def usage(preset):
     )
 
 
-def figure(metrics, name):
-    """A metric with two decimals, or "-" where there is none."""
+def figure(metrics, name, decimals=2):
+    """A metric with so many decimals, or "-" where there is none."""
     value = metrics.get(name)
-    return f"{value:.2f}" if isinstance(value, (int, float)) else "-"
+    return f"{value:.{decimals}f}" if isinstance(value, (int, float)) else "-"
 
 
 def data_name(preset):

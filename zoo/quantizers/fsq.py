@@ -26,7 +26,8 @@ class FiniteScalarQuantizer(Quantizer):
     Args:
         levels: number of levels of each channel, >= 2; the paper advises 5 or more.
         code_dim: features at a position. Where this is not the number of channels,
-            learned linear maps lead from features to channels and back.
+            features are normalized over a position (Ba et al., "Layer Normalization",
+            2016) and learned linear maps lead from them to channels and back.
         seed: as in `zoo.quantizers.Quantizer`.
 
     Raises:
@@ -106,7 +107,10 @@ class FiniteScalarQuantizer(Quantizer):
         features = ops.cast(features, "float32")
         channels = features
         if self.projects:
-            channels = matmul(features, self.down_kernel) + self.down_bias
+            # An untrained encoder's features are so small that all of them round to the
+            # same code, and grow until they end in a few corners (measured on MNIST,
+            # 512 codes, 400 steps: perplexity 6, and 39 when normalized).
+            channels = matmul(_normalized(features), self.down_kernel) + self.down_bias
         bounded = self._bounded(channels)
         rounded = ops.round(bounded)
         digits = ops.cast(rounded + self._middle(), "int32")
@@ -136,6 +140,13 @@ class FiniteScalarQuantizer(Quantizer):
 
     def get_config(self):
         return {**super().get_config(), "levels": list(self.levels)}
+
+
+def _normalized(features):
+    """Features of mean 0 and mean square 1 at each position, (..., D)."""
+    centred = features - ops.mean(features, axis=-1, keepdims=True)
+    power = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+    return centred * ops.rsqrt(power + 1e-6)
 
 
 def _tensor(values, dtype="float32"):
