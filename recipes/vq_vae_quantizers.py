@@ -44,7 +44,7 @@ def members(epochs, data_dir=None):
     training = dataclasses.replace(
         base.RECIPE.training,
         epochs=epochs,
-        # For Gumbel-softmax: its codes would say nothing, were their KL counted at once.
+        # Gumbel codes would say nothing, were their KL counted from the start.
         warmup_epochs=0.6 * epochs,
     )
     data = load_images(
