@@ -151,9 +151,13 @@ def shipped_presets():
 
 def _row(preset):
     metrics, training = preset.entry("metrics"), preset.entry("training")
+    # A prior over codes is trained after the model.
+    phases = [training, training["prior"]] if "prior" in training else [training]
     trained = "-"
-    if "seconds" in training:
-        trained = f"{training.get('epochs')} epochs, {duration(training['seconds'])}"
+    if all("seconds" in phase for phase in phases):
+        epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
+        seconds = sum(phase["seconds"] for phase in phases)
+        trained = f"{epochs} epochs, {duration(seconds)}"
     # Certain codes are the same in every draw: an NLL would repeat the ELBO.
     samples = metrics.get("num_importance_samples")
     if metrics.get("exact_codes"):
