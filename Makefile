@@ -49,7 +49,7 @@ lint: $(VENV)/.installed-test
 	$(PY) -m ruff format --check .
 
 # The tests' models are tiny: to compile them well takes longer than to run them.
-test-jax: export XLA_FLAGS ?= --xla_backend_optimization_level=0 \
+test-jax test-cross-backend: export XLA_FLAGS ?= --xla_backend_optimization_level=0 \
 	--xla_llvm_disable_expensive_passes=true
 
 $(BACKENDS:%=test-%): test-%: $(VENV)/.installed-test

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import onnx
 import onnxruntime
@@ -349,7 +350,7 @@ print(report.sha256, *(entry.sha256 for entry in report.files.values()))
 """
     digests = {
         run_python(code, tmp_path / "preset", tmp_path / name, KERAS_BACKEND=name)
-        for name in ("tensorflow", "jax", "torch")
+        for name in {"tensorflow", "jax", "torch"} - {keras.backend.backend()}
     }
     assert digests == {
         " ".join(
