@@ -20,6 +20,7 @@ from export.runtime.signature import (
 # How far the uniforms of stored draws keep from the edges between codes, so that every
 # machine draws the same.
 _GOLDEN_DISTANCE = 1e-4
+_GOLDEN_DRAWS = 50
 
 
 def comparison(kind, model):
@@ -107,13 +108,20 @@ def beyond_edges(model, feeds, codes):
 
 
 def golden_draw(session, model, feeds):
-    """Feeds of a draw whose uniforms keep away from edges, and what it gave."""
-    for _ in range(100):
-        got = session.run(feeds)
-        if beyond_edges(model, feeds, got["codes"]) < -_GOLDEN_DISTANCE:
+    """Feeds of a draw whose uniforms keep away from edges, and what it gave.
+
+    Of a large codebook, whose edges are dense, the draw that keeps furthest away.
+    """
+    best = np.inf
+    for seed in range(_GOLDEN_DRAWS):
+        tried = {**feeds, "seed": np.array(feeds["seed"] + seed)}
+        got = session.run(tried)
+        beyond = beyond_edges(model, tried, got["codes"])
+        if beyond < best:
+            best, answer = beyond, (tried, got)
+        if beyond < -_GOLDEN_DISTANCE:
             break
-        feeds = {**feeds, "seed": np.array(feeds["seed"] + 1)}
-    return feeds, got
+    return answer
 
 
 def _error_of_sums(got, expected):

@@ -376,6 +376,20 @@ def test_only_codes_at_an_edge_may_differ(codes):
     assert _compare_codes.beyond_edges(codes.model, cold, wrong) > 1e-3
 
 
+def test_stored_draw_fits_its_seed_though_none_keeps_away(codes, monkeypatch):
+    monkeypatch.setattr(_compare_codes, "_GOLDEN_DISTANCE", 1.0)
+    monkeypatch.setattr(_compare_codes, "_GOLDEN_DRAWS", 4)
+    session = codes.sampler._load("sampler.onnx")
+    tried = [codes.feeds(1, seed) for seed in range(4)]
+    distances = [
+        _compare_codes.beyond_edges(codes.model, feeds, session.run(feeds)["codes"])
+        for feeds in tried
+    ]
+    feeds, got = _compare_codes.golden_draw(session, codes.model, tried[0])
+    assert feeds["seed"] == np.argmin(distances)
+    np.testing.assert_array_equal(got["codes"], session.run(feeds)["codes"])
+
+
 def test_a_sampler_that_draws_otherwise_is_refused(codes, monkeypatch):
     session = codes.sampler._load("sampler.onnx")
     run = session.run
