@@ -17,12 +17,17 @@ from recipes.comparison import compare, member
 
 RESULTS = Path(__file__).with_suffix(".json")
 EPOCHS = 16
+FIRST_BETA = base.RECIPE.training.beta_start
+LAST_BETA = base.RECIPE.training.beta_end
 
 # Title and setting of each: what the model of its name below is built with.
 MEMBERS = {
     "vae": ("VAE (Kingma & Welling 2014)", "beta 1"),
     "beta_vae": ("beta-VAE (Higgins et al. 2017)", "beta 4"),
-    "annealed": ("beta-VAE, annealed as in `beta_vae_sprites`", "beta 60 to 1"),
+    "annealed": (
+        "beta-VAE, annealed as in `beta_vae_sprites`",
+        f"beta {FIRST_BETA:g} to {LAST_BETA:g}",
+    ),
     "capacity": (
         "capacity annealing (Burgess et al. 2018)",
         "gamma 30, 0 to 16 nats",
@@ -49,7 +54,7 @@ def own_arguments(name, steps):
     if name == "factor_vae":
         return zoo.FactorVAE, {"gamma": 35.0, "discriminator_units": (256,) * 4}
     rise = zoo.schedules.LinearWarmup(0.8 * steps, start=0.0, end=16.0)
-    fall = zoo.schedules.LinearWarmup(0.4 * steps, start=60.0, end=1.0)
+    fall = zoo.schedules.LinearWarmup(0.5 * steps, start=FIRST_BETA, end=LAST_BETA)
     arguments = {
         "vae": {"beta": 1.0},
         "beta_vae": {"beta": 4.0},

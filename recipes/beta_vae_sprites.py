@@ -10,13 +10,19 @@ LATENT_DIM = 10
 VALIDATION = 2000
 # The training split less validation.
 TRAINING_IMAGES = 38_000
-# On two CPU cores these dense networks train on 6,500 images/s, and four convolutional
-# stages of 32 to 64 filters on 650: too few for a slightly better ELBO an image seen.
-NETWORKS = {"networks": "dense", "hidden_units": (256, 256, 256)}
+# On two CPU cores dense networks of 3 x 256 units train on three times as many images
+# a second, but hardly tell shapes and orientations: NLL 146 after 50 epochs, three
+# active latents. These reach 93, and use all ten.
+NETWORKS = {
+    "networks": "conv",
+    "filters": (8, 16, 32, 64),
+    "blocks_per_stage": 0,
+    "hidden_units": 128,
+}
 
 
 def build_model(beta, seed, dtype):
-    """3 x 256 units and 10 latents, of which few are used."""
+    """Four stages down to 4x4 pixels, and 10 latents."""
     import zoo
 
     return zoo.BetaVAE(
@@ -32,22 +38,23 @@ def build_model(beta, seed, dtype):
 
 RECIPE = Recipe(
     name="beta_vae_sprites",
-    summary="Dense beta-VAE with disentangled latents, on sprites drawn from five "
+    summary="Beta-VAE with disentangled latents, on sprites drawn from five "
     "known factors.",
     dataset="sprites",
     image_shape=IMAGE_SHAPE,
     validation=VALIDATION,
     binarized=False,
-    # A beta that falls from far above 1 lets one latent after the other carry what is
-    # most worth its nats, and so one factor each: MIG 0.4 where beta = 4 from the
-    # beginning ends at 0.1 to 0.2.
+    # A beta that falls from far above its last value lets one latent after the other
+    # carry what is most worth its nats, and so one factor each. Measured on images of
+    # half the size, dense networks, 12 epochs: MIG 0.43, and 0.16 with the last beta
+    # from the beginning.
     training=Training(
-        epochs=50,
+        epochs=80,
         batch_size=64,
         learning_rate=1e-3,
-        warmup_epochs=15,
+        warmup_epochs=40,
         beta_start=60.0,
-        beta_end=1.0,
+        beta_end=4.0,
     ),
     build_model=build_model,
     anchors=(
