@@ -17,7 +17,8 @@ from recipes.comparison import compare, member
 
 RESULTS = Path(__file__).with_suffix(".json")
 EPOCHS = 10
-# Half the recipe's first one: about where positions come in, which is 12 epochs later.
+# Half the recipe's: the first latents come in there, and short runs have no epochs to
+# wait for it.
 FIRST_BETA = base.RECIPE.training.beta_start / 2
 LAST_BETA = base.RECIPE.training.beta_end
 
