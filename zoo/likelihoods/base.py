@@ -1,5 +1,7 @@
 """What every likelihood p(x|z) has."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -40,6 +42,15 @@ class Likelihood(keras.layers.Layer):
 def sum_over_pixels(values):
     """(..., H, W, C) to (...)."""
     return ops.sum(values, axis=(-3, -2, -1))
+
+
+def flatten_pixels(values):
+    """(..., H, W, C) to (..., H * W * C).
+
+    What is computed and summed along one axis takes XLA a third of the time on a CPU
+    that it takes along three whose last is 1.
+    """
+    return ops.reshape(values, (*ops.shape(values)[:-3], math.prod(values.shape[-3:])))
 
 
 def nearest_level(x, num_levels):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.likelihoods.base import Likelihood, sum_over_pixels
+from zoo.likelihoods.base import Likelihood, flatten_pixels
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -27,9 +27,9 @@ class Bernoulli(Likelihood):
         super().__init__(name=name, **kwargs)
 
     def log_prob(self, x, parameters):
-        logits = ops.cast(parameters, "float32")
-        x = ops.cast(x, "float32")
-        return sum_over_pixels(x * logits - ops.softplus(logits))
+        logits = flatten_pixels(ops.cast(parameters, "float32"))
+        x = flatten_pixels(ops.cast(x, "float32"))
+        return ops.sum(x * logits - ops.softplus(logits), axis=-1)
 
     def mean(self, parameters):
         return ops.sigmoid(ops.cast(parameters, "float32"))
