@@ -13,7 +13,7 @@ class ConvVAE(VAE):
     """A VAE whose encoder and decoder are convolutional.
 
     Each number in `filters` is a stage: images are halved before it in the encoder and
-    doubled after it in the decoder. `zoo.networks.conv` says which operations were
+    doubled after it in the decoder. `zoo.networks.stages` says which operations were
     chosen by which measurement.
 
     Args:
@@ -22,8 +22,10 @@ class ConvVAE(VAE):
         latent_dim: number of latent dimensions.
         filters: channels of each stage, finest first.
         blocks_per_stage: convolutional blocks in each stage, >= 0.
-        block: "plain", "residual" or "gated": see `zoo.networks.conv.ConvBlock`.
-        hidden_units: width of the dense layer between convolutions and latents.
+        block: "plain", "residual" or "gated": see `zoo.networks.stages.ConvBlock`.
+        hidden_units: width of the dense layer between convolutions and latents. None
+            for no dense layers: the latents lie on the coarsest grid, the same number
+            at each of its positions, which suits images that must be kept in detail.
         activation: name of the activation.
         likelihood, prior, beta, objective, dynamic_binarization, seed, dtype, name:
             as in `zoo.VAE`.
