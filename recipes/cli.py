@@ -147,7 +147,13 @@ def finetune(
 
 @app.command(rich_help_panel=TRAIN)
 def evaluate(
-    preset: PresetName,
+    preset: Annotated[
+        str | None, typer.Argument(metavar="P", help="Name or folder.")
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Two presets side by side instead."),
+    ] = None,
     data: Annotated[
         str | None, typer.Option(help="Other images than those it was made for.")
     ] = None,
@@ -157,25 +163,44 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes the noise.")] = 0,
     backend: Backend = None,
-    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="JSON file; a .md beside it has the table.")
+    ] = None,
     overwrite: Overwrite = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the evaluation for --out.")
+    ] = False,
     save: Annotated[
         bool, typer.Option("--save", help="Keep the figures in the preset.")
     ] = False,
 ):
-    """Scores a preset on test images: ELBO and likelihood."""
+    """Scores a preset on test images: likelihood, latents, reconstructions, samples."""
     from recipes.catalog import find_preset
     from recipes.files import check_output
 
-    if save and data:
+    if (preset is None) == (compare is None):
+        raise typer.BadParameter("Give one preset, or two with --compare.")
+    if save and (data or compare):
         raise typer.BadParameter("--save keeps figures on the preset's own data alone.")
+    if resume and (compare or not out):
+        raise typer.BadParameter("--resume goes on with one preset's --out.")
+    kept = None
     if out:
         check_output(out, overwrite, ".json")
-    found = find_preset(preset)
+        check_output(out.with_suffix(".md"), overwrite)
+        kept = out.with_suffix(".partial.npz")
+    found = [find_preset(name) for name in (compare or [preset])]
     command.start_keras(backend)
-    from recipes.scoring import score
+    from recipes import scoring
 
-    score(found, data, data_dir, num_importance_samples, seed, out, save)
+    options = (data, data_dir, num_importance_samples, seed, out)
+    if compare:
+        scoring.score_pair(found, *options)
+        return
+    with command.one_sentence_errors(
+        f"Interrupted: --resume goes on with {kept}." if kept else "Interrupted."
+    ):
+        scoring.score(*found, *options, save, kept=kept, resume=resume)
 
 
 @app.command(rich_help_panel=DEPLOY)

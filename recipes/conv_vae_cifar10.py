@@ -27,7 +27,7 @@ def build_model(beta, seed, dtype):
 
 RECIPE = Recipe(
     name="conv_vae_cifar10",
-    summary="Convolutional VAE, a grid of latents, on CIFAR-10 with exact 8-bit pixels.",
+    summary="Convolutional VAE, a grid of latents, on CIFAR-10, pixels exact.",
     dataset="cifar10",
     image_shape=(32, 32, 3),
     validation=2000,

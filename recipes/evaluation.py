@@ -2,6 +2,7 @@
 
 import time
 
+import keras
 import numpy as np
 from rich.console import Console
 from rich.progress import track
@@ -9,13 +10,23 @@ from rich.progress import track
 import zoo
 from recipes.data import binarize, load_images
 from recipes.disentanglement import disentanglement_metrics, factor_grid
-from recipes.label_accuracy import label_accuracy
+from recipes.figures import confidence_intervals
+from recipes.partial import PartialValues
+from recipes.report import can_sample
+from recipes.sample_quality import sample_quality
 from zoo.evaluation.codes import code_statistics
-from zoo.evaluation.likelihood import active_units
+from zoo.evaluation.diagnosis import diagnose_codes, diagnose_latents
+from zoo.evaluation.latents import active_units, kl_per_latent
+
+# Of the dict of metrics: to be raised when a name changes its meaning.
+SCHEMA_VERSION = 1
 
 # Images scored between two steps of the progress bar: few, so that most of a compiled
 # call goes into draws and little into encoding the same images again.
 IMAGES_PER_STEP = 10
+
+# Squared errors are counted as no smaller: a PSNR of at most 100 dB.
+LEAST_ERROR = 1e-10
 
 
 def labels_for(model, data, split):
@@ -35,6 +46,64 @@ def labels_for(model, data, split):
     return labels
 
 
+def image_figures(
+    model, test, labels=None, *, num_importance_samples, seed=0, console, partial=None
+):
+    """What can be said of each test image by itself.
+
+    Args:
+        model: a model of the zoo.
+        test: images (N, H, W, C), float32 in [0, 1], binarized already if need be.
+        labels: (N,), for models that take them; all figures are then given y.
+        num_importance_samples: K of the importance-weighted NLL.
+        seed: fixes the noise of the estimates.
+        console: `rich.console.Console` for progress.
+        partial: `PartialValues` of the log-likelihood to go on with, or None.
+
+    Returns:
+        dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats; "mse",
+        the squared error a pixel; "psnr" in dB.
+
+    Raises:
+        ValueError: if the ELBO is not finite.
+        OSError: if what is finished cannot be kept.
+    """
+    terms = model.elbo(test, labels, seed=seed)
+    if not np.all(np.isfinite(terms["elbo"])):
+        raise ValueError(
+            "The model's ELBO on the test images is not finite: its weights are broken."
+        )
+    partial = partial or PartialValues(None, {})
+    batches = model.iter_log_marginal_likelihood(
+        test,
+        labels,
+        num_importance_samples,
+        batch_size=IMAGES_PER_STEP,
+        seed=seed,
+        skip=len(partial.values),
+    )
+    try:
+        for values in track(
+            batches,
+            description=f"IW-{num_importance_samples} likelihood",
+            total=-(-(len(test) - len(partial.values)) // IMAGES_PER_STEP),
+            console=console,
+        ):
+            partial.extend(values)
+    finally:  # interrupted or not
+        partial.save()
+    error = np.square(model.reconstruct(test, labels) - test)
+    mse = np.mean(error, axis=(1, 2, 3), dtype=np.float64)
+    return {
+        "elbo": terms["elbo"],
+        "reconstruction": -terms["log_likelihood"],
+        "kl": terms["kl"],
+        "nll": -partial.values,
+        "mse": mse,
+        "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
+    }
+
+
 def evaluate_model(
     model,
     test,
@@ -44,64 +113,54 @@ def evaluate_model(
     num_importance_samples=100,
     seed=0,
     console=None,
+    partial=None,
 ):
     """Scores a model on test images.
 
     Args:
-        model: a `zoo.VAE`.
+        model, labels, num_importance_samples, seed, partial: as in `image_figures`.
         test: images (N, H, W, C), float32 in [0, 1].
-        labels: (N,), for models that take them; all figures are then given y.
         binarized: binarize them once, with `numpy.random.default_rng(0)`, before.
-        num_importance_samples: K of the importance-weighted NLL.
-        seed: fixes the noise of the estimates.
         console: `rich.console.Console` for progress.
 
     Returns:
-        dict of JSON values: figures in nats a test image, their standard errors over
-        images, and the settings they were got with.
+        dict of JSON values: the figures of `image_figures` averaged over images, with
+        their standard errors; bits a dimension for discretized likelihoods; what the
+        latents or codes are used for, "diagnosis" in words; and the settings.
+
+    Raises:
+        ValueError, OSError: as `image_figures`.
     """
     start = time.monotonic()
     if binarized:
         test = binarize(test)
-    terms = model.elbo(test, labels, seed=seed)
-    batches = model.iter_log_marginal_likelihood(
-        test, labels, num_importance_samples, batch_size=IMAGES_PER_STEP, seed=seed
+    values = image_figures(
+        model,
+        test,
+        labels,
+        num_importance_samples=num_importance_samples,
+        seed=seed,
+        console=console or Console(),
+        partial=partial,
     )
-    log_likelihood = np.concatenate(
-        list(
-            track(
-                batches,
-                description=f"IW-{num_importance_samples} likelihood",
-                total=-(-len(test) // IMAGES_PER_STEP),
-                console=console or Console(),
-            )
-        )
-    )
-    metrics = {
-        "elbo": float(np.mean(terms["elbo"])),
-        "elbo_standard_error": _standard_error(terms["elbo"]),
-        "reconstruction": float(-np.mean(terms["log_likelihood"])),
-        "kl": float(np.mean(terms["kl"])),
-        "nll": float(-np.mean(log_likelihood)),
-        "nll_standard_error": _standard_error(log_likelihood),
-        "num_importance_samples": num_importance_samples,
-        **_reconstruction(model, test, labels),
+    if model.likelihood.discretized:
+        nats_per_bit = np.prod(model.image_shape) * np.log(2)
+        values["elbo_bits_per_dim"] = -values["elbo"] / nats_per_bit
+        values["nll_bits_per_dim"] = values["nll"] / nats_per_bit
+    metrics = {"schema_version": SCHEMA_VERSION}
+    for name, each in values.items():
+        metrics[name] = float(np.mean(each, dtype=np.float64))
+        metrics[f"{name}_standard_error"] = standard_error(each)
+    variance = np.var(test, dtype=np.float64)
+    return metrics | {
+        "mse_over_variance": float(metrics["mse"] / max(variance, LEAST_ERROR)),
         **_latents(model, test, labels),
+        "num_importance_samples": num_importance_samples,
         "test_images": len(test),
         "binarized": binarized,
         "seed": seed,
         "seconds": round(time.monotonic() - start, 1),
     }
-    if model.likelihood.discretized:
-        per_nat = 1 / (np.prod(model.image_shape) * np.log(2))
-        for name in ("elbo", "nll"):
-            bits = abs(metrics[name]) * per_nat
-            metrics[f"{name}_bits_per_dim"] = float(bits)
-    if not all(np.isfinite(v) for v in metrics.values()):
-        raise ValueError(
-            "The model's ELBO on the test images is not finite: its weights are broken."
-        )
-    return metrics
 
 
 def evaluate_preset(
@@ -112,6 +171,8 @@ def evaluate_preset(
     num_importance_samples=None,
     seed=0,
     console=None,
+    kept=None,
+    resume=False,
 ):
     """Scores a preset on a test split, the one it was made for unless told otherwise.
 
@@ -121,69 +182,105 @@ def evaluate_preset(
         data_dir: folder of prepared TFDS data sets.
         num_importance_samples: K; None is the K of the figures stored with the preset.
         seed, console: as in `evaluate_model`.
+        kept: file for the likelihoods of images that are done, or None.
+        resume: go on with what that file has.
 
     Returns:
-        The dict of `evaluate_model`; of a model of classes, with that of
-        `recipes.label_accuracy.label_accuracy`; on data of known factors, with that of
-        `recipes.disentanglement.disentanglement_metrics`.
+        The dict of `evaluate_model` and "intervals", of 95 %; where the images have
+        classes, with that of `recipes.sample_quality.sample_quality`; on data of known
+        factors, with that of `recipes.disentanglement.disentanglement_metrics`.
 
     Raises:
         ValueError, OSError: if the preset or the data are not usable.
     """
+    start = time.monotonic()
     info = zoo.preset_info(preset)
-    source = source if source is not None else info.get("dataset", {}).get("name")
-    if source is None:
-        raise ValueError(
-            f"The preset {str(preset)!r} does not say which data it was trained on: "
-            "give some with --data."
-        )
-    k = num_importance_samples or info.get("metrics", {}).get(
-        "num_importance_samples", 100
-    )
+    source = data_source(info, source)
+    k = num_importance_samples or stored_k(info)
     model = zoo.from_preset(preset)
-    of_classes = bool(getattr(model, "num_classes", None))
+    # Training images for the classifier alone that looks at samples.
+    splits = ("train", "test")
     data = load_images(
-        source,
-        image_shape=info["image_shape"],
-        data_dir=data_dir,
-        # Training images for the classifier alone that reads conditional samples.
-        splits=("train", "test") if of_classes else "test",
+        source, image_shape=info["image_shape"], data_dir=data_dir, splits=splits
     )
     grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
+    labels = labels_for(model, data, "test")
+    settings = {
+        "weights": info.get("sha256", {}).get("model.weights.h5"),
+        "data": data.name,
+        "images": len(data.test),
+        "K": k,
+        "seed": seed,
+        "backend": keras.backend.backend(),
+    }
+    partial = PartialValues(kept, settings, resume)
     metrics = evaluate_model(
         model,
         data.test,
-        labels_for(model, data, "test"),
+        labels,
         binarized=bool(info.get("dataset", {}).get("binarized")),
         num_importance_samples=k,
         seed=seed,
         console=console,
+        partial=partial,
     )
-    if of_classes:
-        metrics |= label_accuracy(model, data, seed=seed, console=console)
+    if data.train_labels is not None and can_sample(model):
+        metrics |= sample_quality(
+            model, data, labels=labels, seed=seed, console=console
+        )
     if grid is not None:
         metrics |= disentanglement_metrics(model, grid, seed=seed, console=console)
-    return metrics
-
-
-def _reconstruction(model, test, labels):
-    """How far reconstructions are from the images, and bits of exact pixels."""
-    error = np.mean(np.square(model.reconstruct(test, labels) - test), dtype=np.float64)
-    return {
-        "mse": float(error),
-        "mse_over_variance": float(error / np.var(test, dtype=np.float64)),
+    partial.remove()
+    return metrics | {
+        "intervals": confidence_intervals(metrics),
+        "seconds": round(time.monotonic() - start, 1),
     }
 
 
-def _latents(model, test, labels):
-    """How much of the latents is used."""
-    if isinstance(model, zoo.VQVAE):
-        certain = not model.quantizer.stochastic
-        return {**code_statistics(model, test, labels), "exact_codes": certain}
-    return {"active_units": active_units(model, test, labels)}
+def data_source(info, source=None):
+    """The data to score a preset on: those given, or its own.
+
+    Args:
+        info: `zoo.preset_info` of it.
+        source: what `recipes.data.load_images` takes, or None.
+
+    Raises:
+        ValueError: if none are given and it does not say which its own are.
+    """
+    if source is None:
+        source = info.get("dataset", {}).get("name")
+    if source is None:
+        raise ValueError(
+            f"The preset {info['preset']!r} does not say which data it was trained on: "
+            "give some with --data."
+        )
+    return source
 
 
-def _standard_error(values):
+def stored_k(info):
+    """The K of the figures that are stored with a preset."""
+    return info.get("metrics", {}).get("num_importance_samples", 100)
+
+
+def standard_error(values):
+    """That of the mean of values (N,)."""
     if len(values) < 2:
         return 0.0
-    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    return float(np.std(values, ddof=1, dtype=np.float64) / np.sqrt(len(values)))
+
+
+def _latents(model, test, labels):
+    """How much of the latents is used, in figures and in words."""
+    if isinstance(model, zoo.VQVAE):
+        figures = code_statistics(model, test, labels)
+        certain = not model.quantizer.stochastic
+        diagnosis = diagnose_codes(
+            figures["codebook_usage"], figures["perplexity"], model.codebook_size
+        )
+        return {**figures, "exact_codes": certain, "diagnosis": diagnosis}
+    kl = kl_per_latent(model, test, labels)
+    return {
+        "active_units": active_units(model, test, labels),
+        "kl_per_latent": [round(float(value), 4) for value in kl],
+        "diagnosis": diagnose_latents(kl),
+    }

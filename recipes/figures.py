@@ -1,8 +1,32 @@
-"""The figures of an evaluation in words: one list for the screen and for cards."""
+"""The figures of an evaluation in words: one list for the screen and for documents."""
+
+# 95 % of a normal distribution lie within so many standard deviations of its mean.
+DEVIATIONS = 1.96
+COLUMNS = ("figure", "value", "95 % interval")
+
+
+def confidence_intervals(metrics):
+    """Where 95 % of repetitions on other test images would lie, roughly.
+
+    Args:
+        metrics: dict that has "<name>_standard_error" beside some figures.
+
+    Returns:
+        dict: name to [low, high], by the normal approximation.
+    """
+    ending = "_standard_error"
+    return {
+        name: [metrics[name] - DEVIATIONS * error, metrics[name] + DEVIATIONS * error]
+        for name, error in (
+            (key.removesuffix(ending), value)
+            for key, value in metrics.items()
+            if key.endswith(ending)
+        )
+    }
 
 
 def figure_rows(metrics, latent_dim=None):
-    """What to show of metrics, as (what, value, standard error) texts.
+    """What to show of metrics, as texts for `COLUMNS`.
 
     Args:
         metrics: dict of `recipes.evaluation.evaluate_model`; what is not there is not
@@ -19,6 +43,7 @@ def figure_rows(metrics, latent_dim=None):
         ("reconstruction, -E log p(x given z), nats", "reconstruction", "{:.2f}"),
         ("KL, nats", "kl", "{:.2f}"),
         ("squared error of reconstructions, a pixel", "mse", "{:.5f}"),
+        ("PSNR of reconstructions, dB", "psnr", "{:.2f}"),
         ("the same over the pixels' variance", "mse_over_variance", "{:.4f}"),
         (f"active units{of_all}", "active_units", "{:,}"),
         ("codes in use", "codebook_usage", "{:.1%}"),
@@ -31,6 +56,10 @@ def figure_rows(metrics, latent_dim=None):
             "sample_label_accuracy",
             "{:.1%}",
         ),
+        ("FID of samples, in features of a classifier trained here", "fid", "{:.1f}"),
+        ("the same of training images", "fid_of_training_images", "{:.1f}"),
+        ("samples among real images, by these features", "precision", "{:.1%}"),
+        ("real images among samples", "recall", "{:.1%}"),
         (
             "real test images that this classifier gets right",
             "classifier_test_accuracy",
@@ -46,13 +75,13 @@ def figure_rows(metrics, latent_dim=None):
     ]
     # Certain codes are the same in every draw: an NLL would repeat the ELBO.
     repeated = {"nll", "nll_bits_per_dim"} if metrics.get("exact_codes") else set()
+    intervals = confidence_intervals(metrics)
     answer = []
     for what, name, form in rows:
         value = metrics.get(name)
         if isinstance(value, (int, float)) and name not in repeated:
-            error = metrics.get(f"{name}_standard_error")
-            told = f"{error:.2f}" if isinstance(error, (int, float)) else ""
-            answer.append((what, form.format(value), told))
+            ends = (form.format(end) for end in intervals.get(name, ()))
+            answer.append((what, form.format(value), " to ".join(ends)))
     return answer
 
 
@@ -66,3 +95,9 @@ def latents_text(info):
         return str(info["latent_dim"])
     shape = "x".join(map(str, info.get("code_shape", [])))
     return f"{shape} codes of {info['codebook_size']}".strip()
+
+
+def markdown_table(columns, rows):
+    """A Markdown table as a list of lines."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes import catalog
-from recipes.figures import latents_text
+from recipes.figures import latents_text, markdown_table
 from recipes.files import write_whole
 from recipes.tables import data_name, duration, figure, megabytes
 
@@ -72,12 +72,6 @@ def presets_section(presets):
         lines += ["", "Published, beside them:", ""]
         lines += markdown_table(("preset", "published model", "figure"), anchors)
     return "\n".join(lines)
-
-
-def markdown_table(columns, rows):
-    """A Markdown table as a list of lines."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def comparison_section(rows, columns):

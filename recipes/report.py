@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from recipes.figures import figure_rows
+from recipes.figures import COLUMNS, figure_rows, markdown_table
 from recipes.files import write_whole
 from recipes.grid import save_grid
 
@@ -125,21 +125,18 @@ def model_card(info):
         + (", binarized once with `default_rng(0)`" if metrics["binarized"] else "")
         + (", given the label." if classes is not None else "."),
         "",
-        "| figure | value | standard error |",
-        "|---|---|---|",
-        *(f"| {' | '.join(row)} |" for row in rows),
+        *markdown_table(COLUMNS, rows),
         "",
-        *_evaluation_lines(metrics),
+        *diagnosis_lines(metrics),
+        *evaluation_lines(metrics),
     ]
     if info.get("anchors"):
         lines += [
             "",
             "Published, for comparison:",
             "",
-            "| model | figure |",
-            "|---|---|",
+            *markdown_table(("model", "figure"), info["anchors"]),
         ]
-        lines += [f"| {what} | {value} |" for what, value in info["anchors"]]
     lines += [
         "",
         "## Training",
@@ -151,22 +148,23 @@ def model_card(info):
         + (", binarized anew at every step." if data["binarized"] else ".")
         + " The test split was not used.",
         "",
-        "| setting | value |",
-        "|---|---|",
-        *(
-            f"| {name.replace('_', ' ')} | "
-            + (
-                ", ".join(f"{k} {v}" for k, v in value.items())
-                if isinstance(value, dict)
-                else f"`{value}`"
-            )
-            + " |"
-            for name, value in sorted(training.items())
+        *markdown_table(
+            ("setting", "value"),
+            [
+                (name.replace("_", " "), _setting_text(value))
+                for name, value in sorted(training.items())
+            ],
         ),
     ]
     if data.get("license"):
         lines += ["", f"Licence of the images: {data['license']}"]
     return "\n".join(lines) + "\n"
+
+
+def _setting_text(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return f"`{value}`"
 
 
 def _sample_lines(info):
@@ -185,8 +183,14 @@ def _sample_lines(info):
     return ["![samples](samples.png)", "", told, ""]
 
 
-def _evaluation_lines(metrics):
-    """How to get the figures again."""
+def diagnosis_lines(metrics):
+    """What the latents are used for, in Markdown: no line where it is not known."""
+    diagnosis = metrics.get("diagnosis")
+    return [" ".join(diagnosis), ""] if diagnosis else []
+
+
+def evaluation_lines(metrics):
+    """How to get the figures again, in Markdown."""
     taken = f"seed {metrics['seed']}, {metrics['seconds']:.0f} s"
     if "command" not in metrics:
         return [f"Computed at the end of training: {taken}."]

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recipes import catalog
-from recipes.figures import figure_rows, latents_text
+from recipes.figures import COLUMNS, figure_rows, latents_text
 from recipes.recipe import RECIPES, get_recipe
 
 
@@ -17,8 +17,13 @@ def new_table(title, *columns, numbers=()):
     table.pad_edge = False
     table.collapse_padding = True
     for column in columns:
-        align = "right" if column in numbers else "left"
-        table.add_column(column, justify=align, overflow="fold")
+        number = column in numbers
+        table.add_column(
+            column,
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=number,
+        )
     return table
 
 
@@ -69,9 +74,7 @@ def recipes_table(recipes):
 
 def figures_table(metrics, title="Figures"):
     """The metrics of an evaluation."""
-    table = new_table(
-        title, "figure", "value", "standard error", numbers=("value", "standard error")
-    )
+    table = new_table(title, *COLUMNS, numbers=COLUMNS[1:])
     for row in figure_rows(metrics):
         table.add_row(*row)
     for name in ("test_images", "seed"):

@@ -206,17 +206,29 @@ class Autoencoder(Trainer, keras.Model):
         )
 
     def iter_log_marginal_likelihood(
-        self, x, labels=None, num_importance_samples=100, batch_size=64, seed=None
+        self,
+        x,
+        labels=None,
+        num_importance_samples=100,
+        batch_size=64,
+        seed=None,
+        skip=0,
     ):
-        """Yields `log_marginal_likelihood` batch by batch, for a progress bar."""
+        """Yields `log_marginal_likelihood` batch by batch: for a bar, or a restart.
+
+        Args:
+            x, labels, num_importance_samples, batch_size, seed: as there.
+            skip: images at the beginning that are left out, having been scored before.
+        """
         x = validation.check_images(x, self.image_shape)
         labels = self.check_labels(labels, len(x))
         k = validation.check_whole_number(
             num_importance_samples, "num_importance_samples", 1
         )
         batch_size = validation.check_whole_number(batch_size, "batch_size", 1)
+        skip = validation.check_whole_number(skip, "skip", 0)
         return likelihood_evaluation.iter_log_marginal_likelihood(
-            self, x, labels, k, batch_size, seed
+            self, x, labels, k, batch_size, seed, skip
         )
 
     # Saving and loading.

@@ -9,7 +9,7 @@ from zoo_helpers import array, make_dense, random_weights
 import zoo
 from zoo import threefry
 from zoo.evaluation import likelihood as evaluation
-from zoo.evaluation.likelihood import active_units
+from zoo.evaluation.latents import active_units
 
 image_shapes = st.tuples(
     st.integers(8, 20), st.integers(8, 20), st.sampled_from([1, 3])

@@ -56,7 +56,7 @@ def elbo(model, x, labels, seed):
 
 
 def iter_log_marginal_likelihood(
-    model, x, labels, num_importance_samples, batch_size, seed
+    model, x, labels, num_importance_samples, batch_size, seed, skip=0
 ):
     """See `zoo.VAE.iter_log_marginal_likelihood`; arguments are checked already."""
 
@@ -70,7 +70,7 @@ def iter_log_marginal_likelihood(
     size = min(batch_size, len(x))
     pixels = size * int(np.prod(x.shape[1:]))
     chunk = min(num_importance_samples, max(1, PIXELS_PER_CALL // pixels))
-    for start in range(0, len(x), size):
+    for start in range(skip, len(x), size):
         images, given = _batch(x, start, size), _batch(labels, start, size)
         batch_streams = streams[start : start + size]
         count = len(batch_streams)
@@ -84,30 +84,3 @@ def iter_log_marginal_likelihood(
                 total, np.logaddexp.reduce(log_weights.astype(np.float64), axis=0)
             )
         yield total - np.log(num_importance_samples)
-
-
-def posterior_mean(model, x, labels=None):
-    """The mean of q(z|x): an array (N, latent_dim); arguments are checked already."""
-
-    def mean_of(images, labels=None):
-        return model.make_posterior(model.encode_parameters(images, labels)).mean
-
-    return model.inference.batched("posterior_mean", mean_of, x, labels)
-
-
-def active_units(model, x, labels=None, threshold=0.01):
-    """Number of latent dimensions whose posterior mean varies over `x`.
-
-    Burda et al., "Importance Weighted Autoencoders", 2016, section 5.2.
-
-    Args:
-        model: a `zoo.VAE`.
-        x: images (N, H, W, C), float32 in [0, 1].
-        labels: (N,), for models that take them.
-        threshold: variance of the posterior mean above which a dimension is active.
-
-    Returns:
-        int between 0 and latent_dim.
-    """
-    mean = posterior_mean(model, x, model.check_labels(labels, len(x)))
-    return int(np.sum(np.var(mean, axis=0) > threshold))

@@ -368,9 +368,9 @@ class VQVAE(PriorLabels, Autoencoder):
         return self.inference.batched(name, draw, uniforms, temperatures, labels)
 
     def iter_log_marginal_likelihood(
-        self, x, labels=None, num_importance_samples=100, batch_size=64, seed=None
+        self, x, labels=None, num_importance_samples=100, *args, **options
     ):
-        """Yields `log_marginal_likelihood` batch by batch.
+        """Yields `log_marginal_likelihood` batch by batch: see `Autoencoder`'s.
 
         Where codes are certain, all draws are the same, and one is made: the result is
         the ELBO.
@@ -381,7 +381,7 @@ class VQVAE(PriorLabels, Autoencoder):
             )
             num_importance_samples = 1
         return super().iter_log_marginal_likelihood(
-            x, labels, num_importance_samples, batch_size, seed
+            x, labels, num_importance_samples, *args, **options
         )
 
     def get_config(self):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from zoo import validation
-from zoo.evaluation.likelihood import posterior_mean
+from zoo.evaluation.latents import posterior_mean
 
 # Images drawn and encoded at a time.
 _CHUNK = 1024

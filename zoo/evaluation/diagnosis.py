@@ -1,0 +1,93 @@
+"""Whether a model's latents have collapsed, in words."""
+
+import numpy as np
+
+# A latent that tells less than this of an image, in nats, is not used.
+SILENT = 0.01
+# Below this share of a codebook, or of the latents, the rest was for nothing.
+FEW = 0.5
+
+
+def diagnose_latents(kl_per_latent):
+    """What the KL of each latent says of posterior collapse.
+
+    Lucas et al., "Don't Blame the ELBO! A Linear VAE Perspective on Posterior
+    Collapse", 2019: a latent has collapsed where q(z_d|x) is the prior for every x.
+
+    Args:
+        kl_per_latent: nats, (latent_dim,), averaged over images: what
+            `zoo.evaluation.latents.kl_per_latent` returns.
+
+    Returns:
+        list of sentences.
+
+    Example:
+
+    >>> from zoo.evaluation.diagnosis import diagnose_latents
+    >>> diagnose_latents([3.0, 2.0, 0.001])[0]
+    'No collapse: 2 of 3 latents are in use, with 5.0 nats of KL an image.'
+    """
+    kl = np.asarray(kl_per_latent, np.float64)
+    total, used = kl.sum(), int(np.sum(kl >= SILENT))
+    if not used:
+        return [
+            "Posterior collapse: no latent tells anything of an image "
+            f"({total:.3f} nats of KL in all), so that the decoder ignores them. Train "
+            "with a KL warm-up, a smaller beta or free bits."
+        ]
+    unused = len(kl) - used
+    sentences = [
+        f"No collapse: {used} of {len(kl)} latents {_are(used)} in use, with "
+        f"{total:.1f} nats of KL an image."
+    ]
+    if used < FEW * len(kl):
+        sentences[0] = (
+            f"Partial collapse: only {used} of {len(kl)} latents {_are(used)} in use, "
+            f"with {total:.1f} nats of KL an image."
+        )
+        sentences.append(
+            f"The other {unused} follow the prior: fewer latents would do, or a KL "
+            "warm-up, a smaller beta or free bits would bring more of them in."
+        )
+    elif unused:
+        sentences.append(
+            f"The other {unused} follow{'s' * (unused == 1)} the prior: superfluous, "
+            "and costing nothing."
+        )
+    else:
+        sentences.append("Every latent is used: more of them may help.")
+    half = 1 + int(np.searchsorted(np.cumsum(np.sort(kl)[::-1]), total / 2))
+    sentences.append(f"The busiest {half} hold{'s' * (half == 1)} half of the nats.")
+    return sentences
+
+
+def diagnose_codes(codebook_usage, perplexity, codebook_size):
+    """What the statistics of codes say of the collapse of a codebook.
+
+    Args:
+        codebook_usage, perplexity: see `zoo.evaluation.codes.code_statistics`.
+        codebook_size: number of codes.
+
+    Returns:
+        list of sentences.
+
+    Example:
+
+    >>> from zoo.evaluation.diagnosis import diagnose_codes
+    >>> diagnose_codes(0.1, 20.0, 512)[0]
+    'Codebook collapse: only 10.0% of the 512 codes are in use.'
+    """
+    figures = f"{codebook_usage:.1%} of the {codebook_size} codes are in use"
+    if codebook_usage < FEW:
+        return [
+            f"Codebook collapse: only {figures}.",
+            "Let codes expire, start the EMA with a smaller decay, or take fewer.",
+        ]
+    return [
+        f"No collapse: {figures}.",
+        f"They are used as unevenly as {perplexity:.0f} equally frequent ones.",
+    ]
+
+
+def _are(count):
+    return "is" if count == 1 else "are"
