@@ -7,10 +7,11 @@ import pytest
 from rich.console import Console
 
 import zoo
+from recipes.classifier import SHIFT, Classifier, shift_images
 from recipes.data import binarize, load_images
 from recipes.evaluation import evaluate_preset
-from recipes.label_accuracy import SHIFT, label_accuracy, shift_images
 from recipes.recipe import Recipe, Training
+from recipes.sample_quality import label_accuracy
 from recipes.training import finetune, train
 
 SIZE = 12
@@ -102,7 +103,9 @@ def test_samples_of_the_wrong_label_are_noticed(preset, source):
             shifted = (labels + np.arange(num_samples) % 3) % 3
             return model.sample(num_samples, shifted, seed=seed)
 
-    found = label_accuracy(Confused(), data, samples_per_class=30, epochs=4)
+    classifier = Classifier(data.train.shape[1:], 3)
+    classifier.fit(data.train, data.train_labels, epochs=4)
+    found = label_accuracy(Confused(), classifier, samples_per_class=30)
     assert found["sample_label_accuracy"] == pytest.approx(1 / 3, abs=0.1)
 
 

@@ -19,7 +19,7 @@ def code_statistics(model, x, labels=None):
         "code_entropy": entropy of the codes, pooled over positions, in nats.
         "perplexity": its exponential. All three are means over the levels of a residual
         quantizer. With a learned prior "prior_nats_per_code": -log p(codes) of an
-        image, divided by the number of its codes.
+        image, divided by the number of its codes, and its standard error over images.
 
     Raises:
         ValueError, TypeError: if `x` is not what the model takes.
@@ -53,6 +53,8 @@ def code_statistics(model, x, labels=None):
         log_probs = model.inference.batched(
             "log p(codes)", model.prior.log_prob, codes, labels
         )
-        nats = -np.mean(log_probs, dtype=np.float64) / model.prior.length
-        figures["prior_nats_per_code"] = float(nats)
+        nats = -np.asarray(log_probs, np.float64) / model.prior.length
+        figures["prior_nats_per_code"] = float(np.mean(nats))
+        error = np.std(nats, ddof=1) / np.sqrt(len(nats)) if len(nats) > 1 else 0.0
+        figures["prior_nats_per_code_standard_error"] = float(error)
     return figures

@@ -1,0 +1,203 @@
+"""Evaluation of presets: what is kept, compared and written; who judges samples."""
+
+import io
+import itertools
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import zoo
+from recipes.evaluation import evaluate_preset, image_figures
+from recipes.figures import confidence_intervals, figure_rows
+from recipes.partial import PartialValues
+from recipes.preset_pair import compare_presets
+from recipes.sample_quality import sample_quality
+
+SHAPE = (12, 12, 1)
+
+
+def quiet():
+    return Console(file=io.StringIO())
+
+
+def draw(count, seed):
+    """Rows, or columns, that are bright, on noise: (images, labels)."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, count)
+    images = rng.random((count, *SHAPE), dtype="float32") * 0.3
+    images[labels == 0, 4:8, :] += 0.7
+    images[labels == 1, :, 4:8] += 0.7
+    return images, labels
+
+
+@pytest.fixture(scope="module")
+def source():
+    """Arrays of images and their classes."""
+    (x_train, y_train), (x_test, y_test) = draw(300, 0), draw(60, 1)
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+
+
+@pytest.fixture(scope="module")
+def presets(tmp_path_factory):
+    """Two models of different sizes, with fresh weights."""
+    folder = tmp_path_factory.mktemp("presets")
+    for name, latents in (("small", 2), ("large", 5)):
+        model = zoo.DenseVAE(SHAPE, latents, hidden_units=(8,), seed=latents)
+        dataset = {"name": "shapes", "binarized": True}
+        model.save_to_preset(
+            folder / name, metadata={"preset": name, "dataset": dataset}
+        )
+    return folder
+
+
+def evaluate(preset, source, **options):
+    options = {"num_importance_samples": 7, "console": quiet(), **options}
+    return evaluate_preset(preset, source, **options)
+
+
+def test_evaluation_says_all_there_is(presets, source):
+    metrics = evaluate(presets / "small", source)
+    assert metrics["schema_version"] == 1
+    json.dumps(metrics, allow_nan=False)
+    names = ("elbo", "nll", "kl", "reconstruction", "mse", "psnr", "precision")
+    for name in (*names, "recall", "classifier_test_accuracy"):
+        low, high = metrics["intervals"][name]
+        error = metrics[f"{name}_standard_error"]
+        assert low <= metrics[name] <= high
+        assert high - low == pytest.approx(2 * 1.96 * error)
+    assert metrics["classifier_test_accuracy"] > 0.9
+    assert len(metrics["kl_per_latent"]) == 2
+    assert "latents" in metrics["diagnosis"][0]
+    # Untrained weights draw grey squares, not stripes.
+    assert metrics["precision"] < 0.1
+    assert metrics["fid"] > 10 * metrics["fid_of_training_images"]
+
+
+def test_errors_shrink_with_the_number_of_images(presets, source):
+    model = zoo.from_preset(presets / "small")
+    x = source["x_test"]
+    options = {"num_importance_samples": 3, "console": quiet()}
+    values = image_figures(model, x, **options)["elbo"]
+    metrics = evaluate(presets / "small", source)
+    from recipes.data import binarize
+
+    values = image_figures(model, binarize(x), **options)["elbo"]
+    expected = np.std(values, ddof=1) / np.sqrt(len(x))
+    assert metrics["elbo_standard_error"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_intervals_and_rows_by_hand():
+    metrics = {"elbo": -90.0, "elbo_standard_error": 0.5, "kl": 20.0}
+    assert confidence_intervals(metrics) == {"elbo": [-90.98, -89.02]}
+    assert figure_rows(metrics) == [
+        ("ELBO, 1 draw, nats", "-90.00", "-90.98 to -89.02"),
+        ("KL, nats", "20.00", ""),
+    ]
+
+
+def test_an_interrupted_evaluation_goes_on(presets, source, tmp_path, monkeypatch):
+    whole = evaluate(presets / "small", source)
+    kept = tmp_path / "figures.partial.npz"
+    scored = []
+    original = zoo.VAE.iter_log_marginal_likelihood
+
+    def interrupted(self, *args, **options):
+        yield from itertools.islice(original(self, *args, **options), 2)
+        raise KeyboardInterrupt
+
+    def counted(self, *args, **options):
+        for values in original(self, *args, **options):
+            scored.append(len(values))
+            yield values
+
+    monkeypatch.setattr(zoo.VAE, "iter_log_marginal_likelihood", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(presets / "small", source, kept=kept)
+    assert kept.exists()
+    with pytest.raises(ValueError, match="evaluated with K 7, not 8"):
+        evaluate(
+            presets / "small",
+            source,
+            kept=kept,
+            resume=True,
+            num_importance_samples=8,
+        )
+    monkeypatch.setattr(zoo.VAE, "iter_log_marginal_likelihood", counted)
+    resumed = evaluate(presets / "small", source, kept=kept, resume=True)
+    assert sum(scored) == 60 - 20
+    assert resumed["nll"] == pytest.approx(whole["nll"], rel=1e-6)
+    assert not kept.exists()
+
+
+def test_partial_values_are_kept_whole_or_refused(tmp_path):
+    path = tmp_path / "p.npz"
+    first = PartialValues(path, {"seed": 0})
+    first.extend([1.0, 2.0])
+    first.save()
+    np.testing.assert_array_equal(
+        PartialValues(path, {"seed": 0}, resume=True).values, [1.0, 2.0]
+    )
+    # Without --resume from the start, whatever lies there.
+    assert len(PartialValues(path, {"seed": 0}).values) == 0
+    with pytest.raises(ValueError, match="evaluated with seed 0, not 1"):
+        PartialValues(path, {"seed": 1}, resume=True)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="is damaged"):
+        PartialValues(path, {"seed": 0}, resume=True)
+
+
+def test_two_presets_are_compared_image_by_image(presets, source):
+    pair = [presets / "small", presets / "large"]
+    options = {"num_importance_samples": 5, "console": quiet()}
+    compared = compare_presets(pair, source, **options)
+    assert compared["presets"] == ["small", "large"]
+    from recipes.data import binarize
+
+    x = binarize(source["x_test"])
+    first, second = (zoo.from_preset(p).elbo(x, seed=0)["elbo"] for p in pair)
+    found = compared["figures"]["elbo"]
+    assert found["values"] == pytest.approx([first.mean(), second.mean()], rel=1e-5)
+    assert found["difference"] == pytest.approx(np.mean(second - first), rel=1e-4)
+    error = np.std(second - first, ddof=1) / np.sqrt(len(x))
+    assert found["standard_error"] == pytest.approx(error, rel=1e-3)
+    same = compare_presets([pair[0]] * 2, source, **options)["figures"]["nll"]
+    assert (same["difference"], same["standard_error"]) == (0, 0)
+
+
+def test_presets_of_other_images_are_not_compared(presets, source):
+    with pytest.raises(ValueError, match="image_shape is .* of the one, .* other"):
+        compare_presets([presets / "small", "dense_vae_digits"], source)
+
+
+class Copycat:
+    """A model whose samples are given images."""
+
+    def __init__(self, images):
+        self.images = images
+
+    def sample(self, count, labels=None, seed=None):
+        return self.images[:count]
+
+
+@pytest.mark.parametrize("kind", ["real", "one class", "noise"])
+def test_samples_are_judged(source, kind):
+    from recipes.data import load_images
+
+    data = load_images(source, splits=("train", "test"))
+    images, labels = draw(400, 2)
+    samples = {
+        "real": images,
+        "one class": images[labels == 0],
+        "noise": np.random.default_rng(0).random(images.shape, dtype="float32"),
+    }[kind]
+    found = sample_quality(Copycat(samples), data, epochs=3)
+    assert found["samples_compared"] == 60
+    if kind == "real":
+        assert found["precision"] > 0.6 and found["recall"] > 0.6
+        assert found["fid"] < 10 * found["fid_of_training_images"]
+    elif kind == "one class":
+        assert found["precision"] > 0.6 and found["recall"] < 0.7
+    else:
+        assert found["precision"] < 0.1
