@@ -23,12 +23,13 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_FORCE_GPU_ALLOW_GROWTH ?= true
 export XLA_PYTHON_CLIENT_PREALLOCATE ?= false
 
-.PHONY: help demo test lint bench readme clean
+.PHONY: help demo test test-slow lint bench readme clean
 .PHONY: $(BACKENDS:%=test-%) test-cross-backend test-export test-once
 
 help:
 	@echo "make demo    fine-tune a shipped preset, export it, sample without Keras"
 	@echo "make test    lint, and all tests on TensorFlow, JAX and PyTorch"
+	@echo "make test-slow  score all presets again: an hour, and the prepared data"
 	@echo "make lint    ruff check and ruff format --check"
 	@echo "make bench   training speed, side by side; writes tests/benchmarks/RESULTS.md"
 	@echo "make readme  rewrite the tables in README.md and recipes/README.md"
@@ -43,6 +44,9 @@ demo: $(VENV)/.installed-demo
 test: lint
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target \
 		test-jax test-tensorflow test-once test-export test-cross-backend test-torch
+
+test-slow: $(VENV)/.installed-test
+	$(PYTEST) -m slow tests/recipes/test_preset_figures.py
 
 lint: $(VENV)/.installed-test
 	$(PY) -m ruff check .

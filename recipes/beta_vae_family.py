@@ -6,16 +6,12 @@ puts the figures into the package's own table, which `make readme` shows.
 """
 
 import dataclasses
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from recipes import beta_vae_sprites as base
-from recipes.command import Backend, DataDir, Epochs, Out, Seed, command_line
-from recipes.comparison import compare, member
+from recipes.comparison import comparison_command, member
 
-RESULTS = Path(__file__).with_suffix(".json")
 EPOCHS = 10
 # Half the recipe's: the first latents come in there, and short runs have no epochs to
 # wait for it.
@@ -71,7 +67,7 @@ def own_arguments(name, steps):
     return zoo.BetaVAE, arguments[name]
 
 
-def members(epochs):
+def members(epochs, data_dir=None):
     """The `recipes.comparison.Member` of each, trained for so many epochs."""
     training = dataclasses.replace(
         base.RECIPE.training,
@@ -110,29 +106,12 @@ def _build_model(name, steps):
     return build_model
 
 
-def main(
-    epochs: Epochs = EPOCHS,
-    backend: Backend = None,
-    data_dir: DataDir = None,
-    out: Out = Path("runs/beta_vae_family"),
-    seed: Seed = 0,
-    num_seeds: Annotated[int, typer.Option(min=1, help="Seeds from --seed on.")] = 1,
-    save: Annotated[
-        bool, typer.Option("--save", help="Keep the rows in the package.")
-    ] = False,
-):
-    """Trains and scores the beta-VAE family on sprites."""
-    compare(
-        lambda: members(epochs),
-        RESULTS,
-        out=out,
-        seeds=range(seed, seed + num_seeds),
-        save=save,
-        backend=backend,
-        data_dir=data_dir,
-        command=command_line(("python", "-m", "recipes.beta_vae_family")),
-    )
-
+main = comparison_command(
+    "beta_vae_family",
+    members,
+    EPOCHS,
+    "Trains and scores the beta-VAE family on sprites.",
+)
 
 if __name__ == "__main__":
     typer.run(main)

@@ -6,10 +6,26 @@ What was finished before a kill is kept; the rows are JSON, which `make readme` 
 import dataclasses
 import json
 from pathlib import Path
+from typing import Annotated
 
-from recipes.command import INTERRUPTED_RUN, one_sentence_errors, start_keras
+import typer
+
+from recipes.command import (
+    INTERRUPTED_RUN,
+    Backend,
+    DataDir,
+    Epochs,
+    Out,
+    Seed,
+    command_line,
+    one_sentence_errors,
+    start_keras,
+)
 from recipes.files import write_whole
 from recipes.recipe import Recipe
+
+# Where --save puts rows: beside the scripts.
+PACKAGE = Path(__file__).parent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,31 +45,79 @@ class Member:
     scored_again: bool = False
 
 
-def member(recipe, name, title, setting, build_model, scored_again=False, **changes):
+def member(
+    recipe,
+    name,
+    title,
+    setting,
+    build_model,
+    scored_again=False,
+    num_importance_samples=1,
+    **changes,
+):
     """A `Member` whose recipe differs from `recipe` in its model and in `changes`."""
     recipe = dataclasses.replace(
         recipe,
         name=name,
         summary=f"{title}: {setting}.",
         build_model=build_model,
-        num_importance_samples=1,
+        num_importance_samples=num_importance_samples,
         anchors=(),
         **changes,
     )
     return Member(title, setting, recipe, scored_again)
 
 
+def comparison_command(name, members, default_epochs, summary):
+    """The `main` of a comparison's script, `recipes.<name>`.
+
+    Args:
+        name: of the script, and of the file of rows.
+        members: function of the number of epochs and of `data_dir` that returns a list
+            of `Member`.
+        default_epochs: of each member.
+        summary: one sentence for --help.
+    """
+
+    def main(
+        epochs: Epochs = default_epochs,
+        backend: Backend = None,
+        data_dir: DataDir = None,
+        out: Out = Path("runs") / name,
+        seed: Seed = 0,
+        num_seeds: Annotated[
+            int, typer.Option(min=1, help="Seeds from --seed on.")
+        ] = 1,
+        save: Annotated[
+            bool, typer.Option("--save", help="Keep the rows in the package.")
+        ] = False,
+    ):
+        compare(
+            name,
+            lambda: members(epochs, data_dir),
+            out=out,
+            seeds=range(seed, seed + num_seeds),
+            save=save,
+            backend=backend,
+            data_dir=data_dir,
+            command=command_line(("python", "-m", f"recipes.{name}")),
+        )
+
+    main.__doc__ = summary
+    return main
+
+
 def compare(
-    members, results, *, out, seeds, save, backend=None, data_dir=None, command=None
+    name, members, *, out, seeds, save, backend=None, data_dir=None, command=None
 ):
     """Trains and scores members, and writes their rows.
 
     Args:
+        name: of the file of rows.
         members: function that returns a list of `Member`, once the backend is chosen.
-        results: the package's own file of rows.
         out: folder of the runs, one folder a member and seed.
         seeds: integers, one run of each member for each.
-        save: write `results`, else a file of its name in `out`.
+        save: write the package's own file, else one of its name in `out`.
         backend, data_dir, command: as in `recipes.training.train`.
     """
     with one_sentence_errors(INTERRUPTED_RUN):
@@ -66,7 +130,7 @@ def compare(
                 console.print(f"{one.recipe.summary} Seed {seed}.", style="bold")
                 row = measure(one, Path(out), seed, data_dir, command, console)
                 rows.append(row)
-        path = results if save else Path(out) / results.name
+        path = (PACKAGE if save else Path(out)) / f"{name}.json"
         text = json.dumps(rows, indent=1, sort_keys=True)
         write_whole(path, f"{text}\n".encode())
         console.print(f"Written: {path}")

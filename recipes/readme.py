@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes import catalog
-from recipes.figures import latents_text, markdown_table
+from recipes.figures import confidence_intervals, latents_text, markdown_table
 from recipes.files import write_whole
 from recipes.tables import data_name, duration, figure, megabytes
 
@@ -45,6 +45,19 @@ COMPARISONS = {
         "DCI": ("dci_disentanglement", "{:.3f}"),
         "SAP": ("sap", "{:.3f}"),
     },
+    "dense_vae_ablation": {
+        "ELBO": ("elbo", "{:.2f}"),
+        "NLL": ("nll", "{:.2f}"),
+        "reconstruction": ("reconstruction", "{:.2f}"),
+        "KL": ("kl", "{:.2f}"),
+        "active units": ("active_units", "{:.0f}"),
+    },
+    "conv_vae_ablation": {
+        "bits/dim": ("elbo_bits_per_dim", "{:.3f}"),
+        "reconstruction": ("reconstruction", "{:.0f}"),
+        "KL": ("kl", "{:.0f}"),
+        "PSNR, dB": ("psnr", "{:.2f}"),
+    },
     "vq_vae_quantizers": {
         "perplexity": ("perplexity", "{:.1f}"),
         "codes in use": ("codebook_usage", "{:.1%}"),
@@ -72,6 +85,87 @@ def presets_section(presets):
         lines += ["", "Published, beside them:", ""]
         lines += markdown_table(("preset", "published model", "figure"), anchors)
     return "\n".join(lines)
+
+
+def results_section(presets):
+    """How each preset came to be and what it reached, in Markdown: recipes/README.md.
+
+    Args:
+        presets: `recipes.catalog.Preset` objects, in the order of the rows.
+    """
+    rows = []
+    for preset in presets:
+        training = preset.entry("training")
+        rows.append(
+            (
+                f"`{preset.name}`",
+                "<br>".join(_figures_beside_anchors(preset)),
+                f"`{training.get('command', '-')}`",
+                str(training.get("seed", "-")),
+                f"{preset.metadata.get('parameters', 0):,}",
+                _training_text(training),
+                f"{training.get('backend', '-')}, {training.get('hardware', '-')}",
+                f"`{preset.entry('metrics').get('command', '-')}`",
+            )
+        )
+    columns = (
+        "preset",
+        "figures, and published ones",
+        "trained by",
+        "seed",
+        "parameters",
+        "training",
+        "backend, hardware",
+        "scored by",
+    )
+    return "\n".join(markdown_table(columns, rows))
+
+
+# What a preset's row says first, as (what, name, format): of models with certain codes,
+# of other models of 256 levels, and of all others, as far as they have it.
+OF_CODES = (
+    ("ELBO, bits/dim", "elbo_bits_per_dim", "{:.3f}"),
+    ("perplexity", "perplexity", "{:.0f}"),
+    ("MSE / variance", "mse_over_variance", "{:.4f}"),
+    ("nats a code of the prior", "prior_nats_per_code", "{:.3f}"),
+)
+OF_LEVELS = (
+    ("NLL, bits/dim", "nll_bits_per_dim", "{:.3f}"),
+    ("ELBO, bits/dim", "elbo_bits_per_dim", "{:.3f}"),
+)
+OF_OTHERS = (
+    ("NLL", "nll", "{:.2f}"),
+    ("samples that show their label", "sample_label_accuracy", "{:.1%}"),
+    ("MIG", "mig", "{:.2f}"),
+    ("FactorVAE score", "factor_vae_score", "{:.2f}"),
+)
+
+
+def _figures_beside_anchors(preset):
+    """Lines of a preset's main figures with their intervals, and of its anchors."""
+    metrics = preset.entry("metrics")
+    intervals = confidence_intervals(metrics)
+    if metrics.get("exact_codes"):
+        shown = OF_CODES
+    else:
+        shown = OF_LEVELS if "elbo_bits_per_dim" in metrics else OF_OTHERS
+    for what, name, form in shown:
+        if name in metrics:
+            error = ""
+            if name in intervals:
+                error = f" ± {form.format(metrics[name] - intervals[name][0])}"
+            yield f"**{what} {form.format(metrics[name])}**{error}"
+    for what, value in preset.metadata.get("anchors", []):
+        yield f"{what}: {value}"
+
+
+def _training_text(training):
+    """Epochs and time; those of a prior over codes, which is trained after, too."""
+    phases = [training, training["prior"]] if "prior" in training else [training]
+    if not all("seconds" in phase for phase in phases):
+        return "-"
+    epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
+    return f"{epochs} epochs, {duration(sum(phase['seconds'] for phase in phases))}"
 
 
 def comparison_section(rows, columns):
@@ -121,20 +215,25 @@ def with_section(text, begin, end, section):
     return f"{before}{begin}\n{section}\n{end}{after}"
 
 
+def markers(name):
+    """The lines between which a table stands in recipes/README.md."""
+    begin = f"<!-- {name}: written by `make readme`, not by hand. -->"
+    return begin, f"<!-- End of {name}. -->"
+
+
 def documents():
     """(path, its text, the text it should have) of each file with tables."""
     text = README.read_text(encoding="utf-8")
     yield README, text, with_presets(text, shipped_presets())
     path = RECIPES / "README.md"
-    text = new = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    new = with_section(text, *markers("results"), results_section(shipped_presets()))
     for name, columns in COMPARISONS.items():
         results = RECIPES / f"{name}.json"
         if not results.is_file():  # not run yet
             continue
         rows = json.loads(results.read_text(encoding="utf-8"))
-        begin = f"<!-- {name}: written by `make readme`, not by hand. -->"
-        section = comparison_section(rows, columns)
-        new = with_section(new, begin, f"<!-- End of {name}. -->", section)
+        new = with_section(new, *markers(name), comparison_section(rows, columns))
     yield path, text, new
 
 
@@ -144,14 +243,7 @@ def shipped_presets():
 
 
 def _row(preset):
-    metrics, training = preset.entry("metrics"), preset.entry("training")
-    # A prior over codes is trained after the model.
-    phases = [training, training["prior"]] if "prior" in training else [training]
-    trained = "-"
-    if all("seconds" in phase for phase in phases):
-        epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
-        seconds = sum(phase["seconds"] for phase in phases)
-        trained = f"{epochs} epochs, {duration(seconds)}"
+    metrics = preset.entry("metrics")
     # Certain codes are the same in every draw: an NLL would repeat the ELBO.
     samples = metrics.get("num_importance_samples")
     if metrics.get("exact_codes"):
@@ -168,7 +260,7 @@ def _row(preset):
         figure(metrics, "nll") if samples else "-",
         f"{samples:,}" if samples else "-",
         figure(metrics, f"{best}_bits_per_dim", 3),
-        trained,
+        _training_text(preset.entry("training")),
     )
 
 

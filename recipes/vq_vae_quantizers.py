@@ -6,17 +6,13 @@ scores it, and writes vq_vae_quantizers.json; what was finished before a kill is
 """
 
 import dataclasses
-from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import typer
 
 from recipes import vq_vae_mnist as base
-from recipes.command import Backend, DataDir, Epochs, Out, Seed, command_line
-from recipes.comparison import compare, member
+from recipes.comparison import comparison_command, member
 
-RESULTS = Path(__file__).with_suffix(".json")
 EPOCHS = 5
 # As published tables have it: MNIST padded to 32x32 pixels, 512 codes on a grid of 8x8.
 IMAGE_SHAPE = (32, 32, 1)
@@ -100,28 +96,9 @@ def _build_model(name, steps):
     return build_model
 
 
-def main(
-    epochs: Epochs = EPOCHS,
-    backend: Backend = None,
-    data_dir: DataDir = None,
-    out: Out = Path("runs/vq_vae_quantizers"),
-    seed: Seed = 0,
-    save: Annotated[
-        bool, typer.Option("--save", help="Keep the rows in the package.")
-    ] = False,
-):
-    """Trains and scores five quantizers on MNIST."""
-    compare(
-        lambda: members(epochs, data_dir),
-        RESULTS,
-        out=out,
-        seeds=[seed],
-        save=save,
-        backend=backend,
-        data_dir=data_dir,
-        command=command_line(("python", "-m", "recipes.vq_vae_quantizers")),
-    )
-
+main = comparison_command(
+    "vq_vae_quantizers", members, EPOCHS, "Trains and scores five quantizers on MNIST."
+)
 
 if __name__ == "__main__":
     typer.run(main)

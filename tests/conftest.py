@@ -21,3 +21,14 @@ def pytest_configure(config):
         "markers",
         "cross_backend: starts a process for each backend; once is enough, under any.",
     )
+    config.addinivalue_line(
+        "markers", "slow: left out unless -m names it, as `make test-slow` does."
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if "slow" in config.getoption("-m"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]

@@ -127,16 +127,17 @@ def test_family_command_writes_all_rows(tmp_path, monkeypatch):
         return {"name": member.recipe.name, "seed": seed, "command": command}
 
     monkeypatch.setattr(comparisons, "measure", made)
-    monkeypatch.setattr(beta_vae_family, "RESULTS", tmp_path / "kept.json")
+    monkeypatch.setattr(comparisons, "PACKAGE", tmp_path)
     out = tmp_path / "out"
     out.mkdir()
     options = {"backend": None, "data_dir": None, "seed": 3, "num_seeds": 2}
     beta_vae_family.main(epochs=7, out=out, save=False, **options)
-    assert not (tmp_path / "kept.json").exists() and (out / "kept.json").exists()
+    name = "beta_vae_family.json"
+    assert not (tmp_path / name).exists() and (out / name).exists()
     beta_vae_family.main(epochs=7, out=out, save=True, **options)
-    rows = json.loads((tmp_path / "kept.json").read_text())
+    rows = json.loads((tmp_path / name).read_text())
     assert [(row["name"], row["seed"]) for row in rows] == [
-        (name, seed) for seed in (3, 4) for name in beta_vae_family.MEMBERS
+        (member, seed) for seed in (3, 4) for member in beta_vae_family.MEMBERS
     ]
     assert rows[0]["command"].startswith("python -m recipes.beta_vae_family")
 

@@ -1,0 +1,103 @@
+"""What `conv_vae_cifar10` owes to what: small, short variants with one thing changed.
+
+python -m recipes.conv_vae_ablation trains each with the recipe's own command path,
+scores it, and writes conv_vae_ablation.json; what was finished before a kill is kept.
+--save puts the figures into the package's own table, which `make readme` shows.
+"""
+
+import dataclasses
+
+import typer
+
+from recipes import conv_vae_cifar10 as base
+from recipes.comparison import comparison_command, member
+
+EPOCHS = 4
+SMALL = {"filters": (64,), "blocks_per_stage": 1, "latent_dim": 16 * 16 * 16}
+
+# name: (title, setting, options of the model, mixtures, changes of the training).
+MEMBERS = {
+    "grid": ("latents on a 16x16 grid", "16 at each position", {}, 1, {}),
+    "vector": (
+        "latents behind dense layers",
+        "256",
+        {
+            "filters": (32, 64, 128),
+            "latent_dim": 256,
+            "hidden_units": 256,
+        },
+        1,
+        {},
+    ),
+    "coarse": (
+        "latents on an 8x8 grid",
+        "48 at each position",
+        {"filters": (64, 128), "latent_dim": 8 * 8 * 48},
+        1,
+        {},
+    ),
+    "few": ("fewer latents", "8 a position", {"latent_dim": 16 * 16 * 8}, 1, {}),
+    "beta_1": (
+        "no warm-up",
+        "beta 1 from the start",
+        {},
+        1,
+        {"warmup_epochs": 0},
+    ),
+    "mixtures": ("more logistics", "mixtures of 3 a pixel", {}, 3, {}),
+    "deep": ("deeper", "3 blocks", {"blocks_per_stage": 3}, 1, {}),
+    "no_ema": ("no average", "the weights themselves", {}, 1, {"ema_momentum": None}),
+}
+
+
+def members(epochs, data_dir=None):
+    """The `recipes.comparison.Member` of each variant.
+
+    Args:
+        epochs: of each; the warm-up is half of them.
+        data_dir: not needed here.
+    """
+    made = []
+    for name, (title, setting, options, mixtures, changes) in MEMBERS.items():
+        training = dataclasses.replace(
+            base.RECIPE.training, epochs=epochs, warmup_epochs=epochs / 2
+        )
+        made.append(
+            member(
+                base.RECIPE,
+                name,
+                title,
+                setting,
+                build_model=_build_model(mixtures, **options),
+                training=dataclasses.replace(training, **changes),
+            )
+        )
+    return made
+
+
+def _build_model(mixtures, **options):
+    def build_model(beta, seed, dtype):
+        import zoo
+
+        return zoo.ConvVAE(
+            (32, 32, 3),
+            **{"hidden_units": None, **SMALL, **options},
+            likelihood=zoo.likelihoods.DiscretizedLogisticMixture(mixtures),
+            beta=beta,
+            seed=seed,
+            dtype=dtype,
+            name="conv_vae",
+        )
+
+    return build_model
+
+
+main = comparison_command(
+    "conv_vae_ablation",
+    members,
+    EPOCHS,
+    "Trains and scores variants of conv_vae_cifar10.",
+)
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,105 @@
+"""What each ingredient of `dense_vae_mnist` gives: the recipe, short, less one of them.
+
+python -m recipes.dense_vae_ablation trains each with the recipe's own command path,
+scores it, and writes dense_vae_ablation.json; what was finished before a kill is kept.
+--save puts the figures into the package's own table, which `make readme` shows.
+"""
+
+import dataclasses
+
+import typer
+
+from recipes import dense_vae_mnist as base
+from recipes.comparison import comparison_command, member
+
+EPOCHS = 20
+K = 200
+
+# name: (title, setting, options of the model, changes of the training).
+MEMBERS = {
+    "recipe": ("the recipe, short", "as `dense_vae_mnist`", {}, {}),
+    "plain": ("no gates", "ReLU layers of 2 x 400", {"gated": False}, {}),
+    "small": ("smaller", "gated layers of 2 x 200", {"hidden_units": (200, 200)}, {}),
+    "no_warmup": ("no warm-up", "beta 1 from the start", {}, {"warmup_epochs": 0}),
+    "no_ema": ("no average", "the weights themselves", {}, {"ema_momentum": None}),
+    "no_decay": ("no decay", "learning rate 0.001", {}, {"decay": False}),
+    "no_decay_no_ema": (
+        "no decay, no average",
+        "learning rate 0.001",
+        {},
+        {"decay": False, "ema_momentum": None},
+    ),
+    "latents_10": ("fewer latents", "10", {"latent_dim": 10}, {}),
+    "latents_20": ("fewer latents", "20", {"latent_dim": 20}, {}),
+    "free_bits": ("free bits", "0.1 nats a latent", {"free_bits": 0.1}, {}),
+    "iwae": ("importance-weighted objective", "5 draws", {"draws": 5}, {}),
+    "flow": ("learned prior", "flow of 6 layers", {"prior": "flow"}, {}),
+    "longer": ("longer", "three times as many epochs", {}, {"times": 3}),
+}
+
+
+def members(epochs, data_dir=None):
+    """The `recipes.comparison.Member` of each variant.
+
+    Args:
+        epochs: of each; warm-up and decay are those of the recipe, as much shorter.
+        data_dir: not needed here.
+    """
+    made = []
+    for name, (title, setting, options, changes) in MEMBERS.items():
+        changes = dict(changes)
+        count = epochs * changes.pop("times", 1)
+        training = base.RECIPE.training
+        share = count / training.epochs
+        training = dataclasses.replace(
+            training, epochs=count, warmup_epochs=training.warmup_epochs * share
+        )
+        made.append(
+            member(
+                base.RECIPE,
+                name,
+                title,
+                setting,
+                build_model=_build_model(**options),
+                num_importance_samples=K,
+                training=dataclasses.replace(training, **changes),
+            )
+        )
+    return made
+
+
+def _build_model(free_bits=0.0, draws=1, **options):
+    def build_model(beta, seed, dtype):
+        import zoo
+
+        if draws > 1:
+            objective = zoo.objectives.ImportanceWeighted(draws, beta=beta)
+        else:
+            objective = zoo.objectives.ELBO(beta=beta, free_bits=free_bits)
+        return zoo.DenseVAE(
+            (28, 28, 1),
+            **{
+                "latent_dim": 40,
+                "hidden_units": (400, 400),
+                "gated": True,
+                **options,
+            },
+            objective=objective,
+            dynamic_binarization=True,
+            seed=seed,
+            dtype=dtype,
+            name="dense_vae",
+        )
+
+    return build_model
+
+
+main = comparison_command(
+    "dense_vae_ablation",
+    members,
+    EPOCHS,
+    "Trains and scores variants of dense_vae_mnist.",
+)
+
+if __name__ == "__main__":
+    typer.run(main)
