@@ -22,7 +22,8 @@ class Flow(NoisePrior):
     was trained with that prior can be trained on with this one.
 
     Each layer moves the dimensions with a 0, or those with a 1, at one binary digit of
-    their index, given the others; the digit changes after every second layer.
+    their index, given the others; the digit changes after every second layer. All of it
+    is float32 whatever the dtype policy.
 
     Args:
         latent_dim: number of latent dimensions, >= 2.
