@@ -95,8 +95,8 @@ class Flow:
                 "head_bias": (2 * latent_dim,),
             }
             for name, shape in shapes.items():
-                if layer[name].shape != shape:
-                    raise ValueError(f"`{name}` is not of shape {shape}")
+                if layer[name].shape != shape or layer[name].dtype != np.float32:
+                    raise ValueError(f"`{name}` is not float32 of shape {shape}")
             layers.append(layer)
         if not layers:
             raise ValueError("it has no layers")

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
-# A step scales by exp(-1) to exp(1), so that a dimension stays finite in float32 however
-# many it goes through (16 at most). On latents of MNIST, log-scales of up to 2 fitted
-# no better, and noise of twice its size became latents twice as far out.
+# A step scales by exp(-1) to exp(1): the 16 that a dimension goes through at most leave
+# it finite in float32. On latents of MNIST, log-scales of up to 2 fitted no better, and
+# noise of twice its size became latents twice as far out.
 LOG_SCALE_LIMIT = 1.0
 
 
