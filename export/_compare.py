@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from export import _compare_codes, _probes
+from export import _compare_codes, _metadata, _probes
 from export._float32 import in_float32
 from export.errors import ExportError
 from export.runtime.golden import max_error
@@ -29,8 +29,9 @@ def largest_errors(session, kind, model):
 
     Returns:
         {"ordinary": error, "extreme": error} on the two kinds of probes; of a sampler
-        of vectors {"latents": error} of its output `z` on both, and of files that give
-        codes what `export._compare_codes` measures.
+        of vectors {"latents": error} of its output `z` on both, {"flow_latents": error}
+        if a flow makes them, and of files that give codes what `export._compare_codes`
+        measures.
 
     Raises:
         ExportError: if the file gives pixels outside [0, 1].
@@ -64,11 +65,13 @@ def _comparison(kind, model):
     if _probes.has_codes(model):
         return _compare_codes.comparison(kind, model)
     expected = _vectors(kind, model)
+    flows = _metadata.prior_name(model.prior) == "flow"
+    about_latents = "flow_latents" if flows else "latents"
 
     def compare(feeds, got):
         errors = {"values": 0.0}
         for name, value in expected(**feeds).items():
-            about = "latents" if name == "z" else "values"
+            about = about_latents if name == "z" else "values"
             error = max_error(got[name], _numpy(value))
             errors[about] = max(errors.get(about, 0.0), error)
         return errors

@@ -121,11 +121,11 @@ def _graph_of(model, kind, description, request):
     if kind == SAMPLER_KIND:
         opset = max(opset, _noise.OPSET)
 
-    def convert(kind, inputs, outputs, quantize=quantize):
+    def convert(kind, inputs, outputs, quantize=quantize, exact=()):
         proto = _converted(functions[kind], inputs, outputs, opset)
         if quantize:
             _graph.check(proto)
-            quantize_weights(proto, quantize)
+            quantize_weights(proto, quantize, exact)
         return proto
 
     inputs, outputs = signature(kind, description)
@@ -135,7 +135,8 @@ def _graph_of(model, kind, description, request):
             return convert(kind, inputs, outputs), opset, frozenset()
         noise = _noise.noise_value(model.latent_dim)
         labels = labels_signature(noise.shape[0], description)
-        proto = convert(kind, {_noise.NOISE: noise, **labels}, outputs)
+        # The prior stays as it is: `z` is the same whatever `quantize` is.
+        proto = convert(kind, {_noise.NOISE: noise, **labels}, outputs, exact=("z",))
         _noise.prepend(proto, model.latent_dim)
         return _graph.tidy(proto, inputs, outputs, opset), opset, _noise.OPERATORS
 

@@ -10,6 +10,7 @@ from export.options import (
     DIFFERING_CODES_TOLERANCES,
     DRAWN_CODES_TOLERANCE,
     EXTREME_TOLERANCES,
+    FLOW_LATENT_TOLERANCE,
     LATENT_TOLERANCE,
     TOLERANCES,
 )
@@ -24,7 +25,7 @@ from export.runtime.manifest import (
 )
 
 # What `latent_error` reports; a file has one of them at most.
-_LATENT = ("latents", "drawn_codes", "differing_codes")
+_LATENT = ("latents", "flow_latents", "drawn_codes", "differing_codes")
 
 
 def decoder(model, workspace, path, opset, quantize, verify):
@@ -117,6 +118,7 @@ def check(name, errors, quantize):
         "ordinary": (TOLERANCES[quantize], "on ordinary inputs"),
         "extreme": (EXTREME_TOLERANCES[quantize], "on extreme inputs"),
         "latents": (LATENT_TOLERANCE, "in its latents"),
+        "flow_latents": (FLOW_LATENT_TOLERANCE, "in its latents"),
         "drawn_codes": (DRAWN_CODES_TOLERANCE, "in the probabilities of its codes"),
         "differing_codes": (
             DIFFERING_CODES_TOLERANCES[quantize],

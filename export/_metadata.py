@@ -3,9 +3,9 @@
 import importlib.metadata
 import json
 
+from export.runtime import prior as runtime_prior
 from export.runtime.files import add_digest
 from export.runtime.metadata import FORMAT, TEXT_KEYS
-from export.runtime.prior import LabelNormal
 from export.runtime.signature import DECODER_KIND, SAMPLER_KIND
 
 
@@ -42,41 +42,66 @@ def describe(model, preset_name):
 def of_kind(model, kind):
     """What only a file of this kind says: JSON values.
 
-    A decoder holds the numbers of a learned prior p(z|y), a few KB, so that the one
-    file is enough to sample: `z` stays the true latent, and `export.runtime` needs no
-    second graph to find it.
+    A decoder holds the numbers of a learned prior p(z) or p(z|y), some KB, so that the
+    one file is enough to sample: `z` stays the true latent, and `export.runtime` needs
+    no second graph to find it.
     """
-    from zoo import posteriors
-
-    if kind == DECODER_KIND and prior_name(model.prior) == "label_normal":
-        from keras import ops
-
-        tables = [
-            ops.convert_to_numpy(kernel)
-            for kernel in (model.prior.mean_kernel, model.prior.log_var_kernel)
-        ]
-        prior = LabelNormal(*tables, log_var_limit=posteriors.LOG_VAR_LIMIT)
+    if kind == DECODER_KIND and prior_name(model.prior) in _IN_NUMPY:
+        prior = _IN_NUMPY[prior_name(model.prior)](model.prior)
         return {"prior_parameters": prior.to_json()}
     if kind == SAMPLER_KIND:
         return {"generator": "threefry2x32-20"}
     return {}
 
 
+def _label_normal(prior):
+    """A `zoo.priors.LabelNormal` in NumPy."""
+    from keras import ops
+
+    from zoo import posteriors
+
+    tables = [
+        ops.convert_to_numpy(kernel)
+        for kernel in (prior.mean_kernel, prior.log_var_kernel)
+    ]
+    return runtime_prior.LabelNormal(*tables, log_var_limit=posteriors.LOG_VAR_LIMIT)
+
+
+def _flow(prior):
+    """A `zoo.priors.Flow` in NumPy."""
+    from keras import ops
+
+    from zoo.networks import coupling
+
+    layers = []
+    for step in prior.couplings:
+        layers.append({"fixed": step.fixed})
+        for name in ("hidden", "head"):
+            for part in ("kernel", "bias"):
+                array = ops.convert_to_numpy(getattr(getattr(step, name), part))
+                layers[-1][f"{name}_{part}"] = array
+    return runtime_prior.Flow(layers, log_scale_limit=coupling.LOG_SCALE_LIMIT)
+
+
+_IN_NUMPY = {"label_normal": _label_normal, "flow": _flow}
+
+
 # Of models with these a sampler.onnx is made: those that draw latents from standard
 # normal noise alone, by `from_noise`, and a learned `zoo.CodePrior`.
-SAMPLED_PRIORS = ("standard_normal", "label_normal", "autoregressive_codes")
+SAMPLED_PRIORS = ("standard_normal", "label_normal", "flow", "autoregressive_codes")
 
 
 def prior_name(prior):
     """The name of a prior that the runtime knows, else that of its class."""
     from zoo.models.code_prior import CodePrior
-    from zoo.priors import LabelNormal, StandardNormal, UniformCodes
+    from zoo.priors import Flow, LabelNormal, StandardNormal, UniformCodes
 
     if isinstance(prior, CodePrior):  # which is uniform until it is trained
         return "autoregressive_codes" if prior.is_trained else "uniform_codes"
     names = {
         StandardNormal: "standard_normal",
         LabelNormal: "label_normal",
+        Flow: "flow",
         UniformCodes: "uniform_codes",
     }
     return names.get(type(prior), type(prior).__name__)

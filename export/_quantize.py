@@ -14,12 +14,13 @@ _MIN_ELEMENTS = 1024
 _CHANNEL_AXIS = {"MatMul": -1, "Gemm": -1, "Conv": 0, "ConvTranspose": 1}
 
 
-def quantize_weights(model, kind):
+def quantize_weights(model, kind, exact=()):
     """Rewrites the float32 weights of matrix products and convolutions in place.
 
     Args:
         model: a tidied ModelProto.
         kind: "fp16", or "int8": symmetric, one scale for each output channel.
+        exact: outputs that must not change: the weights behind them stay as they are.
 
     Raises:
         ExportError: if a weight does not fit into float16.
@@ -30,6 +31,8 @@ def quantize_weights(model, kind):
     for node in graph.node:
         if node.op_type in _CHANNEL_AXIS and len(node.input) > 1:
             axes.setdefault(node.input[1], _channel_axis(node))
+    for name in _behind(graph, exact):
+        axes.pop(name, None)
     widen = []
     for name in [name for name in axes if name in weights]:
         array = numpy_helper.to_array(weights[name])
@@ -43,6 +46,18 @@ def quantize_weights(model, kind):
     nodes = [*widen, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def _behind(graph, outputs):
+    """Names of all that outputs are computed from."""
+    producers = {name: node for node in graph.node for name in node.output}
+    names, stack = set(), list(outputs)
+    while stack:
+        name = stack.pop()
+        if name not in names:
+            names.add(name)
+            stack.extend(producers[name].input if name in producers else ())
+    return names
 
 
 def _is_large_float(tensor):

@@ -10,6 +10,8 @@ TOLERANCES = {None: 1e-5, "fp16": 0.005, "int8": 0.15}
 EXTREME_TOLERANCES = {None: 1e-4, "fp16": float("inf"), "int8": float("inf")}
 # Latents that a sampler.onnx draws, whatever the weights: relative where they exceed 1.
 LATENT_TOLERANCE = 1e-6
+# The same of a flow: every layer may stretch the rounding errors of those before.
+FLOW_LATENT_TOLERANCE = 1e-4
 # Codes that a sampler.onnx draws, in cumulative probability: `_compare_codes`. Its
 # prior keeps its weights in float32 whatever `quantize` is.
 DRAWN_CODES_TOLERANCE = 1e-5

@@ -54,6 +54,7 @@ class Autoencoder(Trainer, keras.Model):
 
     def complete(self):
         """Makes metrics, compiled functions and weights, once all parts are there."""
+        self.objective.check_prior(self.prior)
         self.create_trackers()
         self.inference = InferenceFunctions(self)
         self.build((None, *self.image_shape))

@@ -62,6 +62,10 @@ class DiagonalGaussian:
         """log q(z|x) in nats, summed over dimensions: (..., N, D) -> (..., N)."""
         return ops.sum(self.log_prob_per_dim(z), axis=-1)
 
+    def entropy(self):
+        """Entropy of q(z|x) in nats, (N,)."""
+        return 0.5 * ops.sum(self.log_var + (1 + math.log(2 * math.pi)), axis=-1)
+
     def kl_per_dim(self):
         """KL(q(z_d|x) || N(0, 1)) in nats, (N, latent_dim), each >= 0."""
         # exp(v) - v - 1 cancels near v = 0 and may round below zero: clip.

@@ -29,7 +29,8 @@ class VAE(Autoencoder):
         latent_dim: number of latent dimensions.
         likelihood: "bernoulli", "gaussian", "categorical" or
             "discretized_logistic_mixture", or a `zoo.likelihoods.Likelihood`.
-        prior: "standard_normal" or an object of its kind.
+        prior: "standard_normal"; "flow" to learn one of any shape, for which
+            `zoo.priors.Flow` has options; or an object of their kind.
         beta: weight of the KL, a number or a schedule.
         objective: what `fit` minimizes, instead of the beta-ELBO.
         dynamic_binarization: draw each pixel from Bernoulli(x) anew every time it is
@@ -92,7 +93,7 @@ class VAE(Autoencoder):
         self.latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
         for attribute, part in (parts or {}).items():
             setattr(self, attribute, part)
-        self.prior = priors.get(prior)
+        self.prior = priors.get(prior, self.latent_dim, seed)
         self.complete()
 
     def build(self, input_shape):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from export.errors import RuntimeModelError
+from export.runtime.flow import Flow
 from export.runtime.golden import decode_array, encode_array
 
 
@@ -76,15 +77,16 @@ def read_prior(session):
         RuntimeModelError: if the file names a prior and lacks its numbers.
     """
     metadata = session.metadata
-    if metadata.get("latent_prior") == "standard_normal":
+    name, latent_dim = metadata.get("latent_prior"), metadata["latent_dim"]
+    if name == "standard_normal":
         return standard_normal
-    if metadata.get("latent_prior") != "label_normal":
+    if name not in ("label_normal", "flow"):
         return None
-    rows = metadata["num_classes"] or metadata["num_attributes"]
     try:
-        return LabelNormal.from_json(
-            session.prior_parameters, (rows, metadata["latent_dim"])
-        )
+        if name == "flow":
+            return Flow.from_json(session.prior_parameters, latent_dim)
+        rows = metadata["num_classes"] or metadata["num_attributes"]
+        return LabelNormal.from_json(session.prior_parameters, (rows, latent_dim))
     except (ValueError, KeyError, TypeError) as error:
         raise RuntimeModelError(
             f"{session.path} cannot be used: the `prior_parameters` in its metadata "

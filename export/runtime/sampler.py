@@ -108,9 +108,10 @@ class Sampler:
                 the same when more are asked for.
             labels: for a conditional model: whole numbers (num_samples,) or float
                 vectors (num_samples, num_attributes), or one for all.
-            temperature: factor on the standard deviation of the latents, >= 0; where
-                they are codes, it divides the prior's logits, and 0 takes the most
-                probable code each time.
+            temperature: factor on the standard deviation of the latents, or of the
+                noise that a flow makes them from, >= 0; where they are codes, it
+                divides the prior's logits, and 0 takes the most probable code each
+                time.
             seed: integer from 0 to 2**63 - 1, or None for other images at each call.
 
         Returns:

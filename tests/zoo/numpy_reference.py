@@ -42,6 +42,23 @@ def gaussian_kl(mean, log_var):
     return 0.5 * np.sum(mean**2 + np.exp(log_var) - 1 - log_var, axis=-1)
 
 
+def flow_log_prob(weights, name, z, num_layers):
+    """log p(z) of a RealNVP: the digits of a dimension's index say when it moves."""
+    layers, latent_dim = Layers(weights), z.shape[-1]
+    digits = int(np.ceil(np.log2(latent_dim)))
+    log_det = np.zeros(z.shape[:-1])
+    for i in reversed(range(num_layers)):
+        digit = (np.arange(latent_dim) >> (i // 2 % digits)) % 2
+        moves = digit != i % 2
+        hidden = layers.dense(f"{name}/coupling_{i}/hidden", np.where(moves, 0, z))
+        raw = layers.dense(f"{name}/coupling_{i}/head", np.maximum(hidden, 0))
+        log_scale, shift = np.split(np.where(np.tile(moves, 2), raw, 0), 2, axis=-1)
+        log_scale = np.tanh(log_scale)
+        z = (z - shift) / np.exp(log_scale)
+        log_det -= log_scale.sum(axis=-1)
+    return log_det + gaussian_log_prob(z, 0, np.zeros(latent_dim))
+
+
 def bernoulli_log_prob(x, logits):
     """Pixel by pixel: x log p + (1 - x) log(1 - p)."""
     return np.sum(

@@ -21,7 +21,7 @@ pytestmark = [
     ),
 ]
 
-NAMES = ("dense", "conv", "conditional", "beta", "factor", "vq", "vq_labels")
+NAMES = ("dense", "conv", "conditional", "beta", "factor", "flow", "vq", "vq_labels")
 
 PREAMBLE = """
 import os, sys
@@ -84,6 +84,8 @@ models = {
     "factor": zoo.FactorVAE(
         shape, 3, networks="dense", hidden_units=(16,), likelihood="gaussian",
         discriminator_units=(8,), seed=0),
+    "flow": zoo.DenseVAE(
+        shape, 3, (16,), likelihood="gaussian", prior="flow", seed=0),
     "vq": zoo.VQVAE(
         shape, 6, 4, "ema", (4, 6), likelihood="gaussian", blocks_per_stage=1,
         prior=zoo.CodePrior(6, (3, 3), width=8, num_layers=1, num_heads=2), seed=0),

@@ -50,7 +50,7 @@ class LinearGaussian(Likelihood):
         return parameters
 
 
-def linear_model(shift=0.0, variance_factor=1.0, objective=None):
+def linear_model(shift=0.0, variance_factor=1.0, objective=None, **options):
     """The model, with a posterior off by `shift` standard deviations."""
     encoder = keras.Sequential(
         [keras.layers.Flatten(), keras.layers.Dense(2 * LATENT_DIM)]
@@ -65,6 +65,7 @@ def linear_model(shift=0.0, variance_factor=1.0, objective=None):
         LATENT_DIM,
         likelihood=LinearGaussian(),
         objective=objective,
+        **options,
     )
     to_mean = W / SIGMA**2 / PRECISION
     bias = -OFFSET * to_mean.sum(axis=0) + shift / np.sqrt(PRECISION)

@@ -12,6 +12,8 @@ from numpy_reference import (
     conv_networks,
     dense_networks,
     elbo_of,
+    flow_log_prob,
+    gaussian_log_prob,
     grid_networks,
     nearest_codes,
     noise_of,
@@ -98,6 +100,28 @@ def test_disentangling_vae_elbo_matches_numpy(kind):
     )
     weights = random_weights(model, seed=15, scale=0.3)
     check(model, conv_networks(weights, X.shape[1:], 2, 1, "gated", "silu"))
+
+
+def test_flow_elbo_matches_numpy():
+    """The KL is the posterior's entropy, and log p(z) at the draw."""
+    prior = zoo.priors.Flow(3, num_layers=5, hidden_units=4)
+    model = zoo.DenseVAE(X.shape[1:], 3, hidden_units=(5,), prior=prior)
+    weights = random_weights(model, seed=17, scale=0.3)
+    encode, decode = dense_networks(weights, X.shape[1:], 1, False, "relu")
+    mean, log_var = np.split(encode(X.astype(np.float64)), 2, axis=-1)
+    z = mean + np.exp(0.5 * log_var) * noise_of(SEED, len(X), 3)
+    log_prior = flow_log_prob(weights, "flow", z, num_layers=5)
+    plain = gaussian_log_prob(z, 0, np.zeros(3))
+    assert np.abs(log_prior - plain).min() > 0.01
+    entropy = 0.5 * np.sum(log_var + np.log(2 * np.pi) + 1, axis=-1)
+    log_likelihood = bernoulli_log_prob(X.astype(np.float64), decode(z))
+
+    given = model.elbo(X, seed=SEED)
+    np.testing.assert_allclose(given["kl"], -entropy - log_prior, rtol=1e-4)
+    np.testing.assert_allclose(given["log_likelihood"], log_likelihood, rtol=1e-4)
+    np.testing.assert_allclose(
+        given["elbo"], log_likelihood + entropy + log_prior, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("quantizer", ["ema", "residual"])

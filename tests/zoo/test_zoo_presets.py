@@ -47,6 +47,8 @@ MODELS = {
     "gaussian": lambda: make_dense(likelihood="gaussian"),
     "gaussian fixed": lambda: make_dense(likelihood=Gaussian(scale=0.1)),
     "gaussian per pixel": lambda: make_dense(likelihood=Gaussian("per_pixel")),
+    "flow": lambda: make_dense(prior="flow"),
+    "flow with options": lambda: make_dense(prior=zoo.priors.Flow(2, 3, 4, seed=1)),
     "binarized": lambda: make_dense(dynamic_binarization=True, seed=None),
     "bfloat16": lambda: make_dense(dtype="mixed_bfloat16", name="half"),
     "conv plain": lambda: conv(block="plain", image_shape=(9, 11, 3)),
@@ -225,6 +227,19 @@ def test_weight_paths_of_conv_vae_are_frozen(tmp_path):
                 layers += [f"{path}/{layer}" for layer in ("reduce", "mix", "expand")]
     expected = [f"{layer}/vars/{i}" for layer in layers for i in (0, 1)] + ["vars/0"]
     assert sorted(dataset_contents(tmp_path / "p")) == sorted(expected)
+
+
+def test_weight_paths_of_a_flow_are_frozen(tmp_path):
+    make_dense(prior=zoo.priors.Flow(2, num_layers=2)).save_to_preset(tmp_path / "p")
+    expected = {
+        f"layers/flow/couplings/affine_coupling{which}/{layer}/vars/{i}"
+        for which in ("", "_1")
+        for layer in ("hidden", "head")
+        for i in (0, 1)
+    }
+    assert {path for path in dataset_contents(tmp_path / "p") if "flow" in path} == (
+        expected
+    )
 
 
 def test_load_without_weights_gives_a_fresh_model(folder):

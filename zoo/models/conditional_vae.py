@@ -26,8 +26,8 @@ class ConditionalVAE(VAE):
         num_attributes: instead of classes, labels are finite float vectors
             (N, num_attributes).
         networks: "dense" or "conv".
-        prior: "standard_normal" for the same p(z) whatever the label, or "label_normal"
-            to learn p(z|y): see `zoo.priors.LabelNormal`.
+        prior: "standard_normal" or "flow" for the same p(z) whatever the label, or
+            "label_normal" to learn p(z|y): see `zoo.priors.Flow` and `LabelNormal`.
         class_names: names of the classes, kept with the model and its exports.
         likelihood, beta, objective, dynamic_binarization, seed, dtype, name:
             as in `zoo.VAE`.

@@ -20,7 +20,8 @@ class ELBO(Objective):
         free_bits: nats (despite the customary name) that each latent dimension may
             use for free: a dimension whose KL, averaged over the batch, is below this
             is not pushed any lower (Kingma et al., "Improved Variational Inference
-            with Inverse Autoregressive Flow", 2016, equation 15).
+            with Inverse Autoregressive Flow", 2016, equation 15). More than 0 needs a
+            prior of independent dimensions.
 
     Example:
 
@@ -36,6 +37,10 @@ class ELBO(Objective):
                 f"`free_bits` must be a finite number >= 0; got {free_bits!r}."
             )
         self.free_bits = free_bits
+
+    @property
+    def needs_kl_per_dim(self):
+        return self.free_bits > 0
 
     def __call__(self, terms, step):
         kl = terms.kl

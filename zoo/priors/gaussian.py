@@ -1,18 +1,16 @@
-"""Priors p(z) over latents."""
+"""Gaussian priors: p(z) = N(0, I), and p(z|y) learned for each label."""
 
 import math
 
 import keras
-import numpy as np
 from keras import ops
 
-from zoo import threefry
 from zoo.posteriors import DiagonalGaussian
-from zoo.serialization import get_component
+from zoo.priors.base import NoisePrior
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class StandardNormal(keras.layers.Layer):
+class StandardNormal(NoisePrior):
     """p(z) = N(0, I), without weights.
 
     Example:
@@ -36,34 +34,6 @@ class StandardNormal(keras.layers.Layer):
     def from_noise(self, noise):
         """z from standard normal noise, whose scale is the temperature."""
         return noise
-
-    def draw(self, seed, num_samples, latent_dim, temperature=1.0):
-        """Draws noise with NumPy, the same on every backend and in exported files.
-
-        Args:
-            seed: integer from 0 to 2**63 - 1; `zoo.threefry` says what follows from it.
-            num_samples: how many rows.
-            latent_dim: how many columns.
-            temperature: scale of the standard deviation; 0 gives the mode.
-
-        Returns:
-            float32 array (num_samples, latent_dim). The first n rows do not change
-            when more are asked for.
-        """
-        noise = threefry.normals(seed, num_samples, latent_dim)
-        return noise * np.float32(temperature)
-
-
-_BY_NAME = {"standard_normal": StandardNormal}
-
-
-def get(identifier):
-    """A prior from its name, its serialized form, or itself.
-
-    Raises:
-        ValueError: if the name is unknown.
-    """
-    return get_component(identifier, _BY_NAME, "prior", "log_prob")
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -136,43 +106,3 @@ class DiagonalNormal:
             posterior.log_var - log_var,
         )
         return standardized.kl_per_dim()
-
-
-@keras.saving.register_keras_serializable(package="zoo")
-class UniformCodes(keras.layers.Layer):
-    """Every code equally probable, at every place: ln K nats each.
-
-    Args:
-        codebook_size: number of codes, K.
-        code_shape: shape of an image's codes, such as (7, 7).
-
-    Example:
-
-    >>> from keras import ops
-    >>> from zoo.priors import UniformCodes
-    >>> prior = UniformCodes(codebook_size=512, code_shape=(7, 7))
-    >>> round(float(prior.log_prob(ops.zeros((1, 7, 7), "int32"))[0]), 2)
-    -305.68
-    """
-
-    def __init__(self, codebook_size, code_shape, name="uniform_codes", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.codebook_size = codebook_size
-        self.code_shape = tuple(code_shape)
-
-    def log_prob(self, codes):
-        """log p(codes) in nats: int32 (..., *code_shape) to (...)."""
-        log_prob = -math.prod(self.code_shape) * math.log(self.codebook_size)
-        leading = len(codes.shape) - len(self.code_shape)
-        return ops.full(ops.shape(codes)[:leading], log_prob, "float32")
-
-    def kl_per_dim(self, posterior):
-        """KL(q(code|x) || p(code)) in nats, of each place: (N, places), each >= 0."""
-        return posterior.kl_per_dim()
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "codebook_size": self.codebook_size,
-            "code_shape": list(self.code_shape),
-        }

@@ -1,0 +1,266 @@
+"""The learned prior: an exact density, a KL at the draws, and training with both."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from test_zoo_exact_likelihood import (
+    IMAGES,
+    exact_log_likelihood,
+    linear_model,
+)
+from zoo_helpers import (
+    LOGS,
+    array,
+    gradient,
+    make_dense,
+    quick_compile,
+    random_weights,
+    trainable,
+)
+
+import zoo
+from zoo.objectives import ELBO, ELBOTerms
+from zoo.posteriors import DiagonalGaussian
+from zoo.priors import Flow, StandardNormal
+from zoo.priors.flow import fixed_dimensions
+
+
+def make_flow(latent_dim, scale=0.5, **options):
+    """A small flow with random weights, far from N(0, I)."""
+    prior = Flow(latent_dim, **{"num_layers": 4, "hidden_units": 6, **options})
+    prior.build()
+    rng = np.random.default_rng(0)
+    for weight in prior.trainable_variables:
+        weight.assign(scale * rng.standard_normal(weight.shape))
+    return prior
+
+
+@pytest.mark.parametrize("latent_dim", (2, 3, 5))
+def test_density_is_the_change_of_variables(latent_dim):
+    """log N(noise) - log |det dz/dnoise|, with differences for derivatives."""
+    prior = make_flow(latent_dim)
+    noise = np.random.default_rng(1).standard_normal((7, latent_dim))
+    z = array(prior.from_noise(ops.cast(noise, "float32")))
+    step = 1e-2
+    moved = [
+        array(prior.from_noise(ops.cast(noise + sign * step * row, "float32")))
+        for row in np.eye(latent_dim)
+        for sign in (1, -1)
+    ]
+    columns = [
+        (moved[2 * d].astype(np.float64) - moved[2 * d + 1]) / (2 * step)
+        for d in range(latent_dim)
+    ]
+    _, log_det = np.linalg.slogdet(np.stack(columns, axis=-1))
+    log_normal = -0.5 * np.sum(noise**2 + np.log(2 * np.pi), axis=1)
+    assert np.abs(log_det).max() > 0.3
+    given = array(prior.log_prob(ops.convert_to_tensor(z)))
+    # Where a hidden unit turns on within a difference, that is an average.
+    np.testing.assert_allclose(given, log_normal - log_det, atol=0.02)
+
+
+def test_noise_comes_back():
+    prior = make_flow(6, num_layers=8)
+    noise = np.random.default_rng(0).standard_normal((3, 50, 6)).astype("float32")
+    z = prior.from_noise(ops.convert_to_tensor(noise))
+    back, log_det = prior.to_noise(z)
+    assert np.abs(array(z) - noise).max() > 1
+    assert tuple(z.shape) == (3, 50, 6) and tuple(log_det.shape) == (3, 50)
+    np.testing.assert_allclose(array(back), noise, atol=1e-4)
+
+
+def test_density_integrates_to_one():
+    side = np.linspace(-24, 24, 961)
+    grid = np.stack(np.meshgrid(side, side), axis=-1).astype("float32")
+    log_prob = array(make_flow(2, scale=0.6).log_prob(ops.convert_to_tensor(grid)))
+    mass = np.exp(log_prob.astype(np.float64)).sum() * (side[1] - side[0]) ** 2
+    assert mass == pytest.approx(1, abs=0.01)
+    assert log_prob[480, 480] != pytest.approx(-np.log(2 * np.pi), abs=0.05)
+
+
+def test_it_starts_as_standard_normal():
+    prior = Flow(3, seed=0)
+    prior.build()
+    z = np.random.default_rng(0).standard_normal((9, 3)).astype("float32")
+    np.testing.assert_array_equal(array(prior.from_noise(ops.convert_to_tensor(z))), z)
+    np.testing.assert_allclose(
+        array(prior.log_prob(ops.convert_to_tensor(z))),
+        array(StandardNormal().log_prob(ops.convert_to_tensor(z))),
+        rtol=1e-6,
+    )
+    np.testing.assert_array_equal(
+        prior.draw(3, 5, 3, temperature=0.7),
+        StandardNormal().draw(3, 5, 3, temperature=0.7),
+    )
+
+
+@pytest.mark.parametrize("latent_dim", (2, 3, 4, 9, 20, 32))
+def test_any_two_dimensions_meet(latent_dim):
+    layers = [fixed_dimensions(latent_dim, layer) for layer in range(10)]
+    for fixed, other in zip(layers[::2], layers[1::2], strict=True):
+        assert 0 < sum(fixed) < latent_dim  # something moves, given something
+        assert [not f for f in fixed] == other
+    columns = np.array(layers).T
+    assert len(np.unique(columns, axis=0)) == latent_dim
+
+
+@pytest.mark.parametrize("sign", (-1, 1))
+def test_huge_log_scales_stay_finite(sign):
+    prior = make_flow(4, num_layers=32, scale=0.0)
+    for coupling in prior.couplings:
+        coupling.head.bias.assign(np.float32([sign * 1e30] * 4 + [1.0] * 4))
+    z = ops.convert_to_tensor(np.float32([[30, -30, 0, 1], [0, 0, 0, 0]]))
+    for values in (prior.from_noise(z), prior.log_prob(z)):
+        assert np.isfinite(array(values)).all()
+    slope = gradient(lambda z: ops.sum(prior.log_prob(z)), array(z))
+    assert np.isfinite(slope).all()
+
+
+def test_kl_at_draws_is_the_kl_on_average():
+    """At its start, against the closed form; then against draws of the ratio."""
+    rng = np.random.default_rng(0)
+    q = DiagonalGaussian(*(ops.cast(rng.normal(size=(3, 2)), "float32") for _ in "ml"))
+    noise = ops.cast(rng.standard_normal((100_000, 3, 2)), "float32")
+    fresh = Flow(2)
+    fresh.build()
+    terms = ELBOTerms(q, fresh, q.from_noise(noise), ops.zeros((100_000, 3)))
+    np.testing.assert_allclose(array(terms.kl), array(q.kl()), atol=0.03)
+    terms = ELBOTerms(q, make_flow(2), q.from_noise(noise), ops.zeros((100_000, 3)))
+    expected = -array(terms.log_ratio).mean(axis=0)
+    np.testing.assert_allclose(array(terms.kl), expected, atol=0.03)
+    np.testing.assert_allclose(array(terms.elbo), -array(terms.kl), atol=1e-6)
+
+
+def test_likelihood_of_a_known_model_is_exact():
+    model = linear_model(0.1, 1.05, prior="flow")
+    estimate = model.log_marginal_likelihood(
+        IMAGES, num_importance_samples=3000, seed=0
+    )
+    np.testing.assert_allclose(estimate, exact_log_likelihood(), atol=0.02)
+
+
+def test_training_finds_latents_that_are_not_gaussian():
+    """Latents on a ring, which N(0, I) of the same variance describes badly."""
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, 512)
+    ring = 1.41 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    z = (ring + 0.2 * rng.standard_normal(ring.shape)).astype("float32")
+    prior = Flow(2, num_layers=6, hidden_units=32, seed=0)
+    inputs = keras.Input((2,))
+    prior.build()
+    before = float(-ops.mean(prior.log_prob(ops.convert_to_tensor(z))))
+    model = keras.Model(inputs, LogProb(prior)(inputs))
+    quick_compile(
+        model, keras.optimizers.Adam(0.01), loss=lambda _, log_prob: -log_prob
+    )
+    model.fit(z, np.zeros(512), batch_size=128, epochs=40, verbose=0)
+    after = float(-ops.mean(prior.log_prob(ops.convert_to_tensor(z))))
+    assert before == pytest.approx(2.9, abs=0.1)
+    assert after < before - 0.5
+
+
+class LogProb(keras.layers.Layer):
+    """A prior's log-density as a layer."""
+
+    def __init__(self, prior):
+        super().__init__()
+        self.prior = prior
+
+    def call(self, z):
+        return self.prior.log_prob(z)
+
+
+@pytest.mark.parametrize("objective", (None, "importance_weighted", "capacity"))
+def test_fit_trains_the_prior_too(images, objective):
+    prior = Flow(2, num_layers=4, hidden_units=8, seed=0)
+    model = make_dense(prior=prior, objective=objective)
+    start = [np.array(array(v.value)) for v in prior.trainable_variables]
+    quick_compile(model, keras.optimizers.Adam(0.02))
+    history = model.fit(images, epochs=20, batch_size=16, verbose=0).history
+    assert set(history) == LOGS
+    assert history["loss"][-1] < history["loss"][0]
+    for before, weight in zip(start, prior.trainable_variables, strict=True):
+        assert np.abs(array(weight.value) - before).max() > 1e-4, weight.path
+    sampled = model.sample(8, temperature=0.8, seed=1)
+    assert sampled.shape == (8, 8, 8, 1) and np.isfinite(sampled).all()
+
+
+@pytest.mark.parametrize("dtype", ("mixed_bfloat16", "mixed_float16"))
+def test_mixed_precision_leaves_it_in_float32(images, dtype):
+    model = make_dense(prior="flow", dtype=dtype)
+    quick_compile(model, "adam")
+    assert np.isfinite(model.fit(images, verbose=0).history["loss"]).all()
+    assert {str(v.dtype) for v in model.prior.trainable_variables} == {"float32"}
+    exact = make_dense(prior="flow")
+    exact.set_weights(model.get_weights())
+    z = np.random.default_rng(0).standard_normal((5, 2)).astype("float32")
+    np.testing.assert_array_equal(
+        array(model.prior.log_prob(ops.convert_to_tensor(z))),
+        array(exact.prior.log_prob(ops.convert_to_tensor(z))),
+    )
+
+
+def test_names_and_seeds_give_the_same_prior():
+    one, same, other = (make_dense(prior="flow", seed=s) for s in (3, 3, 4))
+    assert isinstance(one.prior, Flow) and one.prior.latent_dim == 2
+    for a, b in zip(trainable(one), trainable(same), strict=True):
+        np.testing.assert_array_equal(a, b)
+    kernels = [array(m.prior.couplings[0].hidden.kernel) for m in (one, other)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 0
+    first, second = one.prior.couplings[:2]
+    assert np.abs(array(first.hidden.kernel) - array(second.hidden.kernel)).max() > 0
+
+
+def test_a_trained_model_goes_on_with_it(grey):
+    """The networks of a model with a plain prior, and a prior that begins as that."""
+    plain = make_dense()
+    random_weights(plain, seed=0)
+    model = zoo.DenseVAE.from_config({**plain.get_config(), "prior": "flow"})
+    for network in ("encoder", "decoder"):
+        getattr(model, network).set_weights(getattr(plain, network).get_weights())
+    np.testing.assert_allclose(
+        model.sample(3, seed=0), plain.sample(3, seed=0), atol=1e-6
+    )
+    options = {"num_importance_samples": 4, "seed": 0}
+    np.testing.assert_allclose(
+        model.log_marginal_likelihood(grey, **options),
+        plain.log_marginal_likelihood(grey, **options),
+        rtol=1e-5,
+    )
+
+
+def test_conditional_models_share_one_prior(images):
+    labels = np.arange(64) % 3
+    model = zoo.ConditionalVAE((8, 8, 1), 2, 3, hidden_units=(4,), prior="flow", seed=0)
+    quick_compile(model, "adam")
+    model.fit(images, labels, verbose=0)
+    random_weights(model, seed=0)
+    assert model.sample(3, [0, 1, 2], seed=0).shape == (3, 8, 8, 1)
+    assert model.make_prior(labels) is model.prior
+
+
+@pytest.mark.parametrize(
+    "make, match",
+    [
+        (lambda: Flow(1), "at least 2; got 1"),
+        (lambda: make_dense(prior=Flow(3)), "of 2 latent dimensions.*a Flow of 3"),
+        (lambda: Flow(0), "`latent_dim` must be a whole number >= 1; got 0"),
+        (lambda: zoo.priors.get("flow"), "`latent_dim` must be.*got None"),
+        (lambda: Flow(2, num_layers=0), "`num_layers` must be .*>= 1"),
+        (lambda: Flow(2, num_layers=33), "`num_layers` must be .*<= 32"),
+        (lambda: Flow(2, hidden_units=1.5), "`hidden_units` must be"),
+        (
+            lambda: make_dense(prior="flow", objective=ELBO(free_bits=0.1)),
+            "`free_bits` does, needs a prior of independent dimensions.*got Flow",
+        ),
+        (
+            lambda: ELBOTerms(None, Flow(2), None, None).kl_per_dim,
+            "needs a prior of independent dimensions",
+        ),
+    ],
+)
+def test_bad_arguments_are_one_sentence(make, match):
+    with pytest.raises(ValueError, match=match) as caught:
+        make()
+    assert "\n" not in str(caught.value)
