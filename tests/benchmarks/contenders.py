@@ -3,6 +3,8 @@
 import dataclasses
 from typing import NamedTuple
 
+from common import BATCH_SIZE
+
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 # Rows that others are compared with.
 TORCH_LOOP = "hand-written PyTorch loop"
@@ -10,8 +12,6 @@ JAX_STEPS = "hand-written JAX loop, a call a step"
 JAX_SCAN = "hand-written JAX loop, a call an epoch"
 TENSORFLOW_LOOP = "hand-written TensorFlow loop"
 PYTHAE = "pythae's VAE and trainer"
-# Steps in one call where the zoo is to scan them.
-SCANNED_STEPS = 67
 
 
 class Sizes(NamedTuple):
@@ -21,8 +21,11 @@ class Sizes(NamedTuple):
         rounds: turns of each contender.
         epochs: counted in each turn, after one that is not.
         dense_images, conv_images: trained on in an epoch.
+        scanned_steps: in one call where the zoo is to scan them; epochs are made of
+            such calls alone.
         growing_dense_images, growing_conv_images: the same where sizes grow.
-        hidden_units, image_sizes, counts: the sizes.
+        hidden_units, image_sizes, counts: the sizes that grow.
+        presets: whose decoders are sampled; the first also starts and grows.
         seconds: that each call is repeated for when calls that sample are compared.
     """
 
@@ -30,36 +33,42 @@ class Sizes(NamedTuple):
     epochs: int
     dense_images: int
     conv_images: int
+    scanned_steps: int
     growing_dense_images: int
     growing_conv_images: int
     hidden_units: tuple[int, ...]
     image_sizes: tuple[int, ...]
     counts: tuple[int, ...]
+    presets: tuple[str, ...]
     seconds: float
 
 
 FULL = Sizes(
     rounds=3,
     epochs=2,
-    dense_images=30_000,
-    conv_images=4_992,
-    growing_dense_images=12_800,
-    growing_conv_images=1_920,
+    dense_images=201 * BATCH_SIZE,
+    conv_images=39 * BATCH_SIZE,
+    scanned_steps=67,
+    growing_dense_images=100 * BATCH_SIZE,
+    growing_conv_images=15 * BATCH_SIZE,
     hidden_units=(128, 512, 2048),
     image_sizes=(16, 32, 64),
     counts=(64, 1_024, 16_384),
+    presets=("conv_vae_mnist", "dense_vae_mnist"),
     seconds=0.3,
 )
 QUICK = Sizes(
     rounds=1,
     epochs=1,
-    dense_images=1_280,
-    conv_images=256,
-    growing_dense_images=1_280,
-    growing_conv_images=256,
+    dense_images=10 * BATCH_SIZE,
+    conv_images=2 * BATCH_SIZE,
+    scanned_steps=5,
+    growing_dense_images=10 * BATCH_SIZE,
+    growing_conv_images=2 * BATCH_SIZE,
     hidden_units=(64, 128),
     image_sizes=(16, 32),
     counts=(64, 128),
+    presets=("dense_vae_mnist",),
     seconds=0.02,
 )
 
@@ -84,9 +93,8 @@ def dense(images, sizes, pythae_python):
         Contender(JAX_STEPS, "peers_jax.py", ("--loop=step",)),
         Contender(JAX_SCAN, "peers_jax.py"),
         zoo_fit("tensorflow"),
-        zoo_fit("tensorflow", steps=SCANNED_STEPS),
         zoo_fit("jax"),
-        zoo_fit("jax", steps=SCANNED_STEPS),
+        zoo_fit("jax", steps=sizes.scanned_steps),
         zoo_fit("torch"),
         *(
             Contender(stock_keras_name(backend), "peers_keras.py", backend=backend)
@@ -107,9 +115,6 @@ def conv(images, sizes):
         Contender(JAX_STEPS, "peers_jax.py", (model, "--loop=step")),
         zoo_fit("jax", model),
         Contender(TORCH_LOOP, "peers_torch.py", (model,)),
-        Contender(
-            f"{TORCH_LOOP}, fused Adam", "peers_torch.py", (model, "--adam=fused")
-        ),
         zoo_fit("torch", model),
     ]
     return _training(rows, images, sizes.conv_images, sizes)
@@ -121,7 +126,10 @@ def growing_dense(images, sizes):
         Contender(
             str(units),
             "measure_zoo.py",
-            (f"--hidden={units}", f"--steps={sizes.growing_dense_images // 128}"),
+            (
+                f"--hidden={units}",
+                f"--steps={sizes.growing_dense_images // BATCH_SIZE}",
+            ),
             "jax",
         )
         for units in sizes.hidden_units

@@ -27,8 +27,7 @@ def measure_calls(path, seconds):
 
 
 def measure_count(path, count, times=5):
-    """Seconds of each of several draws of `count` images, on as many threads as it
-    likes."""
+    """Seconds of each of several draws of `count` images, on all cores."""
     sampler = export.Sampler(path)
     sampler.sample(16)
     seconds = []

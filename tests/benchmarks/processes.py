@@ -31,7 +31,7 @@ class Processes:
         self._workers = workers
 
     def take_turns(self, contenders, rounds=None):
-        """{contender's name: figures of each turn}"""
+        """{contender's name: figures of each turn}, of `rounds` turns if given."""
         turns = {contender.name: [] for contender in contenders}
         with ThreadPoolExecutor(self._workers) as pool:
             for turn in range(self.rounds if rounds is None else rounds):
@@ -42,9 +42,9 @@ class Processes:
                 sys.stdout.flush()
         return turns
 
-    def train_in_turns(self, contenders):
+    def train_in_turns(self, contenders, rounds=None):
         """{contender's name: its figures after all turns}"""
-        turns = self.take_turns(contenders)
+        turns = self.take_turns(contenders, rounds)
         return {name: combine_training(figures) for name, figures in turns.items()}
 
     def _measure(self, contender):

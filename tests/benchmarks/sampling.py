@@ -6,7 +6,6 @@ import sys
 from contenders import BACKENDS, Contender
 from processes import run
 
-PRESETS = ("conv_vae_mnist", "dense_vae_mnist")
 DECODE = "export.Sampler.decode, onnxruntime, 1 thread"
 EXPORTED_START = "export.Sampler"
 
@@ -25,21 +24,21 @@ def start_name(backend):
 
 def measure(processes, sizes, folder):
     """{"calls": {preset: {call: figures}}, "start": {name: figures}}"""
-    decoders = export_decoders(folder, PRESETS)
+    decoders = export_decoders(folder, sizes.presets)
     return {
         "calls": measure_calls(processes, sizes, folder, decoders),
-        "start": measure_starts(processes, sizes, decoders[0]),
+        "start": measure_starts(processes, sizes, decoders),
     }
 
 
 def export_decoders(folder, presets):
-    """Their ONNX files, in the folder."""
+    """{preset: its ONNX file in the folder}"""
     code = (
         "import sys, zoo, export; "
         "export.export_decoder(zoo.from_preset(sys.argv[1]), sys.argv[2])"
     )
-    paths = [folder / f"{preset}.onnx" for preset in presets]
-    for preset, path in zip(presets, paths, strict=True):
+    paths = {preset: folder / f"{preset}.onnx" for preset in presets}
+    for preset, path in paths.items():
         if not path.exists():
             run([sys.executable, "-c", code, preset, path])
     return paths
@@ -47,20 +46,20 @@ def export_decoders(folder, presets):
 
 def measure_calls(processes, sizes, folder, decoders):
     """{preset: {call: {images: {"ms", "each_turn"}, "peak_mb", ...}}}"""
-    given = [f"{preset}={path}" for preset, path in zip(PRESETS, decoders, strict=True)]
+    given = [f"{preset}={path}" for preset, path in decoders.items()]
     seconds = f"--seconds={sizes.seconds}"
     # A cache of this run's own: its first turn compiles, the others need not.
     cache = (("TORCHINDUCTOR_CACHE_DIR", str(folder / "inductor")),)
     rows = [
         Contender("onnxruntime", "measure_sampler.py", (*given, seconds)),
         *(
-            Contender(backend, "measure_decoders.py", (*PRESETS, seconds), backend)
+            Contender(backend, "measure_decoders.py", (*decoders, seconds), backend)
             for backend in BACKENDS
         ),
         Contender(
             "torch.compile",
             "measure_decoders.py",
-            (*PRESETS, seconds, "--compile"),
+            (*decoders, seconds, "--compile"),
             "torch",
             environment=cache,
         ),
@@ -72,7 +71,7 @@ def measure_calls(processes, sizes, folder, decoders):
             for process, figures_of_turns in turns.items()
             for row_name, figures in combine_calls(preset, process, figures_of_turns)
         }
-        for preset in PRESETS
+        for preset in decoders
     }
 
 
@@ -94,13 +93,14 @@ def combine_calls(preset, process, turns):
         yield name, figures
 
 
-def measure_starts(processes, sizes, decoder):
-    """{name: {"seconds", "each_turn", "peak_mb"}} of fresh processes."""
+def measure_starts(processes, sizes, decoders):
+    """{name: {"seconds", "each_turn", "peak_mb"}} of fresh processes, first preset."""
     script = "measure_start.py"
+    preset = sizes.presets[0]
     rows = [
-        Contender(EXPORTED_START, script, (decoder,)),
+        Contender(EXPORTED_START, script, (decoders[preset],)),
         *(
-            Contender(start_name(backend), script, PRESETS[:1], backend)
+            Contender(start_name(backend), script, (preset,), backend)
             for backend in BACKENDS
         ),
     ]
@@ -116,23 +116,19 @@ def measure_starts(processes, sizes, decoder):
     }
 
 
-def measure_counts(processes, sizes, decoder):
-    """{images drawn: {"seconds", "each_turn", "peak_mb"}}"""
+def measure_counts(processes, sizes, folder):
+    """{images drawn: {"seconds", "each_draw", "peak_mb"}} of the first preset."""
+    ((preset, decoder),) = export_decoders(folder, sizes.presets[:1]).items()
     rows = [
         Contender(
             str(count),
             "measure_sampler.py",
-            (f"{PRESETS[0]}={decoder}", f"--count={count}"),
+            (f"{preset}={decoder}", f"--count={count}"),
         )
         for count in sizes.counts
     ]
-    turns = processes.take_turns(rows)
-    results = {}
-    for name, each in turns.items():
-        seconds = [statistics.median(turn["each_draw"]) for turn in each]
-        results[name] = {
-            "seconds": statistics.median(seconds),
-            "each_turn": seconds,
-            "peak_mb": max(turn["peak_mb"] for turn in each),
-        }
-    return results
+    turns = processes.take_turns(rows, rounds=1)
+    return {
+        name: {"seconds": statistics.median(only["each_draw"]), **only}
+        for name, (only,) in turns.items()
+    }

@@ -1,7 +1,6 @@
 """RESULTS.md, from the record of a run alone."""
 
 import contenders
-import sampling
 from claims import claims
 
 
@@ -42,7 +41,7 @@ def heading(record):
     lines += [
         "",
         "Everything is measured in turns, each in a process of its own; figures are "
-        f"medians over {sizes['rounds']} turns. Memory is the most that the process "
+        f"medians over {sizes['rounds']} turn(s). Memory is the most that the process "
         "ever had resident, libraries and images included.",
     ]
     return lines
@@ -154,8 +153,8 @@ def sampling_section(record):
     ]
     lines += [
         "",
-        f"Cold start with {sampling.PRESETS[0]}: import, load and the first 16 images, "
-        "without the start of Python itself.",
+        f"Cold start with {record['sizes']['presets'][0]}: import, load and the first "
+        "16 images, without the start of Python itself.",
         "",
         *table(("", "seconds", "fastest to slowest", "memory, MB"), rows),
     ]
@@ -194,6 +193,8 @@ def growth_section(record):
     return [
         "## Growth",
         "",
+        "One turn each, medians of its epochs or of five draws.",
+        "",
         f"Training DenseVAE on JAX, {sizes['growing_dense_images']:,} images of "
         f"{record['images']}, all steps of an epoch in one call:",
         "",
@@ -204,7 +205,7 @@ def growth_section(record):
         "",
         *table(("pixels a side", *columns), training_rows(growth["conv"])),
         "",
-        f"`export.Sampler.sample` of {sampling.PRESETS[0]}, all cores:",
+        f"`export.Sampler.sample` of {sizes['presets'][0]}, all cores:",
         "",
         *table(("images", "seconds", "images/s", "memory, MB"), drawn),
     ]
