@@ -31,7 +31,7 @@ help:
 	@echo "make test    lint, and all tests on TensorFlow, JAX and PyTorch"
 	@echo "make test-slow  score all presets again: an hour, and the prepared data"
 	@echo "make lint    ruff check and ruff format --check"
-	@echo "make bench   training speed, side by side; writes tests/benchmarks/RESULTS.md"
+	@echo "make bench   speed and memory, side by side; writes tests/benchmarks/RESULTS.md"
 	@echo "make readme  rewrite the tables in README.md and recipes/README.md"
 	@echo "make clean   remove caches and the demo's output, not $(VENV) or runs"
 	@echo "PYTHON=python3.12 chooses the interpreter, VENV=folder the environment."

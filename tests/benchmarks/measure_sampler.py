@@ -1,39 +1,60 @@
-"""Sampling from an exported decoder: what `export.Sampler` takes, in milliseconds."""
+"""An exported decoder in onnxruntime: `export.Sampler`'s calls, in milliseconds.
 
-import json
-import statistics
-import sys
+python measure_sampler.py PRESET=DECODER.onnx... [--seconds 0.4]
+python measure_sampler.py PRESET=DECODER.onnx --count 16384
+"""
+
+import argparse
 import time
 
-BEGIN = time.perf_counter()
+import common
 
-import export  # noqa: E402  the import is part of what is measured
-
-
-def median_ms(function, seconds=1.0):
-    """Median time of a call, over at least 5 calls and about `seconds`."""
-    times = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 5:
-        begin = time.perf_counter()
-        function()
-        times.append(1000 * (time.perf_counter() - begin))
-    return statistics.median(times)
+import export
 
 
-def main(path):
+def measure_calls(path, seconds):
+    """{call: {images: ms}} on one thread."""
+    sampler = export.Sampler(path, threads=1)
+    latents = common.latents(sampler.latent_dim)
+
+    def calls(images):
+        return {
+            "decode": lambda: sampler.decode(latents[:images]),
+            "sample": lambda: sampler.sample(images),
+        }
+
+    return common.measure_calls(calls, seconds)
+
+
+def measure_count(path, count, times=5):
+    """Seconds of each of several draws of `count` images, on all cores."""
     sampler = export.Sampler(path)
     sampler.sample(16)
-    start = 1000 * (time.perf_counter() - BEGIN)
-    one_thread = export.Sampler(path, threads=1)
-    result = {
-        "import, load, 16 images": start,
-        "1 image": median_ms(lambda: one_thread.sample(1)),
-        "64 images": median_ms(lambda: one_thread.sample(64)),
-        "4,096 images": median_ms(lambda: sampler.sample(4096)),
-    }
-    print(json.dumps(result))
+    seconds = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        sampler.sample(count)
+        seconds.append(time.perf_counter() - begin)
+    return {"each_draw": seconds}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("decoders", nargs="+", metavar="PRESET=FILE")
+    parser.add_argument("--seconds", type=float, default=0.4, help="for each call")
+    parser.add_argument("--count", type=int, help="draw this many images instead")
+    options = parser.parse_args()
+    decoders = dict(decoder.split("=", 1) for decoder in options.decoders)
+    if options.count:
+        (path,) = decoders.values()
+        common.print_result(measure_count(path, options.count))
+    else:
+        figures = {
+            preset: measure_calls(path, options.seconds)
+            for preset, path in decoders.items()
+        }
+        common.print_result({"presets": figures})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

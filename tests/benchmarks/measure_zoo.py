@@ -1,5 +1,6 @@
 """`fit` of the zoo's models, on the backend that KERAS_BACKEND names."""
 
+import math
 import sys
 import time
 
@@ -9,14 +10,20 @@ import keras
 import zoo
 from recipes.provenance import hardware
 
-MODELS = {
-    "dense": lambda: zoo.DenseVAE(
-        (28, 28, 1), common.LATENT_DIM, hidden_units=(common.HIDDEN_UNITS,), seed=0
-    ),
-    "conv": lambda: zoo.ConvVAE(
-        (28, 28, 1), common.LATENT_DIM, filters=(16, 32), blocks_per_stage=1, seed=0
-    ),
-}
+
+def make_model(options, image_shape):
+    if options.model == "dense":
+        return zoo.DenseVAE(
+            image_shape, common.LATENT_DIM, hidden_units=(options.hidden,), seed=0
+        )
+    return zoo.ConvVAE(
+        image_shape,
+        common.LATENT_DIM,
+        filters=common.CONV_FILTERS,
+        blocks_per_stage=1,
+        hidden_units=common.CONV_HIDDEN_UNITS,
+        seed=0,
+    )
 
 
 class EpochEnds(keras.callbacks.Callback):
@@ -30,10 +37,12 @@ class EpochEnds(keras.callbacks.Callback):
 
 
 def main():
-    options = common.parse_options(__doc__, model=tuple(MODELS), steps=(1,))
+    options = common.parse_options(
+        __doc__, model=("dense", "conv"), steps=(1,), hidden=(common.HIDDEN_UNITS,)
+    )
     images = common.load_images(options)
     keras.utils.set_random_seed(0)
-    model = MODELS[options.model]()
+    model = make_model(options, images.shape[1:])
     model.compile(
         keras.optimizers.Adam(common.LEARNING_RATE), steps_per_execution=options.steps
     )
@@ -50,6 +59,7 @@ def main():
         clock.ends,
         len(images),
         history.history["loss"][-1],
+        sum(math.prod(weight.shape) for weight in model.trainable_weights),
         hardware=hardware(),
         versions={
             "keras": keras.__version__,

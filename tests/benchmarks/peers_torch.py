@@ -1,6 +1,6 @@
-"""A hand-written PyTorch loop: the VAE of PyTorch's examples, 784-400-20, on a CPU.
+"""Hand-written PyTorch loops on a CPU, of both models of the comparison.
 
-As fast as plain PyTorch makes it: all images in memory as one tensor, batches by
+As fast as plain PyTorch makes them: all images in memory as one tensor, batches by
 `index_select`, no DataLoader, the loss kept as a tensor until the end of the epoch.
 """
 
@@ -8,11 +8,14 @@ import time
 
 import common
 import torch
+from peers_torch_conv import ConvVAE
 from torch import nn
 from torch.nn import functional
 
 
-class VAE(nn.Module):
+class DenseVAE(nn.Module):
+    """The VAE of PyTorch's examples, 784-400-20."""
+
     def __init__(self, hidden=common.HIDDEN_UNITS, latent=common.LATENT_DIM):
         super().__init__()
         self.hidden_in = nn.Linear(784, hidden)
@@ -20,24 +23,32 @@ class VAE(nn.Module):
         self.hidden_out = nn.Linear(latent, hidden)
         self.logits = nn.Linear(hidden, 784)
 
-    def forward(self, x):
-        """-ELBO of a batch (N, 784), summed over its images, in nats."""
-        hidden = functional.relu(self.hidden_in(x))
-        mean, log_var = self.parameters_out(hidden).chunk(2, dim=1)
-        z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
-        logits = self.logits(functional.relu(self.hidden_out(z)))
-        reconstruction = functional.binary_cross_entropy_with_logits(
-            logits, x, reduction="sum"
-        )
-        kl = -0.5 * torch.sum(1 + log_var - mean.square() - log_var.exp())
-        return reconstruction + kl
+    def encode(self, x):
+        return self.parameters_out(functional.relu(self.hidden_in(x.flatten(1))))
+
+    def decode(self, z):
+        return self.logits(functional.relu(self.hidden_out(z)))
+
+
+def negative_elbo(model, x):
+    """-ELBO of a batch (N, 1, 28, 28), summed over its images, in nats."""
+    mean, log_var = model.encode(x).chunk(2, dim=1)
+    z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
+    reconstruction = functional.binary_cross_entropy_with_logits(
+        model.decode(z).flatten(1), x.flatten(1), reduction="sum"
+    )
+    kl = -0.5 * torch.sum(1 + log_var - mean.square() - log_var.exp())
+    return reconstruction + kl
 
 
 def main():
-    options = common.parse_options(__doc__, adam=("default", "fused"))
+    options = common.parse_options(
+        __doc__, model=("dense", "conv"), adam=("default", "fused")
+    )
     torch.manual_seed(0)
-    images = torch.from_numpy(common.load_images(options)).reshape(-1, 784)
-    model = VAE()
+    # One channel: (N, 28, 28, 1) and (N, 1, 28, 28) are the same numbers.
+    images = torch.from_numpy(common.load_images(options)).reshape(-1, 1, 28, 28)
+    model = {"dense": DenseVAE, "conv": ConvVAE}[options.model]()
     optimizer = torch.optim.Adam(
         model.parameters(),
         lr=common.LEARNING_RATE,
@@ -48,13 +59,15 @@ def main():
         total = torch.zeros(())
         for indices in torch.randperm(len(images)).split(common.BATCH_SIZE):
             optimizer.zero_grad()
-            loss = model(images.index_select(0, indices))
+            loss = negative_elbo(model, images.index_select(0, indices))
             (loss / len(indices)).backward()
             optimizer.step()
             total += loss.detach()
         mean_loss = total.item() / len(images)
         ends.append(time.perf_counter())
-    common.report(ends, len(images), mean_loss)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    versions = {"torch": torch.__version__}
+    common.report(ends, len(images), mean_loss, parameters, versions=versions)
 
 
 if __name__ == "__main__":

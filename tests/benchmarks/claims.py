@@ -1,0 +1,111 @@
+"""What is asked of the zoo's speed, and the ratios that were measured."""
+
+from typing import NamedTuple
+
+import contenders
+import sampling
+
+
+class Claim(NamedTuple):
+    """A ratio, the least it is asked to be, and what it was in each turn.
+
+    Attributes:
+        what: both sides, in words.
+        asked: the least ratio, or None where none is asked.
+        measured: ratio of the medians.
+        each_turn: ratio in each turn.
+    """
+
+    what: str
+    asked: float | None
+    measured: float
+    each_turn: list[float]
+
+
+def claims(record):
+    """Claims about those parts that a record has."""
+    found = []
+    if "dense" in record:
+        found += dense_claims(record["dense"])
+    if "conv" in record:
+        found += conv_claims(record["conv"])
+    if "sampling" in record:
+        found += sampling_claims(record["sampling"])
+    return found
+
+
+def dense_claims(results):
+    best = {backend: best_fit(results, backend) for backend in contenders.BACKENDS}
+    asked = [
+        ("jax", contenders.TORCH_LOOP, 2.5),
+        ("jax", contenders.JAX_SCAN, 0.85),
+        ("tensorflow", contenders.TORCH_LOOP, 1.1),
+        ("torch", contenders.TORCH_LOOP, 0.7),
+    ]
+    found = [
+        faster("DenseVAE", results, best[b], peer, least) for b, peer, least in asked
+    ]
+    if contenders.PYTHAE in results:
+        fastest = max(best.values(), key=lambda name: speed(results[name]))
+        found += [
+            faster("DenseVAE", results, fastest, contenders.PYTHAE, 2.0),
+            faster("DenseVAE", results, best["torch"], contenders.PYTHAE, None),
+        ]
+    return found
+
+
+def best_fit(results, backend):
+    """The zoo's fastest row on a backend: with scanned steps or without."""
+    plain = contenders.zoo_name(backend)
+    names = [name for name in results if name.split(",")[0] == plain]
+    return max(names, key=lambda name: speed(results[name]))
+
+
+def conv_claims(results):
+    peers = {
+        "tensorflow": contenders.TENSORFLOW_LOOP,
+        "jax": contenders.JAX_STEPS,
+        "torch": contenders.TORCH_LOOP,
+    }
+    return [
+        faster("ConvVAE", results, contenders.zoo_name(backend), peer, 0.8)
+        for backend, peer in peers.items()
+    ]
+
+
+def sampling_claims(results):
+    found = []
+    # Asked against TensorFlow, Keras' default backend; JAX is shown beside it.
+    for backend, asked in (("tensorflow", (5.0, 1.3)), ("jax", (None, None))):
+        jitted = sampling.jitted_name(backend)
+        for preset, calls in results["calls"].items():
+            for images, least in zip(("1", "64"), asked, strict=True):
+                what = f"{preset}, {images} at a time: {sampling.DECODE} / {jitted}"
+                ours, theirs = calls[sampling.DECODE][images], calls[jitted][images]
+                found.append(shorter(what, ours, theirs, "ms", least))
+    starts = dict(results["start"])
+    ours = starts.pop(sampling.EXPORTED_START)
+    name = min(starts, key=lambda name: starts[name]["seconds"])
+    what = f"cold start: {sampling.EXPORTED_START} / {name}, the fastest backend"
+    return [*found, shorter(what, ours, starts[name], "seconds", 10.0)]
+
+
+def speed(figures):
+    return figures["images_per_second"]
+
+
+def faster(model, results, ours, theirs, asked):
+    """A claim about images a second."""
+    a, b = results[ours], results[theirs]
+    return Claim(
+        f"{model}: {ours} / {theirs}",
+        asked,
+        speed(a) / speed(b),
+        [x / y for x, y in zip(a["each_turn"], b["each_turn"], strict=True)],
+    )
+
+
+def shorter(what, ours, theirs, unit, asked):
+    """A claim about times: how many of ours go into theirs."""
+    each = zip(ours["each_turn"], theirs["each_turn"], strict=True)
+    return Claim(what, asked, theirs[unit] / ours[unit], [y / x for x, y in each])

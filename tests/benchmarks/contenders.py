@@ -1,0 +1,170 @@
+"""Who is compared with whom, and on how much."""
+
+import dataclasses
+from typing import NamedTuple
+
+from common import BATCH_SIZE
+
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+# Rows that others are compared with.
+TORCH_LOOP = "hand-written PyTorch loop"
+JAX_STEPS = "hand-written JAX loop, a call a step"
+JAX_SCAN = "hand-written JAX loop, a call an epoch"
+TENSORFLOW_LOOP = "hand-written TensorFlow loop"
+PYTHAE = "pythae's VAE and trainer"
+
+
+class Sizes(NamedTuple):
+    """How much is measured.
+
+    Attributes:
+        rounds: turns of each contender.
+        epochs: counted in each turn, after one that is not.
+        dense_images, conv_images: trained on in an epoch.
+        scanned_steps: in one call where the zoo is to scan them; epochs are made of
+            such calls alone.
+        growing_dense_images, growing_conv_images: the same where sizes grow.
+        hidden_units, image_sizes, counts: the sizes that grow.
+        presets: whose decoders are sampled; the first also starts and grows.
+        seconds: that each call is repeated for when calls that sample are compared.
+    """
+
+    rounds: int
+    epochs: int
+    dense_images: int
+    conv_images: int
+    scanned_steps: int
+    growing_dense_images: int
+    growing_conv_images: int
+    hidden_units: tuple[int, ...]
+    image_sizes: tuple[int, ...]
+    counts: tuple[int, ...]
+    presets: tuple[str, ...]
+    seconds: float
+
+
+FULL = Sizes(
+    rounds=3,
+    epochs=2,
+    dense_images=201 * BATCH_SIZE,
+    conv_images=39 * BATCH_SIZE,
+    scanned_steps=67,
+    growing_dense_images=100 * BATCH_SIZE,
+    growing_conv_images=15 * BATCH_SIZE,
+    hidden_units=(128, 512, 2048),
+    image_sizes=(16, 32, 64),
+    counts=(64, 1_024, 16_384),
+    presets=("conv_vae_mnist", "dense_vae_mnist"),
+    seconds=0.3,
+)
+QUICK = Sizes(
+    rounds=1,
+    epochs=1,
+    dense_images=10 * BATCH_SIZE,
+    conv_images=2 * BATCH_SIZE,
+    scanned_steps=5,
+    growing_dense_images=10 * BATCH_SIZE,
+    growing_conv_images=2 * BATCH_SIZE,
+    hidden_units=(64, 128),
+    image_sizes=(16, 32),
+    counts=(64, 128),
+    presets=("dense_vae_mnist",),
+    seconds=0.02,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """A row of a table: a script of this folder, its options, and where it runs."""
+
+    name: str
+    script: str
+    options: tuple = ()
+    backend: str = ""
+    python: str = ""
+    environment: tuple = ()
+
+
+def dense(images, sizes, pythae_python):
+    """Contenders that train the dense model."""
+    rows = [
+        Contender(TORCH_LOOP, "peers_torch.py"),
+        Contender(f"{TORCH_LOOP}, fused Adam", "peers_torch.py", ("--adam=fused",)),
+        Contender(JAX_STEPS, "peers_jax.py", ("--loop=step",)),
+        Contender(JAX_SCAN, "peers_jax.py"),
+        zoo_fit("tensorflow"),
+        zoo_fit("jax"),
+        zoo_fit("jax", steps=sizes.scanned_steps),
+        zoo_fit("torch"),
+        *(
+            Contender(stock_keras_name(backend), "peers_keras.py", backend=backend)
+            for backend in BACKENDS
+        ),
+    ]
+    if pythae_python:
+        rows.append(Contender(PYTHAE, "peers_pythae.py", python=pythae_python))
+    return _training(rows, images, sizes.dense_images, sizes)
+
+
+def conv(images, sizes):
+    """Contenders that train the convolutional model: hand-written, then the zoo."""
+    model = "--model=conv"
+    rows = [
+        Contender(TENSORFLOW_LOOP, "peers_tensorflow.py"),
+        zoo_fit("tensorflow", model),
+        Contender(JAX_STEPS, "peers_jax.py", (model, "--loop=step")),
+        zoo_fit("jax", model),
+        Contender(TORCH_LOOP, "peers_torch.py", (model,)),
+        zoo_fit("torch", model),
+    ]
+    return _training(rows, images, sizes.conv_images, sizes)
+
+
+def growing_dense(images, sizes):
+    """The dense model on JAX, named by its hidden units."""
+    rows = [
+        Contender(
+            str(units),
+            "measure_zoo.py",
+            (
+                f"--hidden={units}",
+                f"--steps={sizes.growing_dense_images // BATCH_SIZE}",
+            ),
+            "jax",
+        )
+        for units in sizes.hidden_units
+    ]
+    return _training(rows, images, sizes.growing_dense_images, sizes)
+
+
+def growing_conv(files, sizes):
+    """The convolutional model on TensorFlow, named by the images' sides.
+
+    Args:
+        files: {side: .npy of images}.
+    """
+    rows = []
+    for side, images in files.items():
+        row = Contender(str(side), "measure_zoo.py", ("--model=conv",), "tensorflow")
+        rows += _training([row], images, sizes.growing_conv_images, sizes)
+    return rows
+
+
+def zoo_fit(backend, *options, steps=1):
+    if steps > 1:
+        options = (*options, f"--steps={steps}")
+    return Contender(zoo_name(backend, steps), "measure_zoo.py", options, backend)
+
+
+def zoo_name(backend, steps=1):
+    name = f"zoo on {BACKENDS[backend]}"
+    return f"{name}, steps_per_execution={steps}" if steps > 1 else name
+
+
+def stock_keras_name(backend):
+    return f"stock Keras on {BACKENDS[backend]}"
+
+
+def _training(rows, images, count, sizes):
+    common = (f"--images={images}", f"--count={count}", f"--epochs={sizes.epochs}")
+    return [dataclasses.replace(row, options=(*row.options, *common)) for row in rows]
