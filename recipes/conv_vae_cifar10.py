@@ -13,8 +13,8 @@ def build_model(beta, seed, dtype):
     return zoo.ConvVAE(
         (32, 32, 3),
         latent_dim=16 * 16 * 16,
-        filters=(96,),
-        blocks_per_stage=4,
+        filters=(64,),
+        blocks_per_stage=3,
         block="gated",
         hidden_units=None,
         likelihood=zoo.likelihoods.DiscretizedLogisticMixture(num_mixtures=2),
@@ -34,7 +34,7 @@ RECIPE = Recipe(
     binarized=False,
     # Beta from 0.01: an autoencoder first, or most latents never come in.
     training=Training(
-        epochs=24,
+        epochs=40,
         batch_size=64,
         learning_rate=2e-3,
         warmup_epochs=3,
