@@ -220,7 +220,8 @@ class VAE(Autoencoder):
         Args:
             num_samples: how many images, >= 0.
             labels: (num_samples,) or one for all, for models that take them.
-            temperature: scale of the prior's standard deviation, >= 0.
+            temperature: scale of the prior's standard deviation, or of the noise that
+                a flow makes latents from, >= 0.
             seed: integer from 0 to 2**63 - 1 that fixes the draw: the same images on
                 every backend, from the exported files' `export.Sampler` and from
                 sampler.onnx. None draws anew.

@@ -29,7 +29,8 @@ class NoisePrior(keras.layers.Layer):
             seed: integer from 0 to 2**63 - 1; `zoo.threefry` says what follows from it.
             num_samples: how many rows.
             latent_dim: how many columns.
-            temperature: scale of the standard deviation; 0 gives the mode.
+            temperature: scale of the standard deviation; 0 gives zeros, of which
+                `from_noise` makes a Gaussian's mode.
 
         Returns:
             float32 array (num_samples, latent_dim). The first n rows do not change
