@@ -124,6 +124,23 @@ def test_evaluate_prints_and_writes(preset, tmp_path):
         "vae-zoo evaluate tiny --num-importance-samples 2 --seed 0 --backend "
     )
     assert "keras" in metrics["versions"]
+    low, high = metrics["intervals"]["elbo"]
+    assert f"{low:.2f} to {high:.2f}" in out.with_suffix(".md").read_text()
+    assert "collapse" in text and not list(tmp_path.glob("*.partial.npz"))
+
+
+def test_evaluate_compares_two_presets(preset, tmp_path):
+    out = tmp_path / "pair.json"
+    options = ("--num-importance-samples", 2, "--out", out)
+    text = succeed("evaluate", "--compare", preset, "dense_vae_digits", *options)
+    assert "tiny and dense_vae_digits" in text
+    compared = json.loads(out.read_text())
+    first, second = compared["figures"]["nll"]["values"]
+    assert first > second  # untrained weights
+    assert f"{second - first:+.2f}" in out.with_suffix(".md").read_text()
+    assert compared["command"].startswith(
+        "vae-zoo evaluate --compare tiny dense_vae_digits --num-importance-samples 2 "
+    )
 
 
 def test_evaluate_saves_into_the_preset(preset, images, tmp_path):
@@ -207,6 +224,10 @@ def test_mistakes_are_told_in_one_sentence(
         ("export", "tiny", "x.onnx", "--quantize", "int4"),
         ("train", "dense_vae_digits", "--epochs", "0"),
         ("sample", "tiny", "-n", "0"),
+        ("evaluate",),
+        ("evaluate", "tiny", "--compare", "a", "b"),
+        ("evaluate", "tiny", "--resume"),
+        ("evaluate", "--compare", "a", "b", "--save"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments):
