@@ -6,12 +6,12 @@ import numpy as np
 
 # Bounds the memory of intermediate results, and keeps them in the caches.
 CHUNK = 64
-# Below this many chunks, starting threads costs more than it saves.
-_MIN_CHUNKS_FOR_THREADS = 4
+# With fewer rows a thread costs more to start than it saves.
+_MIN_ROWS = 32
 
 
 def run_in_chunks(session, feeds, threads):
-    """Runs `session` over rows, 64 at a time.
+    """Runs `session` over rows, at most 64 at a time on each thread.
 
     Args:
         session: a `Session`.
@@ -27,18 +27,21 @@ def run_in_chunks(session, feeds, threads):
         for name, value in session.outputs.items()
     }
 
+    # What is less than a chunk for every thread is shared out among them.
+    most = min(CHUNK, max(_MIN_ROWS, -(-rows // threads)))
+
     def run_one(start):
-        chunk = {name: array[start : start + CHUNK] for name, array in feeds.items()}
-        size = min(CHUNK, rows - start)
-        if size == 1:
-            # A batch of one takes other matrix kernels, which round differently; two
-            # rows keep each row's result the same in whatever batch it comes.
+        chunk = {name: array[start : start + most] for name, array in feeds.items()}
+        size = min(most, rows - start)
+        if size == 1 and rows > 1:
+            # A batch of one may take other matrix kernels, which round differently; two
+            # rows keep each row's result the same in whatever chunk it comes.
             chunk = {name: np.repeat(array, 2, axis=0) for name, array in chunk.items()}
         for name, array in session.run(chunk).items():
             outputs[name][start : start + size] = array[:size]
 
-    starts = range(0, rows, CHUNK)
-    if threads == 1 or len(starts) < _MIN_CHUNKS_FOR_THREADS:
+    starts = range(0, rows, most)
+    if threads == 1 or len(starts) < 2:
         for start in starts:
             run_one(start)
     else:

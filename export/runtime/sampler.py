@@ -36,11 +36,11 @@ class Sampler:
     """Draws images from an exported model with numpy and onnxruntime alone.
 
     One `Sampler` may be used from any number of threads. The same seed gives the same
-    images, however many threads or chunks compute them: those of the model's own
-    `sample` and of sampler.onnx (see `export.runtime.threefry`). Noise is drawn with
-    numpy and decoded in chunks, which bounds memory; codes are drawn with
-    prior_step.onnx. sampler.onnx, which does all in one graph, is for programs without
-    this package, and is only verified here.
+    images, however many threads or chunks compute them (a single one up to rounding):
+    those of the model's own `sample` and of sampler.onnx (see
+    `export.runtime.threefry`). Noise is drawn with numpy and decoded in chunks, which
+    bounds memory; codes are drawn with prior_step.onnx. sampler.onnx, which does all in
+    one graph, is for programs without this package, and is only verified here.
 
     Args:
         file_or_folder: a decoder.onnx written by `export.export_decoder`, or a folder

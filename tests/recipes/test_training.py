@@ -163,7 +163,7 @@ def test_metrics_are_those_of_the_preset_on_the_binarized_test_split(finished):
     test = load_images(draw_images(), splits="test").test
     assert metrics["test_images"] == len(test) == 20
     assert metrics["num_importance_samples"] == 5
-    assert all(np.isfinite(v) for v in metrics.values())
+    json.dumps(metrics, allow_nan=False)
     elbo = model.elbo(binarize(test), seed=0)["elbo"]
     assert metrics["elbo"] == pytest.approx(elbo.mean(), rel=1e-5)
     nll = -model.log_marginal_likelihood(
