@@ -142,7 +142,8 @@ def check_vae_zoo(arguments):
     assert command is not None, f"vae-zoo has no command {arguments[0]}"
     parsed = command.make_context(arguments[0], arguments[1:], parent=context).params
     if "preset" in parsed:
-        assert parsed["preset"] in catalog.preset_names()
+        named = parsed.get("compare") or [parsed["preset"]]
+        assert set(named) <= set(catalog.preset_names())
     if "recipe" in parsed:
         assert parsed["recipe"] in RECIPES
 
