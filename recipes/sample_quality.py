@@ -16,7 +16,7 @@ SAMPLES_PER_CLASS = 100
 COMPARED = 10_000
 
 
-def sample_quality(model, data, *, labels=None, epochs=8, seed=0, console=None):
+def sample_quality(model, data, *, labels=None, epochs=None, seed=0, console=None):
     """Trains a classifier on real images and has it look at a model's samples.
 
     Samples are expected images, E[x|z], of latents from the prior, as `model.sample`
@@ -26,7 +26,7 @@ def sample_quality(model, data, *, labels=None, epochs=8, seed=0, console=None):
         model: a model of the zoo.
         data: `recipes.data.ImageData` with training and test images and their classes.
         labels: those of the test images as the model takes them, or None.
-        epochs: of the classifier.
+        epochs: of the classifier; None is 8 where it reads classes, else 3.
         seed: fixes the classifier and the samples.
         console: `rich.console.Console` for progress.
 
@@ -40,8 +40,10 @@ def sample_quality(model, data, *, labels=None, epochs=8, seed=0, console=None):
     """
     if console is not None:
         console.print("Training the classifier that looks at the samples.", style="dim")
+    reads_classes = bool(getattr(model, "num_classes", None))
     num_classes = int(max(data.train_labels.max(), data.test_labels.max())) + 1
     classifier = Classifier(data.train.shape[1:], num_classes, seed)
+    epochs = epochs or (8 if reads_classes else 3)
     classifier.fit(data.train, data.train_labels, epochs)
     _, read = classifier.look_at(data.test)
     figures = _share("classifier_test_accuracy", read == data.test_labels)
@@ -63,7 +65,7 @@ def sample_quality(model, data, *, labels=None, epochs=8, seed=0, console=None):
         **_with_error("recall", recall, count),
         "samples_compared": count,
     }
-    if getattr(model, "num_classes", None):
+    if reads_classes:
         figures |= label_accuracy(model, classifier, seed)
     return figures
 

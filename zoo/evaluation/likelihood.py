@@ -4,6 +4,8 @@ Noise is drawn with NumPy from one stream an image, so that an image's figure de
 neither the backend nor the batch it is in.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from zoo.inference import pad_rows
@@ -75,12 +77,32 @@ def iter_log_marginal_likelihood(
         batch_streams = streams[start : start + size]
         count = len(batch_streams)
         total = np.full(count, -np.inf)
-        for done in range(0, num_importance_samples, chunk):
-            draws = min(chunk, num_importance_samples - done)
-            noise = _noise(model, batch_streams, draws)
-            noise = pad_rows(pad_rows(noise, size, axis=1), chunk)
+        chunks = _chunks_of_noise(
+            model, batch_streams, num_importance_samples, (chunk, size)
+        )
+        for draws, noise in _one_ahead(chunks):
             log_weights = compiled(*images, noise, *given)[:draws, :count]
             total = np.logaddexp(
                 total, np.logaddexp.reduce(log_weights.astype(np.float64), axis=0)
             )
         yield total - np.log(num_importance_samples)
+
+
+def _chunks_of_noise(model, streams, draws, shape):
+    """Yields how many draws a chunk holds, and the chunk, padded to `shape`."""
+    chunk, size = shape
+    for done in range(0, draws, chunk):
+        count = min(chunk, draws - done)
+        noise = _noise(model, streams, count)
+        if noise.shape[:2] != shape:
+            noise = pad_rows(pad_rows(noise, size, axis=1), chunk)
+        yield count, noise
+
+
+def _one_ahead(items):
+    """Yields the items of an iterator, the next one being made in a thread."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(next, items, None)
+        while (item := waiting.result()) is not None:
+            waiting = thread.submit(next, items, None)
+            yield item
