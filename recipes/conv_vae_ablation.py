@@ -1,4 +1,4 @@
-"""What `conv_vae_cifar10` owes to what: small, short variants with one thing changed.
+"""What a ConvVAE on CIFAR-10 owes to what: small ones, with one thing changed.
 
 python -m recipes.conv_vae_ablation trains each with the recipe's own command path,
 scores it, and writes conv_vae_ablation.json; what was finished before a kill is kept.
@@ -11,6 +11,7 @@ import typer
 
 from recipes import conv_vae_cifar10 as base
 from recipes.comparison import comparison_command, member
+from recipes.recipe import Training
 
 EPOCHS = 4
 SMALL = {"filters": (64,), "blocks_per_stage": 1, "latent_dim": 16 * 16 * 16}
@@ -59,8 +60,13 @@ def members(epochs, data_dir=None):
     """
     made = []
     for name, (title, setting, options, mixtures, changes) in MEMBERS.items():
-        training = dataclasses.replace(
-            base.RECIPE.training, epochs=epochs, warmup_epochs=epochs / 2
+        training = Training(
+            epochs=epochs,
+            batch_size=64,
+            learning_rate=2e-3,
+            warmup_epochs=epochs / 2,
+            # An autoencoder first, or most latents never come in.
+            beta_start=0.01,
         )
         made.append(
             member(
@@ -96,7 +102,7 @@ main = comparison_command(
     "conv_vae_ablation",
     members,
     EPOCHS,
-    "Trains and scores variants of conv_vae_cifar10.",
+    "Trains and scores variants of a ConvVAE on CIFAR-10.",
 )
 
 if __name__ == "__main__":

@@ -198,11 +198,8 @@ def evaluate_preset(
     source = data_source(info, source)
     k = num_importance_samples or stored_k(info)
     model = zoo.from_preset(preset)
-    # Training images for the classifier alone that looks at samples.
-    splits = ("train", "test")
-    data = load_images(
-        source, image_shape=info["image_shape"], data_dir=data_dir, splits=splits
-    )
+    options = {"image_shape": info["image_shape"], "data_dir": data_dir}
+    data = load_images(source, splits="test", **options)
     grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
     labels = labels_for(model, data, "test")
     settings = {
@@ -224,7 +221,9 @@ def evaluate_preset(
         console=console,
         partial=partial,
     )
-    if data.train_labels is not None and can_sample(model):
+    if data.test_labels is not None and can_sample(model):
+        # Training images are for the classifier alone: not in memory before.
+        data = load_images(source, splits=("train", "test"), **options)
         metrics |= sample_quality(
             model, data, labels=labels, seed=seed, console=console
         )

@@ -14,9 +14,11 @@ from zoo.evaluation.samples import frechet_distance, precision_recall
 SAMPLES_PER_CLASS = 100
 # Real images and samples that are compared, at most.
 COMPARED = 10_000
+# Training images for features; to read classes the classifier has all of them.
+FOR_FEATURES = 20_000
 
 
-def sample_quality(model, data, *, labels=None, epochs=None, seed=0, console=None):
+def sample_quality(model, data, *, labels=None, epochs=8, seed=0, console=None):
     """Trains a classifier on real images and has it look at a model's samples.
 
     Samples are expected images, E[x|z], of latents from the prior, as `model.sample`
@@ -26,7 +28,7 @@ def sample_quality(model, data, *, labels=None, epochs=None, seed=0, console=Non
         model: a model of the zoo.
         data: `recipes.data.ImageData` with training and test images and their classes.
         labels: those of the test images as the model takes them, or None.
-        epochs: of the classifier; None is 8 where it reads classes, else 3.
+        epochs: of the classifier.
         seed: fixes the classifier and the samples.
         console: `rich.console.Console` for progress.
 
@@ -43,8 +45,8 @@ def sample_quality(model, data, *, labels=None, epochs=None, seed=0, console=Non
     reads_classes = bool(getattr(model, "num_classes", None))
     num_classes = int(max(data.train_labels.max(), data.test_labels.max())) + 1
     classifier = Classifier(data.train.shape[1:], num_classes, seed)
-    epochs = epochs or (8 if reads_classes else 3)
-    classifier.fit(data.train, data.train_labels, epochs)
+    seen = slice(None if reads_classes else FOR_FEATURES)
+    classifier.fit(data.train[seen], data.train_labels[seen], epochs)
     _, read = classifier.look_at(data.test)
     figures = _share("classifier_test_accuracy", read == data.test_labels)
 

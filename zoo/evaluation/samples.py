@@ -87,8 +87,8 @@ def precision_recall(real, generated, neighbours=3):
 def _share_inside(points, manifold, neighbours):
     radii = np.concatenate(
         [
-            # The nearest of all is the point itself.
-            np.partition(distances, neighbours, axis=1)[:, neighbours]
+            # The nearest of all is the point itself. Copied, or all distances stay.
+            np.partition(distances, neighbours, axis=1)[:, neighbours].copy()
             for distances in _squared_distances(manifold, manifold)
         ]
     )
