@@ -89,10 +89,10 @@ def dense(images, sizes, pythae_python):
     """Contenders that train the dense model."""
     rows = [
         Contender(TORCH_LOOP, "peers_torch.py"),
-        Contender(f"{TORCH_LOOP}, fused Adam", "peers_torch.py", ("--adam=fused",)),
         Contender(JAX_STEPS, "peers_jax.py", ("--loop=step",)),
         Contender(JAX_SCAN, "peers_jax.py"),
         zoo_fit("tensorflow"),
+        zoo_fit("tensorflow", steps=sizes.scanned_steps),
         zoo_fit("jax"),
         zoo_fit("jax", steps=sizes.scanned_steps),
         zoo_fit("torch"),

@@ -13,8 +13,8 @@ import export
 
 
 def measure_calls(path, seconds):
-    """{call: {images: ms}} on one thread."""
-    sampler = export.Sampler(path, threads=1)
+    """{call: {images: ms}} on all cores."""
+    sampler = export.Sampler(path)
     latents = common.latents(sampler.latent_dim)
 
     def calls(images):

@@ -42,18 +42,12 @@ def negative_elbo(model, x):
 
 
 def main():
-    options = common.parse_options(
-        __doc__, model=("dense", "conv"), adam=("default", "fused")
-    )
+    options = common.parse_options(__doc__, model=("dense", "conv"))
     torch.manual_seed(0)
     # One channel: (N, 28, 28, 1) and (N, 1, 28, 28) are the same numbers.
     images = torch.from_numpy(common.load_images(options)).reshape(-1, 1, 28, 28)
     model = {"dense": DenseVAE, "conv": ConvVAE}[options.model]()
-    optimizer = torch.optim.Adam(
-        model.parameters(),
-        lr=common.LEARNING_RATE,
-        fused=True if options.adam == "fused" else None,
-    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=common.LEARNING_RATE)
     ends = [time.perf_counter()]
     for _ in range(1 + options.epochs):
         total = torch.zeros(())

@@ -6,7 +6,7 @@ import sys
 from contenders import BACKENDS, Contender
 from processes import run
 
-DECODE = "export.Sampler.decode, onnxruntime, 1 thread"
+DECODE = "export.Sampler.decode, onnxruntime"
 EXPORTED_START = "export.Sampler"
 
 
@@ -87,7 +87,7 @@ def combine_calls(preset, process, turns):
             else:
                 figures[key] = {"ms": statistics.median(values), "each_turn": values}
         if process == "onnxruntime":
-            name = f"export.Sampler.{call}, onnxruntime, 1 thread"
+            name = f"export.Sampler.{call}, onnxruntime"
         else:
             name = call_name(call, process if process in BACKENDS else "torch")
         yield name, figures

@@ -123,9 +123,9 @@ def sampling_section(record):
         "## Sampling from decoders",
         "",
         "Milliseconds a call with 1 and 64 images, latents and images as NumPy arrays; "
-        "`sample` draws the latents, too. `export.Sampler` on one thread, all others "
-        "on as many as they take. The first calls compile, for both sizes; memory is "
-        "that of the process that measured the backend's calls.",
+        "`sample` draws the latents, too. All take as many threads as they like. The "
+        "first calls compile, for both sizes; memory is that of the process that "
+        "measured the backend's calls.",
     ]
     for preset, calls in results["calls"].items():
         rows = [

@@ -29,7 +29,15 @@ class Bernoulli(Likelihood):
     def log_prob(self, x, parameters):
         logits = flatten_pixels(ops.cast(parameters, "float32"))
         x = flatten_pixels(ops.cast(x, "float32"))
-        return ops.sum(x * logits - ops.softplus(logits), axis=-1)
+        return ops.sum(x * logits - _softplus(logits), axis=-1)
 
     def mean(self, parameters):
         return ops.sigmoid(ops.cast(parameters, "float32"))
+
+
+def _softplus(values):
+    """log(1 + exp(values))."""
+    if keras.backend.backend() == "jax":
+        # JAX's own is slower on a CPU: by a tenth of a whole IW likelihood.
+        return ops.maximum(values, 0) + ops.log(1 + ops.exp(-ops.abs(values)))
+    return ops.softplus(values)
