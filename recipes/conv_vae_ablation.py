@@ -13,8 +13,8 @@ from recipes import conv_vae_cifar10 as base
 from recipes.comparison import comparison_command, member
 from recipes.recipe import Training
 
-EPOCHS = 4
-SMALL = {"filters": (64,), "blocks_per_stage": 1, "latent_dim": 16 * 16 * 16}
+EPOCHS = 3
+SMALL = {"filters": (32,), "blocks_per_stage": 1, "latent_dim": 16 * 16 * 16}
 
 # name: (title, setting, options of the model, mixtures, changes of the training).
 MEMBERS = {
@@ -33,11 +33,10 @@ MEMBERS = {
     "coarse": (
         "latents on an 8x8 grid",
         "48 at each position",
-        {"filters": (64, 128), "latent_dim": 8 * 8 * 48},
+        {"filters": (32, 64), "latent_dim": 8 * 8 * 48},
         1,
         {},
     ),
-    "few": ("fewer latents", "8 a position", {"latent_dim": 16 * 16 * 8}, 1, {}),
     "beta_1": (
         "no warm-up",
         "beta 1 from the start",
@@ -45,6 +44,7 @@ MEMBERS = {
         1,
         {"warmup_epochs": 0},
     ),
+    "long_warmup": ("longer warm-up", "to the end", {}, 1, {"warmup_epochs": EPOCHS}),
     "mixtures": ("more logistics", "mixtures of 3 a pixel", {}, 3, {}),
     "deep": ("deeper", "3 blocks", {"blocks_per_stage": 3}, 1, {}),
     "no_ema": ("no average", "the weights themselves", {}, 1, {"ema_momentum": None}),
@@ -67,6 +67,8 @@ def members(epochs, data_dir=None):
             warmup_epochs=epochs / 2,
             # An autoencoder first, or most latents never come in.
             beta_start=0.01,
+            # Of the last 100 steps: these runs are short.
+            ema_momentum=0.99,
         )
         made.append(
             member(

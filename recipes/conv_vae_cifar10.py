@@ -7,16 +7,17 @@ from recipes.recipe import Recipe, Training
 
 
 def build_model(beta, seed, dtype):
-    """Gated bottlenecks at 16x16, 8x8 and 4x4, 256 latents, mixtures of 3 logistics."""
+    """Gated bottlenecks at 16x16, and 16 latents at each of those positions."""
     import zoo
 
     return zoo.ConvVAE(
         (32, 32, 3),
-        latent_dim=256,
-        filters=(32, 64, 128),
-        blocks_per_stage=1,
+        latent_dim=16 * 16 * 16,
+        filters=(64,),
+        blocks_per_stage=3,
         block="gated",
-        likelihood=zoo.likelihoods.DiscretizedLogisticMixture(num_mixtures=3),
+        hidden_units=None,
+        likelihood=zoo.likelihoods.DiscretizedLogisticMixture(num_mixtures=2),
         beta=beta,
         seed=seed,
         dtype=dtype,
@@ -26,12 +27,19 @@ def build_model(beta, seed, dtype):
 
 RECIPE = Recipe(
     name="conv_vae_cifar10",
-    summary="Convolutional VAE, 256 latents, on CIFAR-10 with exact 8-bit pixels.",
+    summary="Convolutional VAE, a grid of latents, on CIFAR-10, pixels exact.",
     dataset="cifar10",
     image_shape=(32, 32, 3),
     validation=2000,
     binarized=False,
-    training=Training(epochs=15, batch_size=64, learning_rate=1e-3, warmup_epochs=2),
+    # Beta from 0.01: an autoencoder first, or most latents never come in.
+    training=Training(
+        epochs=20,
+        batch_size=64,
+        learning_rate=2e-3,
+        warmup_epochs=3,
+        beta_start=0.01,
+    ),
     build_model=build_model,
     num_importance_samples=100,
     anchors=(("VAE (van den Oord et al. 2017), bits/dim", "4.51"),),

@@ -34,6 +34,7 @@ MAKERS = {
     "gumbel, hard": lambda k=K: GumbelQuantizer(k, D, hard=True, seed=0),
     "fsq": lambda k=K: FiniteScalarQuantizer.of_size(max(k, 2), D, seed=0),
     "fsq, channels": lambda k=K: FiniteScalarQuantizer((3, 2, 4), seed=0),
+    "fsq, depth": lambda k=K: FiniteScalarQuantizer((3, 2), D, seed=0, depth=2),
 }
 
 
@@ -121,7 +122,7 @@ def test_quantizer_computes_in_float32_inside_mixed_precision(features, name):
         keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.parametrize("name", set(MAKERS) - {"fsq", "fsq, channels"})
+@pytest.mark.parametrize("name", set(MAKERS) - {"fsq", "fsq, channels", "fsq, depth"})
 def test_codebook_of_one(features, name):
     quantizer = MAKERS[name](1)
     for training in (True, False):
@@ -359,6 +360,19 @@ def test_fsq_codes_and_vectors_are_a_bijection(levels):
     inside = np.arctanh(inner) - np.tan(offset / half)
     out = run(quantizer, inside[:, None, None, :])
     np.testing.assert_array_equal(out.codes, codes)
+
+
+def test_fsq_of_depth_is_one_quantizer_beside_another():
+    x = np.random.default_rng(0).normal(size=(4, 5, 3, 6)).astype("float32")
+    both = FiniteScalarQuantizer((8, 5, 2), depth=2)
+    assert both.codebook_size == 80
+    out = run(both, x)
+    for level, part in enumerate((x[..., :3], x[..., 3:])):
+        alone = run(FiniteScalarQuantizer((8, 5, 2)), part)
+        np.testing.assert_array_equal(out.codes[..., level], alone.codes)
+        np.testing.assert_array_equal(out.counts[level], alone.counts[0])
+        place = slice(3 * level, 3 * level + 3)
+        np.testing.assert_allclose(out.features[..., place], alone.features)
 
 
 def test_fsq_reaches_every_level_and_no_other():

@@ -4,8 +4,11 @@ Noise is drawn with NumPy from one stream an image, so that an image's figure de
 neither the backend nor the batch it is in.
 """
 
+import itertools
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
+import keras
 import numpy as np
 
 from zoo.inference import pad_rows
@@ -13,6 +16,9 @@ from zoo.inference import pad_rows
 # Decoded pixels in one compiled call: large enough to be efficient, small enough that
 # activations stay in the cache (measured: twice as fast as four times as many).
 PIXELS_PER_CALL = 2**20
+# While one call waits for the slower of two cores, another has work for the faster:
+# measured on JAX, a quarter less time than with one call after another.
+CALLS_AT_ONCE = 2
 
 
 def _streams(count, seed):
@@ -72,37 +78,50 @@ def iter_log_marginal_likelihood(
     size = min(batch_size, len(x))
     pixels = size * int(np.prod(x.shape[1:]))
     chunk = min(num_importance_samples, max(1, PIXELS_PER_CALL // pixels))
-    for start in range(skip, len(x), size):
-        images, given = _batch(x, start, size), _batch(labels, start, size)
-        batch_streams = streams[start : start + size]
-        count = len(batch_streams)
-        total = np.full(count, -np.inf)
-        chunks = _chunks_of_noise(
-            model, batch_streams, num_importance_samples, (chunk, size)
-        )
-        for draws, noise in _one_ahead(chunks):
-            log_weights = compiled(*images, noise, *given)[:draws, :count]
-            total = np.logaddexp(
-                total, np.logaddexp.reduce(log_weights.astype(np.float64), axis=0)
-            )
+
+    def chunks():
+        """Yields first image, how many, their images, noise and labels."""
+        for start in range(skip, len(x), size):
+            images, given = _batch(x, start, size), _batch(labels, start, size)
+            batch_streams = streams[start : start + size]
+            for done in range(0, num_importance_samples, chunk):
+                draws = min(chunk, num_importance_samples - done)
+                noise = _noise(model, batch_streams, draws)
+                padded = pad_rows(pad_rows(noise, size, axis=1), chunk)
+                yield start, noise.shape[:2], (*images, padded, *given)
+
+    def log_sum_of_weights(start, shape, arrays):
+        draws, count = shape
+        log_weights = compiled(*arrays)[:draws, :count].astype(np.float64)
+        return start, np.logaddexp.reduce(log_weights, axis=0)
+
+    results = _in_threads(log_sum_of_weights, chunks())
+    for _, of_batch in itertools.groupby(results, key=lambda result: result[0]):
+        total = np.logaddexp.reduce([log_sum for _, log_sum in of_batch], axis=0)
         yield total - np.log(num_importance_samples)
 
 
-def _chunks_of_noise(model, streams, draws, shape):
-    """Yields how many draws a chunk holds, and the chunk, padded to `shape`."""
-    chunk, size = shape
-    for done in range(0, draws, chunk):
-        count = min(chunk, draws - done)
-        noise = _noise(model, streams, count)
-        if noise.shape[:2] != shape:
-            noise = pad_rows(pad_rows(noise, size, axis=1), chunk)
-        yield count, noise
+def _in_threads(function, arguments):
+    """Yields what a compiled function returns, in the order of its arguments.
 
-
-def _one_ahead(items):
-    """Yields the items of an iterator, the next one being made in a thread."""
-    with ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(next, items, None)
-        while (item := waiting.result()) is not None:
-            waiting = thread.submit(next, items, None)
-            yield item
+    Args:
+        function: called with each tuple of `arguments`, by `CALLS_AT_ONCE` threads.
+        arguments: iterator; a few of its items are in memory at a time.
+    """
+    if keras.backend.backend() == "torch":  # whose threads would hinder one another
+        yield from itertools.starmap(function, arguments)
+        return
+    # Alone, so that it is compiled once.
+    yield from itertools.starmap(function, itertools.islice(arguments, 1))
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+        waiting = deque()
+        try:
+            for each in arguments:
+                waiting.append(pool.submit(function, *each))
+                if len(waiting) > CALLS_AT_ONCE:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:  # left early
+            for future in waiting:
+                future.cancel()

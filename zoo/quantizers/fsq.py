@@ -24,11 +24,14 @@ class FiniteScalarQuantizer(Quantizer):
     first channel counting fastest.
 
     Args:
-        levels: number of levels of each channel, >= 2; the paper advises 5 or more.
-        code_dim: features at a position. Where this is not the number of channels,
+        levels: number of levels of each channel of a code, >= 2; the paper advises 5 or
+            more.
+        code_dim: features at a position. Where this is not the number of all channels,
             features are normalized over a position (Ba et al., "Layer Normalization",
             2016) and learned linear maps lead from them to channels and back.
         seed: as in `zoo.quantizers.Quantizer`.
+        depth: codes at a position, each with channels of its own: many combinations
+            from a small codebook.
 
     Raises:
         ValueError: for arguments out of range.
@@ -45,17 +48,26 @@ class FiniteScalarQuantizer(Quantizer):
     """
 
     def __init__(
-        self, levels, code_dim=None, seed=None, name="finite_scalar_quantizer", **kwargs
+        self,
+        levels,
+        code_dim=None,
+        seed=None,
+        depth=1,
+        name="finite_scalar_quantizer",
+        **kwargs,
     ):
         levels = tuple(check_whole_number(count, "levels", 2) for count in levels)
         if not levels:
             raise ValueError("`levels` must name at least one channel; got none.")
         kwargs.pop("codebook_size", None)
+        depth = check_whole_number(depth, "depth", 1)
+        channels = depth * len(levels)
         super().__init__(
-            math.prod(levels), code_dim or len(levels), seed, name=name, **kwargs
+            math.prod(levels), code_dim or channels, seed, name=name, **kwargs
         )
-        self.levels = levels
-        self.projects = self.code_dim != len(levels)
+        self.levels, self.depth = levels, depth
+        self.depth_axes = () if depth == 1 else (depth,)
+        self.projects = self.code_dim != channels
         # Digits to codes: the first channel counts fastest.
         self._basis = np.cumprod([1, *levels[:-1]]).astype("int32")
 
@@ -74,7 +86,7 @@ class FiniteScalarQuantizer(Quantizer):
         return cls(sorted(factors, reverse=True), code_dim, seed)
 
     def build(self, input_shape):
-        channels = len(self.levels)
+        channels = self.depth * len(self.levels)
         if self.projects:
             seeds = InitializerSeeds(self.seed)
             for name, inside, outside in (
@@ -91,7 +103,7 @@ class FiniteScalarQuantizer(Quantizer):
 
     def _bounded(self, channels):
         """Channels squeezed so that rounding gives their levels, around 0."""
-        levels = np.array(self.levels)
+        levels = np.tile(self.levels, self.depth)
         half = (levels - 1) / 2 * (1 - MARGIN)
         offset = np.where(levels % 2 == 0, 0.5, 0.0)
         # Zero lies well within a level, also where the number of levels is even.
@@ -100,7 +112,7 @@ class FiniteScalarQuantizer(Quantizer):
 
     def _middle(self):
         """The number of the level at 0, of each channel: a float32 tensor."""
-        return _tensor(np.array(self.levels) // 2)
+        return _tensor(np.tile(self.levels, self.depth) // 2)
 
     def call(self, features, training=False, step=0.0):
         """See `Quantizer.call`."""
@@ -113,13 +125,28 @@ class FiniteScalarQuantizer(Quantizer):
             channels = matmul(_normalized(features), self.down_kernel) + self.down_bias
         bounded = self._bounded(channels)
         rounded = ops.round(bounded)
-        digits = ops.cast(rounded + self._middle(), "int32")
-        codes = ops.sum(digits * _tensor(self._basis, "int32"), axis=-1)
+        codes = self._codes(ops.cast(rounded + self._middle(), "int32"))
         return Quantized(
             features=self._features(straight_through(bounded, rounded)),
             codes=ops.cast(codes, "int32"),
             loss=0.0 * sum_over_positions(ops.stop_gradient(features)),
             counts=self.count(codes),
+        )
+
+    def _codes(self, digits):
+        """Digits (..., channels) to codes (...), or (..., depth)."""
+        if self.depth > 1:
+            shape = (-1, *digits.shape[1:-1], self.depth, len(self.levels))
+            digits = ops.reshape(digits, shape)
+        return ops.sum(digits * _tensor(self._basis, "int32"), axis=-1)
+
+    def count(self, codes):
+        """How often each code occurs, float32 (depth, K)."""
+        if self.depth == 1:
+            return super().count(codes)
+        count = super().count
+        return ops.concatenate(
+            [count(codes[..., i]) for i in range(self.depth)], axis=0
         )
 
     def _features(self, rounded):
@@ -136,10 +163,14 @@ class FiniteScalarQuantizer(Quantizer):
             ops.floor_divide(codes, _tensor(self._basis, "int32")),
             _tensor(self.levels, "int32"),
         )
+        if self.depth > 1:  # (..., depth, channels of a code) to (..., channels)
+            shape = (*ops.shape(digits)[:-2], self.depth * len(self.levels))
+            digits = ops.reshape(digits, shape)
         return self._features(ops.cast(digits, "float32") - self._middle())
 
     def get_config(self):
-        return {**super().get_config(), "levels": list(self.levels)}
+        config = super().get_config()
+        return {**config, "levels": list(self.levels), "depth": self.depth}
 
 
 def _normalized(features):
