@@ -42,9 +42,9 @@ MEMBERS = {
         "beta 1 from the start",
         {},
         1,
-        {"warmup_epochs": 0},
+        {"warmup_share": 0.0},
     ),
-    "long_warmup": ("longer warm-up", "to the end", {}, 1, {"warmup_epochs": EPOCHS}),
+    "long_warmup": ("longer warm-up", "to the end", {}, 1, {"warmup_share": 1.0}),
     "mixtures": ("more logistics", "mixtures of 3 a pixel", {}, 3, {}),
     "deep": ("deeper", "3 blocks", {"blocks_per_stage": 3}, 1, {}),
     "no_ema": ("no average", "the weights themselves", {}, 1, {"ema_momentum": None}),
@@ -55,16 +55,17 @@ def members(epochs, data_dir=None):
     """The `recipes.comparison.Member` of each variant.
 
     Args:
-        epochs: of each; the warm-up is half of them.
+        epochs: of each; the warm-up is half of them, if nothing else is said.
         data_dir: not needed here.
     """
     made = []
     for name, (title, setting, options, mixtures, changes) in MEMBERS.items():
+        changes = dict(changes)
         training = Training(
             epochs=epochs,
             batch_size=64,
             learning_rate=2e-3,
-            warmup_epochs=epochs / 2,
+            warmup_epochs=epochs * changes.pop("warmup_share", 0.5),
             # An autoencoder first, or most latents never come in.
             beta_start=0.01,
             # Of the last 100 steps: these runs are short.

@@ -27,7 +27,9 @@ def build_model(beta, seed, dtype):
 
 RECIPE = Recipe(
     name="conv_vae_cifar10",
-    summary="Convolutional VAE, a grid of latents, on CIFAR-10, pixels exact.",
+    # Latents of a grid are independent under N(0, I): samples have no objects.
+    summary="Convolutional VAE, a grid of latents, on CIFAR-10: exact pixels, sharp "
+    "reconstructions; samples without objects.",
     dataset="cifar10",
     image_shape=(32, 32, 3),
     validation=2000,

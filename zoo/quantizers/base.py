@@ -14,8 +14,8 @@ class Quantized(NamedTuple):
     Attributes:
         features: what the decoder is given, float32 (N, h, w, D). Gradients pass
             through to the features that came in.
-        codes: int32 (N, h, w), of a residual quantizer (N, h, w, depth): the codes
-            chosen, or the most probable ones.
+        codes: int32 (N, h, w), or (N, h, w, depth) with several codes at a position:
+            the codes chosen, or the most probable ones.
         loss: float32 (N,), what the quantizer adds to each example's loss: summed over
             positions and dimensions.
         counts: float32 (depth, codebook_size), how often the batch chose each code.
