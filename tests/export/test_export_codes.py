@@ -314,10 +314,18 @@ def test_model_without_a_prior_is_exported_without_a_sampler(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("quantizer", "size"), [("gradient", 1), ("fsq", 12), ("gumbel", 6)]
+    ("quantizer", "size", "code_shape"),
+    [
+        ("gradient", 1, (3, 3)),
+        ("fsq", 12, (3, 3)),
+        ("fsq of two codes", 12, (3, 3, 2)),
+        ("gumbel", 6, (3, 3)),
+    ],
 )
-def test_every_quantizer_is_exported(quantizer, size, tmp_path):
-    model = make_model(quantizer, trained_prior((3, 3), size), size)
+def test_every_quantizer_is_exported(quantizer, size, code_shape, tmp_path):
+    if quantizer == "fsq of two codes":
+        quantizer = zoo.quantizers.FiniteScalarQuantizer((4, 3), 4, depth=2, seed=0)
+    model = make_model(quantizer, trained_prior(code_shape, size), size)
     done = exported(tmp_path / "out", model, opset=18)
     image, drawn = done.draw(40, seed=1)
     expected = model.sample(40, seed=1)
