@@ -6,9 +6,11 @@ features mean nothing beside those in another network's, such as Inception's.
 """
 
 import numpy as np
+from rich.progress import track
 
 from recipes.classifier import Classifier
 from zoo.evaluation.samples import frechet_distance, precision_recall
+from zoo.inference import BATCH
 
 # Samples of each class that are read.
 SAMPLES_PER_CLASS = 100
@@ -57,8 +59,14 @@ def sample_quality(model, data, *, labels=None, epochs=8, seed=0, console=None):
         for images in (data.test, data.train)
     )
     asked = None if labels is None else labels[:count]
-    samples = model.sample(count, asked, seed=seed)
-    drawn, _ = classifier.look_at(samples)
+    samples = track(
+        model.iter_sample(count, asked, seed=seed),
+        description="Samples",
+        total=-(-count // BATCH),
+        console=console,
+        disable=console is None,
+    )
+    drawn, _ = classifier.look_at(np.concatenate(list(samples)))
     precision, recall = precision_recall(real, drawn)
     figures |= {
         "fid": frechet_distance(real, drawn),

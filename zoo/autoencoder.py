@@ -16,7 +16,8 @@ class Autoencoder(Trainer, keras.Model):
     """Base of all models, whatever their latents are.
 
     A subclass's constructor ends with `complete()`. It has `elbo_terms`, which `fit`
-    and `elbo` run, `call`, `encode`, `decode`, `sample`, and `draw_noise`.
+    and `elbo` run, `call`, `encode`, `decode`, `sample`, `iter_sample` and
+    `draw_noise`.
 
     Args:
         encoder, decoder: Keras layers.

@@ -24,16 +24,18 @@ class InferenceFunctions:
 
         Arrays that are None are left out.
         """
+        return np.concatenate(list(self.iter_batched(name, function, *arrays)))
+
+    def iter_batched(self, name, function, *arrays):
+        """Yields what `batched` returns, batch by batch; of no rows, an empty one."""
         compiled = self.get(name, function)
         arrays = [array for array in arrays if array is not None]
         rows = len(arrays[0])
         # Padding to powers of two keeps the shapes to compile for few.
         size = min(BATCH, 1 << max(0, rows - 1).bit_length())
-        outputs = []
         for start in range(0, max(1, rows), size):
             batch = [pad_rows(array[start : start + size], size) for array in arrays]
-            outputs.append(compiled(*batch)[: rows - start])
-        return np.concatenate(outputs)
+            yield compiled(*batch)[: rows - start]
 
 
 def pad_rows(array, size, axis=0):

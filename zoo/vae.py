@@ -233,6 +233,11 @@ class VAE(Autoencoder):
         Raises:
             ValueError: for a number, temperature or seed out of range.
         """
+        images = self.iter_sample(num_samples, labels, temperature, seed)
+        return np.concatenate(list(images))
+
+    def iter_sample(self, num_samples, labels=None, temperature=1.0, seed=None):
+        """Yields the images of `sample`, batch by batch."""
         num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
         labels = self.check_labels(labels, num_samples)
         if not 0 <= temperature < float("inf"):
@@ -248,7 +253,7 @@ class VAE(Autoencoder):
             z = self.make_prior(labels).from_noise(noise)
             return self.expected_images(z, labels)
 
-        return self.inference.batched("sample", decode, noise, labels)
+        yield from self.inference.iter_batched("sample", decode, noise, labels)
 
     # Saving and loading.
 

@@ -340,6 +340,13 @@ class VQVAE(PriorLabels, Autoencoder):
         Raises:
             ValueError: for arguments out of range, and while no prior is trained.
         """
+        images = self.iter_sample(num_samples, labels, temperature, seed, top_k=top_k)
+        return np.concatenate(list(images))
+
+    def iter_sample(
+        self, num_samples, labels=None, temperature=1.0, seed=None, *, top_k=None
+    ):
+        """Yields the images of `sample`, batch by batch."""
         num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
         labels = self.check_labels(labels, num_samples)
         if not 0 <= temperature < float("inf"):
@@ -365,7 +372,9 @@ class VQVAE(PriorLabels, Autoencoder):
             return self.expected_images(codes)
 
         name = f"sample from {top_k}"
-        return self.inference.batched(name, draw, uniforms, temperatures, labels)
+        yield from self.inference.iter_batched(
+            name, draw, uniforms, temperatures, labels
+        )
 
     def iter_log_marginal_likelihood(
         self, x, labels=None, num_importance_samples=100, *args, **options
