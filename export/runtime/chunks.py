@@ -1,6 +1,8 @@
 """Running a model over many rows: small chunks, spread over Python threads."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
 
 import numpy as np
 
@@ -41,10 +43,23 @@ def run_in_chunks(session, feeds, threads):
             outputs[name][start : start + size] = array[:size]
 
     starts = range(0, rows, most)
-    if threads == 1 or len(starts) < 2:
-        for start in starts:
-            run_one(start)
+    left = SimpleQueue()
+    for start in starts:
+        left.put(start)
+
+    def work():
+        with contextlib.suppress(Empty):
+            while True:
+                run_one(left.get_nowait())
+
+    # The calling thread works, too: it is there already.
+    helpers = min(threads, len(starts)) - 1
+    if helpers < 1:
+        work()
     else:
-        with ThreadPoolExecutor(min(threads, len(starts))) as pool:
-            list(pool.map(run_one, starts))
+        with ThreadPoolExecutor(helpers) as pool:
+            helping = [pool.submit(work) for _ in range(helpers)]
+            work()
+        for helper in helping:
+            helper.result()
     return outputs
