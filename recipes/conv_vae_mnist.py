@@ -7,7 +7,7 @@ from recipes.recipe import Recipe, Training
 
 
 def build_model(beta, seed, dtype):
-    """Gated bottlenecks at 14x14 and 7x7, 40 latents."""
+    """Gated bottlenecks at 14x14 and 7x7, 40 latents with a learned prior."""
     import zoo
 
     return zoo.ConvVAE(
@@ -16,6 +16,7 @@ def build_model(beta, seed, dtype):
         filters=(32, 64),
         blocks_per_stage=2,
         block="gated",
+        prior="flow",
         beta=beta,
         dynamic_binarization=True,
         seed=seed,
@@ -26,7 +27,7 @@ def build_model(beta, seed, dtype):
 
 RECIPE = Recipe(
     name="conv_vae_mnist",
-    summary="Convolutional VAE, 40 latents, on dynamically binarized MNIST.",
+    summary="Convolutional VAE, 40 latents and a flow, on dynamically binarized MNIST.",
     dataset="mnist",
     image_shape=(28, 28, 1),
     validation=2000,

@@ -46,8 +46,8 @@ class Sizes(NamedTuple):
 FULL = Sizes(
     rounds=3,
     epochs=2,
-    dense_images=201 * BATCH_SIZE,
-    conv_images=39 * BATCH_SIZE,
+    dense_images=134 * BATCH_SIZE,
+    conv_images=29 * BATCH_SIZE,
     scanned_steps=67,
     growing_dense_images=100 * BATCH_SIZE,
     growing_conv_images=15 * BATCH_SIZE,
