@@ -154,7 +154,7 @@ def evaluate_model(
     variance = np.var(test, dtype=np.float64)
     return metrics | {
         "mse_over_variance": float(metrics["mse"] / max(variance, LEAST_ERROR)),
-        **_latents(model, test, labels),
+        **_latents(model, test, labels, metrics["kl"]),
         "num_importance_samples": num_importance_samples,
         "test_images": len(test),
         "binarized": binarized,
@@ -268,7 +268,7 @@ def standard_error(values):
     return float(np.std(values, ddof=1, dtype=np.float64) / np.sqrt(len(values)))
 
 
-def _latents(model, test, labels):
+def _latents(model, test, labels, total_kl):
     """How much of the latents is used, in figures and in words."""
     if isinstance(model, zoo.VQVAE):
         figures = code_statistics(model, test, labels)
@@ -281,5 +281,5 @@ def _latents(model, test, labels):
     return {
         "active_units": active_units(model, test, labels),
         "kl_per_latent": [round(float(value), 4) for value in kl],
-        "diagnosis": diagnose_latents(kl),
+        "diagnosis": diagnose_latents(kl, total_kl),
     }

@@ -1,5 +1,6 @@
 """Posterior collapse in words, and the KL of each latent that it is told from."""
 
+import keras
 import numpy as np
 import pytest
 from zoo_helpers import SHAPE
@@ -25,6 +26,12 @@ def test_latents_in_words(kl, words):
     assert words in " ".join(diagnose_latents(kl))
 
 
+def test_sum_of_a_learned_prior_is_told_apart_from_its_parts():
+    said = diagnose_latents([30.0, 5.0, 5.0, 4.0], total=27.2)
+    assert "4 of 4 latents are in use, with 27.2 nats" in said[0]
+    assert "The busiest 1 holds half" in said[-1]
+
+
 def test_codes_in_words():
     assert "only 10.0% of the 512 codes" in diagnose_codes(0.1, 20.0, 512)[0]
     healthy = " ".join(diagnose_codes(1.0, 91.6, 128))
@@ -37,3 +44,23 @@ def test_kl_of_latents_adds_up_to_that_of_the_elbo():
     kl = kl_per_latent(model, x)
     assert kl.shape == (3,) and np.all(kl >= 0)
     assert kl.sum() == pytest.approx(np.mean(model.elbo(x, seed=0)["kl"]), rel=1e-5)
+
+
+def test_latents_of_a_learned_prior_are_told_from_their_own_moments():
+    model = zoo.DenseVAE(SHAPE, 3, hidden_units=(8,), prior="flow", seed=0)
+    x = np.random.default_rng(0).random((20, *SHAPE), dtype="float32")
+    posterior = model.encode(x)
+    mean = np.asarray(keras.ops.convert_to_numpy(posterior.mean), np.float64)
+    log_var = np.asarray(keras.ops.convert_to_numpy(posterior.log_var), np.float64)
+
+    def divergence(moved, scale):
+        """KL of each latent to N(moved, scale), averaged over images."""
+        squares = np.exp(log_var) + (mean - moved) ** 2
+        return 0.5 * np.mean(squares / scale - 1 + np.log(scale) - log_var, axis=0)
+
+    centre = mean.mean(axis=0)
+    spread = np.exp(log_var).mean(axis=0) + mean.var(axis=0)
+    kl = kl_per_latent(model, x)
+    np.testing.assert_allclose(kl, divergence(centre, spread), rtol=1e-5, atol=1e-7)
+    for other in ((0.0, 1.0), (centre + 0.1, spread), (centre, 1.1 * spread)):
+        assert np.all(kl < divergence(*other))

@@ -8,7 +8,7 @@ SILENT = 0.01
 FEW = 0.5
 
 
-def diagnose_latents(kl_per_latent):
+def diagnose_latents(kl_per_latent, total=None):
     """What the KL of each latent says of posterior collapse.
 
     Lucas et al., "Don't Blame the ELBO! A Linear VAE Perspective on Posterior
@@ -17,6 +17,8 @@ def diagnose_latents(kl_per_latent):
     Args:
         kl_per_latent: nats, (latent_dim,), averaged over images: what
             `zoo.evaluation.latents.kl_per_latent` returns.
+        total: KL of all latents together, in nats; None is their sum, as it is if the
+            prior's dimensions are independent.
 
     Returns:
         list of sentences.
@@ -28,7 +30,8 @@ def diagnose_latents(kl_per_latent):
     'No collapse: 2 of 3 latents are in use, with 5.0 nats of KL an image.'
     """
     kl = np.asarray(kl_per_latent, np.float64)
-    total, used = kl.sum(), int(np.sum(kl >= SILENT))
+    each, used = kl.sum(), int(np.sum(kl >= SILENT))
+    total = each if total is None else total
     if not used:
         return [
             "Posterior collapse: no latent tells anything of an image "
@@ -56,7 +59,7 @@ def diagnose_latents(kl_per_latent):
         )
     else:
         sentences.append("Every latent is used: more of them may help.")
-    half = 1 + int(np.searchsorted(np.cumsum(np.sort(kl)[::-1]), total / 2))
+    half = 1 + int(np.searchsorted(np.cumsum(np.sort(kl)[::-1]), each / 2))
     sentences.append(f"The busiest {half} hold{'s' * (half == 1)} half of the nats.")
     return sentences
 

@@ -1,6 +1,9 @@
 """How much of its latents a model uses."""
 
 import numpy as np
+from keras import ops
+
+from zoo.objectives.base import has_kl_per_dim
 
 
 def posterior_mean(model, x, labels=None):
@@ -31,21 +34,31 @@ def active_units(model, x, labels=None, threshold=0.01):
 
 
 def kl_per_latent(model, x, labels=None):
-    """KL(q(z_d|x) || N(0, 1)) of each latent, averaged over images.
+    """KL(q(z_d|x) || p(z_d)): what each latent tells of an image, averaged over images.
+
+    The KL to a prior that is learned for all latents together, a flow, is no sum over
+    latents. In its place p(z_d) is the normal distribution with the mean and variance
+    that z_d has over these images, of all the one with the least such KL.
 
     Args:
         model, x, labels: as for `active_units`.
 
     Returns:
-        float64 array (latent_dim,), in nats: what each latent tells of an image if the
-        prior is standard normal.
+        float64 array (latent_dim,), in nats. The sum is the KL of the ELBO where that
+        has a closed form.
     """
 
-    def kl_of(images, labels=None):
-        return model.make_posterior(
-            model.encode_parameters(images, labels)
-        ).kl_per_dim()
+    def of_images(images, labels=None):
+        posterior = model.make_posterior(model.encode_parameters(images, labels))
+        prior = model.make_prior(labels)
+        if has_kl_per_dim(prior):
+            return prior.kl_per_dim(posterior)
+        return ops.stack([posterior.mean, posterior.log_var], axis=1)
 
     labels = model.check_labels(labels, len(x))
-    kl = model.inference.batched("kl_per_latent", kl_of, x, labels)
-    return np.mean(kl, axis=0, dtype=np.float64)
+    values = model.inference.batched("kl_per_latent", of_images, x, labels)
+    if values.ndim == 2:
+        return np.mean(values, axis=0, dtype=np.float64)
+    mean, log_var = np.moveaxis(values.astype(np.float64), 1, 0)
+    variance = np.mean(np.exp(log_var), axis=0) + np.var(mean, axis=0)
+    return 0.5 * (np.log(variance) - np.mean(log_var, axis=0))
