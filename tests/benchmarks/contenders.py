@@ -75,7 +75,10 @@ QUICK = Sizes(
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """A row of a table: a script of this folder, its options, and where it runs."""
+    """A row of a table: a script of this folder, its options, and where it runs.
+
+    One that no claim is about takes a single turn.
+    """
 
     name: str
     script: str
@@ -83,6 +86,7 @@ class Contender:
     backend: str = ""
     python: str = ""
     environment: tuple = ()
+    claimed: bool = True
 
 
 def dense(images, sizes, pythae_python):
@@ -97,7 +101,12 @@ def dense(images, sizes, pythae_python):
         zoo_fit("jax", steps=sizes.scanned_steps),
         zoo_fit("torch"),
         *(
-            Contender(stock_keras_name(backend), "peers_keras.py", backend=backend)
+            Contender(
+                stock_keras_name(backend),
+                "peers_keras.py",
+                backend=backend,
+                claimed=False,
+            )
             for backend in BACKENDS
         ),
     ]

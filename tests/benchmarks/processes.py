@@ -35,8 +35,9 @@ class Processes:
         turns = {contender.name: [] for contender in contenders}
         with ThreadPoolExecutor(self._workers) as pool:
             for turn in range(self.rounds if rounds is None else rounds):
-                figures = pool.map(self._measure, contenders)
-                for contender, values in zip(contenders, figures, strict=True):
+                due = [each for each in contenders if each.claimed or turn == 0]
+                figures = pool.map(self._measure, due)
+                for contender, values in zip(due, figures, strict=True):
                     turns[contender.name].append(values)
                     print(f"turn {turn + 1}: {contender.name}: {brief(values)}")
                 sys.stdout.flush()

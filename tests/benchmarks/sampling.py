@@ -48,7 +48,7 @@ def measure_calls(processes, sizes, folder, decoders):
     """{preset: {call: {images: {"ms", "each_turn"}, "peak_mb", ...}}}"""
     given = [f"{preset}={path}" for preset, path in decoders.items()]
     seconds = f"--seconds={sizes.seconds}"
-    # A cache of this run's own: its first turn compiles, the others need not.
+    # A cache of this run's own, so that it compiles.
     cache = (("TORCHINDUCTOR_CACHE_DIR", str(folder / "inductor")),)
     rows = [
         Contender("onnxruntime", "measure_sampler.py", (*given, seconds)),
@@ -62,6 +62,7 @@ def measure_calls(processes, sizes, folder, decoders):
             (*decoders, seconds, "--compile"),
             "torch",
             environment=cache,
+            claimed=False,
         ),
     ]
     turns = processes.take_turns(rows)
@@ -104,12 +105,12 @@ def measure_starts(processes, sizes, decoders):
             for backend in BACKENDS
         ),
     ]
-    # One turn more than is counted: the first reads the libraries from disk.
-    turns = processes.take_turns(rows, 1 + sizes.rounds)
+    # What was measured before has read the libraries from disk.
+    turns = processes.take_turns(rows)
     return {
         name: {
-            "seconds": statistics.median(turn["seconds"] for turn in each[1:]),
-            "each_turn": [turn["seconds"] for turn in each[1:]],
+            "seconds": statistics.median(turn["seconds"] for turn in each),
+            "each_turn": [turn["seconds"] for turn in each],
             "peak_mb": max(turn["peak_mb"] for turn in each),
         }
         for name, each in turns.items()

@@ -41,7 +41,8 @@ def heading(record):
     lines += [
         "",
         "Everything is measured in turns, each in a process of its own; figures are "
-        f"medians over {sizes['rounds']} turn(s). Memory is the most that the process "
+        f"medians over {sizes['rounds']} turn(s), and over one of stock Keras and "
+        "torch.compile, which no claim is about. Memory is the most that the process "
         "ever had resident, libraries and images included.",
     ]
     return lines
