@@ -6,7 +6,7 @@
 
 Each measurement is a process of its own, and they take turns (A B C, A B C), so that a
 machine that gets slower or faster meets all of them. The first epoch, in which things
-are compiled, is not counted. Figures are medians over all turns. A complete run writes
+are compiled, is not counted. Figures are medians over turns. A complete run writes
 RESULTS.md and results.json beside this file.
 """
 

@@ -18,7 +18,7 @@ class Sizes(NamedTuple):
     """How much is measured.
 
     Attributes:
-        rounds: turns of each contender.
+        rounds: turns of each contender that a claim is about.
         epochs: counted in each turn, after one that is not.
         dense_images, conv_images: trained on in an epoch.
         scanned_steps: in one call where the zoo is to scan them; epochs are made of

@@ -19,7 +19,7 @@ class Processes:
     """Runs contenders, and remembers what they say of the machine.
 
     Args:
-        rounds: turns of each contender.
+        rounds: turns of each contender that a claim is about.
         workers: processes at a time; 1 unless nothing is measured.
     """
 

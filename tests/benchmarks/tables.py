@@ -37,13 +37,16 @@ def heading(record):
         ]
     if record["without_pythae"]:
         lines += ["", record["without_pythae"]]
-    sizes = record["sizes"]
+    rounds = record["sizes"]["rounds"]
+    rows = [row for part in ("dense", "conv") for row in record.get(part, {}).values()]
+    once = any(len(row["each_turn"]) < rounds for row in rows)
     lines += [
         "",
         "Everything is measured in turns, each in a process of its own; figures are "
-        f"medians over {sizes['rounds']} turn(s), and over one of stock Keras and "
-        "torch.compile, which no claim is about. Memory is the most that the process "
-        "ever had resident, libraries and images included.",
+        f"medians over {rounds} turn(s)"
+        + (", and over one where no claim is made" if once else "")
+        + ". Memory is the most that the process ever had resident, libraries and "
+        "images included. A claim's figure is the median of the ratios within a turn.",
     ]
     return lines
 

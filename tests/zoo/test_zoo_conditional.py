@@ -7,6 +7,7 @@ from keras import ops
 from zoo_helpers import LOGS, SHAPE, array, quick_compile, random_weights
 
 import zoo
+from zoo.evaluation.latents import kl_per_latent
 from zoo.posteriors import DiagonalGaussian
 from zoo.priors import DiagonalNormal
 
@@ -42,6 +43,16 @@ def test_fit_lowers_the_loss_and_the_label_matters(images, labels, networks, pri
     assert right.mean() > wrong.mean() + 1
     bright, dark = (model.sample(200, label, seed=0).mean() for label in (1, 0))
     assert bright > 1.5 * dark
+
+
+def test_kl_of_latents_adds_up_to_that_of_the_learned_prior(images, labels):
+    model = make_conditional(prior="label_normal")
+    random_weights(model, seed=1)
+    kl = kl_per_latent(model, images, labels)
+    whole = model.elbo(images, labels, seed=0)["kl"].mean()
+    assert kl.sum() == pytest.approx(whole, rel=1e-5)
+    posterior = model.encode(images, labels)
+    assert abs(whole - array(posterior.kl()).mean()) > 0.1  # not to N(0, I)
 
 
 def test_elbo_is_that_of_the_label_vectors_written_out(images, labels):
