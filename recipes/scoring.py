@@ -8,13 +8,13 @@ from rich.console import Console
 
 import zoo.presets
 from recipes.backend import versions
+from recipes.card import diagnosis_lines, evaluation_lines, write_card
 from recipes.command import without_folders
 from recipes.evaluation import evaluate_preset
 from recipes.figures import COLUMNS, figure_rows, markdown_table
 from recipes.files import write_whole
 from recipes.preset_pair import compare_presets, comparison_rows
 from recipes.provenance import hardware
-from recipes.report import diagnosis_lines, evaluation_lines, write_card
 from recipes.tables import figures_table, new_table
 
 

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: pictures and the model card of its preset."""
+"""What a finished run shows: pictures and the model card of its preset."""
 
 import io
 from pathlib import Path
