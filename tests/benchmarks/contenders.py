@@ -19,7 +19,7 @@ class Sizes(NamedTuple):
 
     Attributes:
         rounds: turns of each contender that a claim is about.
-        epochs: counted in each turn, after one that is not.
+        epochs, conv_epochs: counted in each turn, after one that is not.
         dense_images, conv_images: trained on in an epoch.
         scanned_steps: in one call where the zoo is to scan them; epochs are made of
             such calls alone.
@@ -31,6 +31,7 @@ class Sizes(NamedTuple):
 
     rounds: int
     epochs: int
+    conv_epochs: int
     dense_images: int
     conv_images: int
     scanned_steps: int
@@ -46,6 +47,7 @@ class Sizes(NamedTuple):
 FULL = Sizes(
     rounds=3,
     epochs=2,
+    conv_epochs=4,
     dense_images=134 * BATCH_SIZE,
     conv_images=29 * BATCH_SIZE,
     scanned_steps=67,
@@ -60,6 +62,7 @@ FULL = Sizes(
 QUICK = Sizes(
     rounds=1,
     epochs=1,
+    conv_epochs=1,
     dense_images=10 * BATCH_SIZE,
     conv_images=2 * BATCH_SIZE,
     scanned_steps=5,
@@ -112,7 +115,7 @@ def dense(images, sizes, pythae_python):
     ]
     if pythae_python:
         rows.append(Contender(PYTHAE, "peers_pythae.py", python=pythae_python))
-    return _training(rows, images, sizes.dense_images, sizes)
+    return _training(rows, images, sizes.dense_images, sizes.epochs)
 
 
 def conv(images, sizes):
@@ -126,7 +129,7 @@ def conv(images, sizes):
         Contender(TORCH_LOOP, "peers_torch.py", (model,)),
         zoo_fit("torch", model),
     ]
-    return _training(rows, images, sizes.conv_images, sizes)
+    return _training(rows, images, sizes.conv_images, sizes.conv_epochs)
 
 
 def growing_dense(images, sizes):
@@ -143,7 +146,7 @@ def growing_dense(images, sizes):
         )
         for units in sizes.hidden_units
     ]
-    return _training(rows, images, sizes.growing_dense_images, sizes)
+    return _training(rows, images, sizes.growing_dense_images, sizes.epochs)
 
 
 def growing_conv(files, sizes):
@@ -155,7 +158,7 @@ def growing_conv(files, sizes):
     rows = []
     for side, images in files.items():
         row = Contender(str(side), "measure_zoo.py", ("--model=conv",), "tensorflow")
-        rows += _training([row], images, sizes.growing_conv_images, sizes)
+        rows += _training([row], images, sizes.growing_conv_images, sizes.epochs)
     return rows
 
 
@@ -174,6 +177,6 @@ def stock_keras_name(backend):
     return f"stock Keras on {BACKENDS[backend]}"
 
 
-def _training(rows, images, count, sizes):
-    common = (f"--images={images}", f"--count={count}", f"--epochs={sizes.epochs}")
+def _training(rows, images, count, epochs):
+    common = (f"--images={images}", f"--count={count}", f"--epochs={epochs}")
     return [dataclasses.replace(row, options=(*row.options, *common)) for row in rows]

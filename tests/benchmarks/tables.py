@@ -115,7 +115,8 @@ def conv_section(record):
         f"{record['sizes']['conv_images']:,} images",
         "",
         "The same network, hand-written in each framework; its fastest form was taken: "
-        "in PyTorch channels last, in TensorFlow without XLA, in JAX a call a step.",
+        "in PyTorch channels last, in TensorFlow without XLA, in JAX a call a step. "
+        f"{record['sizes']['conv_epochs']} epochs are counted after the first.",
         "",
         *training_table(record["conv"], contenders.TORCH_LOOP),
     ]
