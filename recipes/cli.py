@@ -231,6 +231,37 @@ def verify(
 
 
 @app.command(rich_help_panel=LOOK)
+def report(
+    source: Annotated[
+        str, typer.Argument(metavar="P", help="Preset, run, or exported file or folder.")
+    ],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    data: Annotated[
+        str | None, typer.Option(help="Other images than those it was made for.")
+    ] = None,
+    data_dir: DataDir = None,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes what is drawn.")] = 0,
+    backend: Backend = None,
+    overwrite: Overwrite = False,
+):
+    """One HTML page about a model: pictures, figures, training, code."""
+    from recipes.report import write_report
+
+    missing = write_report(
+        source,
+        out,
+        data=data,
+        data_dir=data_dir,
+        backend=backend,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    for sentence in missing:
+        print(f"Not drawn: {sentence}")
+    print(f"Written: {out}")
+
+
+@app.command(rich_help_panel=LOOK)
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for what it makes.")] = Path("demo"),
     preset: Annotated[str, typer.Option(help="What to start from.")] = "conv_vae_mnist",

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from recipes import catalog
 from recipes.command import start_keras, working
-from recipes.demo_folder import PICTURES, REPORT, check_folder, staged
+from recipes.demo_folder import PAGE, PICTURES, REPORT, check_folder, staged
 from recipes.sample_without_keras import sample_in_fresh_process
 from recipes.tables import new_table
 
@@ -62,7 +62,7 @@ def run_demo(
     check_folder(out)
     start_keras(backend)
     with staged(out) as folder:
-        report = _Demo(found, folder, epochs, console).run()
+        report = _Demo(found, folder, out, epochs, console).run()
         report["seconds"] = round(time.monotonic() - start, 1)
         text = json.dumps(report, indent=1, sort_keys=True)
         (folder / REPORT).write_text(f"{text}\n", encoding="utf-8")
@@ -73,8 +73,10 @@ def run_demo(
 class _Demo:
     """One run of the demo, step by step."""
 
-    def __init__(self, preset, folder, epochs, console):
+    def __init__(self, preset, folder, out, epochs, console):
         self.preset, self.folder, self.epochs = preset, folder, epochs
+        # Where the folder will lie in the end.
+        self.out = Path(os.path.relpath(out))
         self.console = console
         self.steps = 0
 
@@ -114,6 +116,8 @@ class _Demo:
         comparison = Comparison(before, pretrained, self._elbo(scratch, test))
         self._print_comparison(comparison)
 
+        deployed = self._deploy(model, images)
+        self._report()
         return {
             "preset": self.preset.name,
             "backend": keras.backend.backend(),
@@ -122,7 +126,7 @@ class _Demo:
             "elbo_before": comparison.before,
             "elbo_pretrained": comparison.pretrained,
             "elbo_scratch": comparison.scratch,
-            **self._deploy(model, images),
+            **deployed,
         }
 
     def _step(self, text):
@@ -200,6 +204,18 @@ class _Demo:
             f"Pretrained weights {verdict}: {gain:+.1f} nats."
         )
 
+    def _report(self):
+        """One page about the fine-tuned preset."""
+        from recipes.report import write_report
+
+        self._step("Drawing a report about it, one page to open in a browser")
+        write_report(
+            self.folder / "preset",
+            self.folder / PAGE,
+            console=self.console,
+            address=str(self.out / "preset"),
+        )
+
     def _deploy(self, model, images):
         """Exports and samples in a fresh process; what was measured."""
         import export
@@ -233,7 +249,7 @@ class _Demo:
 
 def _say_what_next(console, out, report):
     out = Path(os.path.relpath(out))
-    names = [*PICTURES, "onnx", "preset", REPORT]
+    names = [PAGE, *PICTURES, "onnx", "preset", REPORT]
     if not report["export"]:
         names = [n for n in names if n not in ("onnx", "samples_onnx.png")]
     lines = [

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 REPORT = "demo.json"
+PAGE = "report.html"
 PICTURES = (
     "samples_before.png",
     "samples_after.png",
@@ -14,7 +15,7 @@ PICTURES = (
 )
 # Everything that the demo writes. A folder that holds its report and nothing else is
 # an earlier demo's, and is replaced; any other is somebody's, and is left alone.
-NAMES = {REPORT, "preset", "onnx", *PICTURES}
+NAMES = {REPORT, PAGE, "preset", "onnx", *PICTURES}
 
 
 def check_folder(out):

@@ -1,0 +1,255 @@
+"""The page of a report: whole in itself, true, and with code that runs."""
+
+import base64
+import html
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import zoo
+from recipes.cli import app
+from recipes.report import write_report
+
+ROOT = Path(__file__).resolve().parents[2]
+DIGITS = {"name": "digits", "binarized": False, "training_images": 1500}
+
+
+def preset_of(model, folder, **metadata):
+    """Saves a model that says it was trained on the embedded digits."""
+    metadata = {"dataset": DIGITS, "summary": "Tiny & <new>.", **metadata}
+    model.save_to_preset(folder, metadata=metadata)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def preset(folder):
+    model = zoo.DenseVAE((28, 28, 1), 4, hidden_units=(8,), seed=0)
+    metrics = {
+        "elbo": -101.5,
+        "elbo_standard_error": 1.0,
+        "test_images": 297,
+        "command": "vae-zoo evaluate tiny",
+        "diagnosis": ["All of it has collapsed."],
+    }
+    return preset_of(
+        model,
+        folder / "tiny",
+        metrics=metrics,
+        anchors=[["Somebody et al.", "99.9"]],
+        training={"command": "vae-zoo train tiny", "epochs": 3, "seconds": 12.0},
+    )
+
+
+@pytest.fixture(scope="module")
+def page(preset, folder):
+    out = folder / "report.html"
+    write_report(preset, out)
+    return out.read_text("utf-8")
+
+
+class Parsed(HTMLParser):
+    """Tags that were opened and not closed, and the attributes that lead elsewhere."""
+
+    VOID = ("meta", "img", "link", "br", "hr")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.addresses, self.images = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "img":
+            self.images.append(attributes)
+        found = (attributes.get(name) for name in ("src", "href", "srcset", "action"))
+        self.addresses += [address for address in found if address]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def code_of(page, language="python"):
+    """The page's blocks of code in a language."""
+    pattern = rf'<code class="language-{language}">(.*?)</code>'
+    return [html.unescape(code) for code in re.findall(pattern, page, re.S)]
+
+
+def test_page_is_whole_in_itself(page):
+    parsed = Parsed(page)
+    assert not parsed.open
+    assert parsed.addresses
+    assert all(a.startswith(("data:image/", "#")) for a in parsed.addresses)
+    assert "url(" not in page and "@import" not in page and "<script" not in page
+    assert len(page) < 5e6
+
+
+def test_every_picture_can_be_opened_and_is_described(page):
+    images = Parsed(page).images
+    assert len(images) >= 6
+    for image in images:
+        content = base64.b64decode(image["src"].partition(",")[2])
+        width, height = Image.open(io.BytesIO(content)).size
+        assert min(width, height) >= 100
+        assert len(image["alt"]) > 20
+
+
+def test_page_says_what_is_stored(page):
+    text = html.unescape(page)
+    for said in (
+        "Tiny & <new>.",
+        "-101.50",
+        "-103.46 to -99.54",
+        "On all 297 test images of digits",
+        "vae-zoo evaluate tiny",
+        "vae-zoo train tiny",
+        "All of it has collapsed.",
+        "Somebody et al.",
+        "99.9",
+    ):
+        assert said in text
+    # What is not code is escaped.
+    assert "<new>" not in page
+
+
+def test_page_names_what_it_could_not_draw(page):
+    assert "Not drawn here" in page
+    assert "history" in page.partition("Not drawn here")[2]
+
+
+def test_same_page_again(preset, page, tmp_path):
+    write_report(preset, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text("utf-8") == page
+
+
+@pytest.mark.parametrize("kind", ["dense", "conditional", "codes"])
+def test_code_runs(kind, folder, tmp_path):
+    shape = (28, 28, 1)
+    model = {
+        "dense": lambda: zoo.DenseVAE(shape, 4, hidden_units=(8,), seed=0),
+        "conditional": lambda: zoo.ConditionalVAE(
+            shape, 4, num_classes=10, hidden_units=(8,), seed=0
+        ),
+        "codes": lambda: zoo.VQVAE(shape, 8, 4, filters=(8, 8), seed=0),
+    }[kind]()
+    if kind == "codes":
+        images = np.random.default_rng(0).random((8, *shape), dtype=np.float32)
+        model.fit_prior(images, epochs=1, verbose=0)
+    preset = preset_of(model, tmp_path / "preset")
+    write_report(preset, tmp_path / "report.html")
+    blocks = code_of((tmp_path / "report.html").read_text("utf-8"))
+    assert len(blocks) == 3
+    code = "\n".join(blocks).replace("epochs=3", "epochs=1")
+    # A few images are enough.
+    code = code.replace("data.train,", "data.train[:64],")
+    code = code.replace("data.train_labels,", "data.train_labels[:64],")
+    process = subprocess.run(
+        [sys.executable, "-c", f"{code}\nprint(images.shape)"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    assert process.stdout.splitlines()[-1] == "(16, 28, 28, 1)"
+    assert (tmp_path / "fine_tuned" / "config.json").is_file()
+
+
+def test_finished_run_is_its_preset(preset, folder, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "preset").symlink_to(preset)
+    assert CliRunner().invoke(app, ["report", str(run), "--out", f"{run}.html"])
+    assert "-101.50" in Path(f"{run}.html").read_text("utf-8")
+
+
+def test_run_that_is_not_finished(tmp_path):
+    history = {"elbo": [-200.0, -150.0], "reconstruction": [190.0, 140.0]}
+    history |= {"kl": [10.0, 10.0], "val_elbo": [-210.0, -160.0]}
+    state = {
+        "settings": {"recipe": "tiny", "seed": 0, "images": 1500, "epochs": 9},
+        "epochs_done": 2,
+        "history": history,
+        "seconds": 4.0,
+    }
+    np.savez(tmp_path / "checkpoint.npz", state=np.array(json.dumps(state)))
+    write_report(tmp_path, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "2 of 9 epochs are done" in page
+    assert len(Parsed(page).images) == 1
+    assert "vae-zoo train tiny --resume" in page
+
+
+def test_exported_folder_needs_no_keras(preset, tmp_path):
+    import export
+
+    export.export_model(zoo.from_preset(preset), tmp_path / "exported")
+    code = (
+        "import sys\n"
+        "for name in ('keras', 'tensorflow', 'jax', 'torch', 'zoo'):\n"
+        "    sys.modules[name] = None\n"
+        "from recipes.report import write_report\n"
+        "write_report('exported', 'report.html')\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert len(Parsed(page).images) >= 3
+    for block in code_of(page):
+        exec(block.replace('"exported"', repr(str(tmp_path / "exported"))), {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["no_such_preset"], "There is no preset 'no_such_preset'"),
+        (["PRESET", "--out", "report.txt"], "must end in .html"),
+        (["PRESET", "--out", "nowhere/report.html"], "there is no folder"),
+        (["PRESET", "--out", "taken.html"], "exists already"),
+        (["PRESET", "--data", "nowhere", "--out", "r.html"], "nowhere"),
+        (["damaged.onnx", "--out", "r.html"], "damaged.onnx"),
+    ],
+)
+def test_mistakes_get_a_sentence(arguments, said, preset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("taken.html").write_text("mine")
+    Path("damaged.onnx").write_bytes(b"no model")
+    before = sorted(tmp_path.iterdir())
+    words = [str(preset) if word == "PRESET" else word for word in arguments]
+    result = CliRunner().invoke(app, ["report", *words])
+    assert result.exit_code == 1, result.output
+    assert said in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert Path("taken.html").read_text() == "mine"
+
+
+def test_missing_jinja_is_told(preset, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ImportError, match="pip install"):
+        write_report(preset, tmp_path / "report.html")
+
+
