@@ -1,6 +1,5 @@
 """What a finished run shows: pictures and the model card of its preset."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +8,19 @@ import zoo
 from recipes.figures import COLUMNS, figure_rows, markdown_table
 from recipes.files import write_whole
 from recipes.grid import save_grid
+from recipes.plots.history import write_histories
+from recipes.plots.training import training_png
 
-# Okabe & Ito's palette, readable by the colour-blind.
-BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 
-
-def write_pictures_and_card(preset, model, images, labels, history):
-    """Adds samples, reconstructions, training curves and README.md to a preset.
+def write_pictures_and_card(preset, model, images, labels, histories):
+    """Adds pictures, the history of training and README.md to a preset.
 
     Args:
         preset: the preset's folder.
         model: the model it holds.
         images: test images (N, H, W, C) to reconstruct.
         labels: (N,), for models that take them.
-        history: dict of lists, one figure an epoch, as `fit` logs them.
+        histories: as `recipes.plots.history.write_histories` takes them.
     """
     preset = Path(preset)
     if can_sample(model):
@@ -35,8 +33,9 @@ def write_pictures_and_card(preset, model, images, labels, history):
     pairs = np.stack([images, model.reconstruct(images, labels)], axis=1)
     pairs = pairs.reshape(-1, *images.shape[1:])
     save_grid(preset / "reconstructions.png", pairs, columns=8)
-    if history:
-        save_training_curves(preset / "training.png", history)
+    if histories["model"]:
+        write_histories(preset, histories)
+        write_whole(preset / "training.png", training_png(histories))
     write_card(preset)
 
 
@@ -55,39 +54,6 @@ def write_card(preset):
     """Writes the model card of a preset from its metadata."""
     preset = Path(preset)
     write_whole(preset / "README.md", model_card(zoo.preset_info(preset)).encode())
-
-
-def save_training_curves(path, history):
-    """Saves the ELBO and its two terms over epochs as one PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    epochs = np.arange(1, len(history["elbo"]) + 1)
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), dpi=100)
-    left.plot(epochs, history["elbo"], color=BLUE, label="training")
-    if "val_elbo" in history:
-        left.plot(epochs, history["val_elbo"], color=ORANGE, label="validation")
-    settled = history["elbo"][len(epochs) // 10 :]
-    # The first epochs are far below: leave them out of the picture.
-    low, high = min(settled), max(history["elbo"] + history.get("val_elbo", []))
-    left.set_ylim(low - 0.05 * (high - low + 1), high + 0.1 * (high - low + 1))
-    left.set(xlabel="epoch", ylabel="nats", title="ELBO")
-    left.legend(frameon=False)
-    right.plot(epochs, history["reconstruction"], color=BLUE, label="reconstruction")
-    right.plot(epochs, history["kl"], color=GREEN, label="KL")
-    right.set(xlabel="epoch", ylabel="nats", title="its terms, training")
-    right.set_ylim(0, 1.1 * max(history["reconstruction"][len(epochs) // 10 :]))
-    right.legend(frameon=False)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.3)
-    figure.tight_layout()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    pyplot.close(figure)
-    write_whole(path, buffer.getvalue())
 
 
 def model_card(info):

@@ -231,9 +231,66 @@ def verify(
 
 
 @app.command(rich_help_panel=LOOK)
+def plot(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="One of these.")],
+    source: Annotated[
+        str, typer.Argument(metavar="P", help="Preset, run folder, or ONNX file.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="A .png or .svg; of an animation, a .gif.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Fixes what is drawn; else 0.")
+    ] = None,
+    num_samples: Annotated[
+        int | None,
+        typer.Option("-n", "--num-samples", min=1, help="Images, rows or pairs."),
+    ] = None,
+    label: Annotated[
+        int | None, typer.Option(min=0, help="Class, of a conditional model.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="linear or spherical; of a scatter pca, tsne or umap."),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="Scale of the prior, of samples.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Other images than those it was made for.")
+    ] = None,
+    data_dir: DataDir = None,
+    backend: Backend = None,
+    overwrite: Overwrite = False,
+):
+    """Draws a figure of a preset, of a run, or of an ONNX file without Keras.
+
+    samples, reconstructions, traversal, animation (a GIF), interpolation, manifold,
+    scatter, styles, training, units, codebook, codes.
+    """
+    from recipes.plots import command as plots_command
+
+    plots_command.plot(
+        kind,
+        source,
+        out,
+        overwrite=overwrite,
+        data=data,
+        data_dir=data_dir,
+        backend=backend,
+        seed=seed,
+        num_samples=num_samples,
+        label=label,
+        method=method,
+        temperature=temperature,
+    )
+
+
+@app.command(rich_help_panel=LOOK)
 def report(
     source: Annotated[
-        str, typer.Argument(metavar="P", help="Preset, run, or exported file or folder.")
+        str,
+        typer.Argument(metavar="P", help="Preset, run, or exported file or folder."),
     ],
     out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
     data: Annotated[

@@ -248,7 +248,9 @@ class Run:
         )
         images = binarize(test[:64]) if binarized else test[:64]
         shown = None if labels is None else labels[:64]
-        history = self.phases["model"].checkpoint.history
-        write_pictures_and_card(preset, model, images, shown, history)
+        histories = {
+            name: phase.checkpoint.history for name, phase in self.phases.items()
+        }
+        write_pictures_and_card(preset, model, images, shown, histories)
         self.console.print(f"Preset: {preset}")
         return preset

@@ -100,6 +100,11 @@ class Sampler:
         model = self.metadata.get("model")
         return f"Sampler({str(self.path)!r}: {model}, {', '.join(takes)})"
 
+    @property
+    def can_encode(self):
+        """Whether there is an encoder here, for `encode`."""
+        return self._lists(ENCODER)
+
     def sample(self, num_samples, labels=None, temperature=1.0, seed=0):
         """Draws images from the prior, p(z) or p(z|y).
 
@@ -122,21 +127,47 @@ class Sampler:
             RuntimeModelError: if there is no prior here to draw from, or one that this
                 version does not know.
         """
+        if not self._has_codes:
+            z = self.draw_latents(num_samples, labels, temperature, seed)
+            return self.decode(z, labels)
+        num_samples = check_num_samples(num_samples, self.image_shape)
+        labels = check_labels(labels, num_samples, self.metadata)
+        temperature = check_temperature(temperature)
+        seed = check_seed(seed)
+        check_prior(self.metadata, self.path, self._lists(PRIOR_STEP))
+        seed = fresh_seed() if seed is None else seed
+        codes = draw_codes(
+            self._load(PRIOR_STEP),
+            uniforms(seed, num_samples, math.prod(self._code_shape)),
+            temperature,
+            labels,
+            self._threads,
+        )
+        return self.decode(codes.reshape(-1, *self._code_shape))
+
+    def draw_latents(self, num_samples, labels=None, temperature=1.0, seed=0):
+        """Draws latents from the prior, p(z) or p(z|y): those that `sample` decodes.
+
+        Args:
+            num_samples, labels, temperature, seed: as in `sample`.
+
+        Returns:
+            float32 array (num_samples, latent_dim).
+
+        Raises:
+            TypeError, ValueError: if an argument is not as described.
+            RuntimeModelError: if latents are codes, or the prior is one that this
+                version does not know.
+        """
         num_samples = check_num_samples(num_samples, self.image_shape)
         labels = check_labels(labels, num_samples, self.metadata)
         temperature = check_temperature(temperature)
         seed = check_seed(seed)
         if self._has_codes:
-            check_prior(self.metadata, self.path, self._lists(PRIOR_STEP))
-            seed = fresh_seed() if seed is None else seed
-            codes = draw_codes(
-                self._load(PRIOR_STEP),
-                uniforms(seed, num_samples, math.prod(self._code_shape)),
-                temperature,
-                labels,
-                self._threads,
+            raise RuntimeModelError(
+                f"{self._decoder.path} decodes codes, and has no latent vectors to "
+                "draw: use `sample`."
             )
-            return self.decode(codes.reshape(-1, *self._code_shape))
         if self._latents is None:
             raise RuntimeModelError(
                 f"{self._decoder.path} cannot be sampled: its prior is "
@@ -147,7 +178,7 @@ class Sampler:
         noise = normals(seed, num_samples, self.latent_dim)
         with np.errstate(over="ignore"):  # `decode` refuses infinite latents
             noise *= np.float32(temperature)
-        return self.decode(self._latents(noise, labels), labels)
+        return self._latents(noise, labels)
 
     def decode(self, z, labels=None):
         """E[x|z], or E[x|z, y]: the expected image of each latent.
@@ -190,7 +221,7 @@ class Sampler:
         """
         images = check_images(images, self.image_shape)
         labels = self._network_labels(labels, len(images))
-        if not self._lists(ENCODER):
+        if not self.can_encode:
             raise RuntimeModelError(
                 f"{self.path} has no encoder: open the folder that "
                 "export.export_model wrote."

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from recipes import catalog
 from recipes.figures import figure_rows, latents_text
+from recipes.plots.history import read_checkpoint
 from recipes.tables import data_name, duration, megabytes
 
 # Settings of a training that the page's first table has already.
@@ -112,8 +113,6 @@ def _of_preset(preset):
 
 
 def _of_unfinished_run(folder):
-    from recipes.plots import read_checkpoint
-
     state = read_checkpoint(folder / "checkpoint.npz")
     settings = dict(state["settings"])
     name = str(settings.pop("recipe", folder.name))
@@ -175,7 +174,9 @@ def _time(training):
     """Epochs and time; those of a prior over codes, which is trained after, too."""
     phases = [training, *([training["prior"]] if "prior" in training else [])]
     epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
-    return f"{duration(sum(phase.get('seconds', 0) for phase in phases))}, {epochs} epochs"
+    return (
+        f"{duration(sum(phase.get('seconds', 0) for phase in phases))}, {epochs} epochs"
+    )
 
 
 def _versions(training):
@@ -186,4 +187,6 @@ def _scored_on(data, metrics, num_classes):
     given = ", given the label" if num_classes is not None else ""
     once = ", binarized once" if metrics.get("binarized") else ""
     name = data.get("name", "its data")
-    return f"On all {metrics.get('test_images', 0):,} test images of {name}{once}{given}"
+    return (
+        f"On all {metrics.get('test_images', 0):,} test images of {name}{once}{given}"
+    )

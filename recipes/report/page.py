@@ -77,7 +77,9 @@ def write_report(
 def _draw(subject, console):
     """(pictures of the kinds that fit, why the others do not)."""
     kinds = {name: plots.why_not(name, subject) for name in plots.KINDS}
-    missing = [f"{plots.KINDS[name].title}: {why}" for name, why in kinds.items() if why]
+    missing = [
+        f"{plots.KINDS[name].title}: {why}" for name, why in kinds.items() if why
+    ]
     pictures = []
     fitting = [name for name, why in kinds.items() if not why]
     for name in track(fitting, "Drawing", console=console, transient=True):

@@ -7,34 +7,10 @@ import sys
 
 import numpy as np
 import pytest
+from command_helpers import fail, run, succeed
 from PIL import Image
-from typer.testing import CliRunner
 
 from recipes import backend, command
-from recipes.cli import app
-
-
-def run(*arguments):
-    """Runs a command in this process."""
-    return CliRunner().invoke(app, [str(word) for word in arguments])
-
-
-def succeed(*arguments):
-    """Runs a command that must succeed; returns what it printed."""
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def fail(*arguments, code=1):
-    """Runs a command that must fail in one sentence; returns the sentence."""
-    result = run(*arguments)
-    assert result.exit_code == code, result.output
-    if code == 1:
-        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-        assert result.stderr.startswith("Error: "), result.stderr
-    assert "Traceback" not in result.output
-    return result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +58,7 @@ def damaged_copy(source, target, name, how):
 
 def test_help_lists_commands_as_users_need_them():
     text = succeed("--help")
-    names = "list show sample train finetune evaluate export verify demo doctor"
+    names = "list show sample train finetune evaluate export verify plot demo doctor"
     places = [text.index(f"│ {name} ") for name in names.split()]
     assert places == sorted(places)
     assert "VAE_ZOO_TRACEBACK" in text

@@ -251,5 +251,3 @@ def test_missing_jinja_is_told(preset, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ImportError, match="pip install"):
         write_report(preset, tmp_path / "report.html")
-
-

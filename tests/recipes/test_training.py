@@ -145,6 +145,7 @@ def test_run_leaves_checkpoint_logs_and_a_whole_preset(finished):
     assert sorted(p.name for p in finished.preset.iterdir()) == [
         "README.md",
         "config.json",
+        "history.json",
         "metadata.json",
         "model.weights.h5",
         "reconstructions.png",

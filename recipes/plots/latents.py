@@ -1,0 +1,188 @@
+"""Figures that move through latent space: traversals, interpolations, a manifold."""
+
+import numpy as np
+
+from recipes.plots import needs, style
+from recipes.plots.kind import Kind, columns_for
+from recipes.plots.paths import (
+    METHODS,
+    Start,
+    equal_probabilities,
+    quantiles,
+    steps_between,
+)
+from recipes.plots.tiles import draw_tiles
+
+# Frames from one end of a latent to the other, and milliseconds of each.
+FRAMES, MILLISECONDS = 14, 70
+
+
+class Traversal(Kind):
+    """One latent a row, from one end of its prior to the other."""
+
+    name = "traversal"
+    title = "Latent traversal"
+    summary = "What each latent does, those that matter most first."
+    needs = (needs.model, needs.latent_vectors)
+    options = {"num_samples": 10, "label": None, "seed": None}
+
+    def draw(self, subject, num_samples, label, seed):
+        ranking = subject.ranking
+        shown = ranking.order[:num_samples]
+        start = Start.choose(subject, seed, label)
+        steps = columns_for(subject, 11)
+        values = steps_between(subject, steps, start.label)
+        z = np.tile(start.latents(1)[0], (len(shown), steps, 1))
+        for row, latent in enumerate(shown):
+            z[row, :, latent] = values[:, latent]
+        columns = ["1 %", *[""] * (steps - 2), "99 %"]
+        if subject.prior == "standard_normal":  # the same values in every row
+            columns = [f"{value:+.1f}" for value in values[:, 0]]
+        return draw_tiles(
+            f"{subject.name}: what each latent does",
+            decode_all(subject, z, start.label),
+            row_labels=[ranking.label(latent) for latent in shown],
+            column_labels=columns,
+        )
+
+    def caption(self, subject, num_samples, label, seed):
+        count = min(num_samples, subject.latent_dim)
+        return _moving(
+            subject, count, "from the top", Start.choose(subject, seed, label)
+        )
+
+
+class Animation(Kind):
+    """A traversal in time: three images, and a column for each latent."""
+
+    name = "animation"
+    title = "Latent traversal, animated"
+    summary = "A GIF of the latents that matter most, each swinging through its range."
+    animated = True
+    needs = (needs.model, needs.latent_vectors)
+    options = {"label": None, "seed": None}
+
+    def draw(self, subject, label, seed):
+        shown = subject.ranking.order[: columns_for(subject, 8)]
+        start = Start.choose(subject, seed, label)
+        low, high = steps_between(subject, 2, start.label)
+        bases = start.latents(3)
+        frames = []
+        # Slow where it turns, as a pendulum is.
+        for phase in 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, FRAMES)):
+            z = np.repeat(bases[:, None], len(shown), axis=1)
+            for column, latent in enumerate(shown):
+                z[:, column, latent] = low[latent] + phase * (high - low)[latent]
+            figure = draw_tiles(
+                f"{subject.name}: what each latent does",
+                decode_all(subject, z, start.label),
+                column_labels=[f"z {latent}" for latent in shown],
+            )
+            frames.append(style.to_pixels(figure))
+        return frames + frames[-2:0:-1]
+
+    def to_bytes(self, figure, form):
+        return style.to_gif(figure, MILLISECONDS)
+
+    def caption(self, subject, label, seed):
+        count = min(columns_for(subject, 8), subject.latent_dim)
+        start = Start.choose(subject, seed, label)
+        return _moving(subject, count, "from the left", start)
+
+
+class Interpolation(Kind):
+    """Images between two others, along a line and along a great circle."""
+
+    name = "interpolation"
+    title = "Interpolation"
+    summary = "Images between two others, linear and spherical."
+    needs = (needs.model, needs.latent_vectors)
+    options = {"num_samples": 3, "method": None, "label": None, "seed": None}
+    methods = tuple(METHODS)
+
+    def draw(self, subject, num_samples, method, label, seed):
+        methods = [method] if method else list(METHODS)
+        start = Start.choose(subject, seed, label)
+        ends, images = start.latents(2 * num_samples), start.images(2 * num_samples)
+        if len(ends) < 2:
+            raise ValueError("There is one test image alone: an interpolation needs 2.")
+        t = np.linspace(0, 1, columns_for(subject, 9))
+        pairs = range(0, len(ends) - 1, 2)
+        z = [METHODS[way](ends[i], ends[i + 1], t) for i in pairs for way in methods]
+        tiles = decode_all(subject, np.float32(z), start.label)
+        columns = [f"{100 * value:.0f} %" for value in t]
+        if images is not None:
+            columns = ["image", *columns, "image"]
+            left, right = (
+                np.repeat([images[i + end] for i in pairs], len(methods), axis=0)
+                for end in (0, 1)
+            )
+            tiles = np.concatenate([left[:, None], tiles, right[:, None]], axis=1)
+        return draw_tiles(
+            f"{subject.name}: from one image to another",
+            tiles,
+            row_labels=methods * len(pairs),
+            column_labels=columns,
+            group=len(methods),
+        )
+
+    def caption(self, subject, num_samples, method, label, seed):
+        way = f"on a {method} path" if method else "on a linear and a spherical path"
+        return (
+            f"What {subject.name} decodes {way} from one latent to another, with the "
+            "share of the second above each column. The ends: "
+            f"{Start.choose(subject, seed, label).words}."
+        )
+
+
+class Manifold(Kind):
+    """The two latents that matter most, one across and one up."""
+
+    name = "manifold"
+    title = "Latent manifold"
+    summary = "Two latents at once, on a grid of equal probability."
+    needs = (needs.model, needs.latent_vectors, needs.two_latents, needs.few_latents)
+    options = {"label": None, "seed": None}
+
+    def draw(self, subject, label, seed):
+        ranking = subject.ranking
+        across, up = ranking.order[:2]
+        start = Start.choose(subject, seed, label)
+        side = columns_for(subject, 15)
+        values = quantiles(subject, equal_probabilities(side), start.label)
+        z = np.tile(start.latents(1)[0], (side, side, 1))
+        z[:, :, across] = values[None, :, across]
+        # The largest on top, as on an axis.
+        z[:, :, up] = values[::-1, None, up]
+        return draw_tiles(
+            f"{subject.name}: {ranking.label(across)}, across; {ranking.label(up)}, up",
+            decode_all(subject, z, start.label),
+            row_labels=[f"{value:+.1f}" for value in values[::-1, up]],
+            column_labels=[f"{value:+.1f}" for value in values[:, across]],
+        )
+
+    def caption(self, subject, label, seed):
+        others = ""
+        if subject.latent_dim > 2:
+            others = " All others rest at one of the "
+            others += f"{Start.choose(subject, seed, label).words}."
+        return (
+            f"The two latents of {subject.name} that matter most, by "
+            f"{subject.ranking.words}, at the centres of {columns_for(subject, 15)} "
+            f"intervals of equal probability under the prior.{others}"
+        )
+
+
+def decode_all(subject, z, label=None):
+    """Latents (R, N, latent_dim) as tiles (R, N, H, W, C)."""
+    images = subject.decode(z.reshape(-1, z.shape[-1]), label)
+    return images.reshape(*z.shape[:2], *images.shape[1:])
+
+
+def _moving(subject, count, where, start):
+    """A caption of latents that move one by one."""
+    return (
+        f"The {count} latents of {subject.name} that matter most, {where}, by "
+        f"{subject.ranking.words}. Each moves from its 1 % to its 99 % quantile under "
+        f"the prior while all others rest at {start.words}."
+    )

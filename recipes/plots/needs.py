@@ -1,0 +1,105 @@
+"""What a figure needs of a subject: each function says in one sentence what lacks."""
+
+
+def model(subject):
+    """A model whose images can be drawn, and whose labels can be chosen."""
+    if subject.no_model:
+        return subject.no_model
+    channels = subject.image_shape[-1]
+    if channels not in (1, 3):
+        return (
+            f"A picture has 1 or 3 channels; the images of {subject.name!r} have "
+            + (f"{channels}.")
+        )
+    if subject.num_attributes is not None:
+        return (
+            f"The labels of {subject.name!r} are vectors of {subject.num_attributes} "
+            "attributes, and figures can choose classes alone."
+        )
+    return None
+
+
+def latent_vectors(subject):
+    """Latent vectors, whose dimensions can be moved one by one."""
+    if subject.has_codes:
+        return (
+            f"{subject.name!r} has codes for latents, and no vectors to move or to "
+            "measure: draw its codebook or its codes instead."
+        )
+    return None
+
+
+def two_latents(subject):
+    """At least two latents."""
+    if subject.latent_dim < 2:
+        return f"{subject.name!r} has one latent alone, and this needs two."
+    return None
+
+
+def few_latents(subject):
+    """Latents of which two can show something."""
+    if subject.latent_dim > 1000:
+        return (
+            f"{subject.name!r} has {subject.latent_dim:,} latents on a grid, each for "
+            "a small part of the image: two of them show next to nothing."
+        )
+    return None
+
+
+def codes(subject):
+    """A VQVAE's codes."""
+    if not subject.has_codes:
+        return f"{subject.name!r} has latent vectors; codes are what a VQVAE has."
+    return None
+
+
+def classes(subject):
+    """A decoder that takes a class."""
+    if not subject.is_conditional:
+        return (
+            f"{subject.name!r} decodes without labels; this is of a conditional model."
+        )
+    return None
+
+
+def prior(subject):
+    """A prior to draw from."""
+    return subject.why_no_samples()
+
+
+def encoder(subject):
+    """An encoder."""
+    if not subject.can_encode:
+        return (
+            f"{subject.name!r} is a decoder alone, and this needs the encoder: give "
+            "the folder that vae-zoo export writes, or the preset."
+        )
+    return None
+
+
+def images(subject):
+    """Test images."""
+    return subject.why_no_images
+
+
+def kl(subject):
+    """The KL of each latent: stored, or of images that can be encoded."""
+    if subject.no_model:
+        return subject.no_model
+    if subject.has_codes:
+        return latent_vectors(subject)
+    if subject.stored_kl() is not None:
+        return None
+    return model(subject) or encoder(subject) or images(subject)
+
+
+def history(subject):
+    """The history of its training."""
+    if not subject.histories():
+        return (
+            f"{subject.name!r} has no training history: it is kept by runs (their "
+            "folder) and by presets that were trained since it is, as history.json."
+        )
+    if "elbo" not in subject.histories().get("model", {}):
+        return f"The training history of {subject.name!r} has no ELBO to draw."
+    return None

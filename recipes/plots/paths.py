@@ -1,0 +1,127 @@
+"""Paths through latent space: how far latents reach, where to start, ways between."""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+# Latents are moved from this quantile of their prior to that one.
+LOWEST, HIGHEST = 0.01, 0.99
+# Draws from the prior that quantiles are taken of, where they have no closed form.
+PRIOR_DRAWS = 2000
+
+
+def quantiles(subject, probabilities, label=None):
+    """Where latents reach: quantiles of each under the prior.
+
+    Args:
+        subject: with latent vectors.
+        probabilities: (P,), in (0, 1).
+        label: class, where the prior is learned for each.
+
+    Returns:
+        float32 array (P, latent_dim): of the normal distribution, or of draws from a
+        prior that is learned.
+    """
+    if subject.prior == "standard_normal":
+        values = np.float32([NormalDist().inv_cdf(p) for p in probabilities])
+        return np.repeat(values[:, None], subject.latent_dim, axis=1)
+    draws = subject.draw_latents(PRIOR_DRAWS, label, seed=0)
+    return np.quantile(draws, probabilities, axis=0).astype(np.float32)
+
+
+def steps_between(subject, count, label=None):
+    """Evenly spaced values of each latent from its 1 % to its 99 % quantile.
+
+    Returns:
+        float32 array (count, latent_dim).
+    """
+    return np.linspace(*quantiles(subject, [LOWEST, HIGHEST], label), count)
+
+
+def equal_probabilities(count):
+    """The centres of so many intervals of equal probability, (count,) in (0, 1)."""
+    return (np.arange(count) + 0.5) / count
+
+
+def linear(a, b, steps):
+    """Points on the line from a to b, (D,) each: (T, D) for steps (T,) in [0, 1]."""
+    steps = np.asarray(steps)[:, None]
+    return (1 - steps) * a + steps * b
+
+
+def spherical(a, b, steps):
+    """Points on the great circle from a to b, and between their lengths.
+
+    White, "Sampling Generative Networks", 2016: latents of many dimensions lie near a
+    sphere, which a line leaves. Directions that hardly differ are joined by the line.
+
+    Args:
+        a, b: latents (D,).
+        steps: (T,), 0 is a and 1 is b.
+
+    Returns:
+        (T, D).
+    """
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    cosine = np.dot(a, b) / norms if norms else 1.0
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    if np.sin(angle) < 1e-4:
+        return linear(a, b, steps)
+    steps = np.asarray(steps)[:, None]
+    return (np.sin((1 - steps) * angle) * a + np.sin(steps * angle) * b) / np.sin(angle)
+
+
+METHODS = {"linear": linear, "spherical": spherical}
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a figure starts from: test images where there are some, else the prior.
+
+    Attributes:
+        subject: with latent vectors.
+        seed: which ones.
+        label: the class that all have and are decoded with; None without labels.
+    """
+
+    subject: object
+    seed: int
+    label: int | None
+
+    @classmethod
+    def choose(cls, subject, seed, label=None):
+        """The start for a seed; of no label, that of the first image, or class 0."""
+        if label is None and subject.is_conditional:
+            label = 0
+            if subject.sees_images:
+                label = int(subject.images.labels[subject.pick(1, seed)[0]])
+        return cls(subject, seed, label)
+
+    @property
+    def words(self):
+        """What its latents are."""
+        of = ""
+        if self.label is not None:
+            of = f" of label {self.subject.label_name(self.label)!r}"
+        if self.subject.sees_images:
+            what = f"posterior means of {self.subject.images.short}{of}"
+        else:
+            what = f"latents{of} from the prior"
+        return f"{what}, drawn with seed {self.seed}"
+
+    def images(self, count):
+        """The test images (N, H, W, C) that are encoded, or None."""
+        if not self.subject.sees_images:
+            return None
+        return self.subject.images.images[self._chosen(count)]
+
+    def latents(self, count):
+        """Latents (N, latent_dim); N is `count`, or fewer where images are fewer."""
+        if not self.subject.sees_images:
+            return self.subject.draw_latents(count, self.label, self.seed)
+        labels = self.subject.network_labels(self._chosen(count))
+        return self.subject.encode(self.images(count), labels)[0]
+
+    def _chosen(self, count):
+        return self.subject.pick(count, self.seed, self.label)

@@ -1,0 +1,77 @@
+"""Latents in two dimensions: PCA, t-SNE, UMAP."""
+
+import warnings
+
+import numpy as np
+
+# t-SNE and UMAP see so many principal components at most, which makes them fast.
+COMPONENTS = 50
+
+
+def principal_components(points, count):
+    """The coordinates of most variance, by the singular value decomposition.
+
+    Args:
+        points: (N, D).
+        count: how many, at most D and N.
+
+    Returns:
+        float64 (N, count), and the share of all variance of each, (count,). Signs are
+        such that the largest loading of each is positive.
+    """
+    centred = np.asarray(points, np.float64) - np.mean(points, axis=0, dtype=np.float64)
+    left, sizes, right = np.linalg.svd(centred, full_matrices=False)
+    largest = np.abs(right).argmax(axis=1)
+    signs = np.sign(right[np.arange(len(right)), largest])
+    shares = sizes**2 / max(np.sum(sizes**2), 1e-30)
+    return (left * sizes * signs)[:, :count], shares[:count]
+
+
+def pca(points, seed):
+    """First two principal components, and names of the axes."""
+    coordinates, shares = principal_components(points, 2)
+    names = [
+        f"principal component {i + 1}, {share:.0%} of the variance"
+        for i, share in enumerate(shares)
+    ]
+    return coordinates, names
+
+
+def tsne(points, seed):
+    """t-SNE of scikit-learn, from a start by PCA."""
+    try:
+        from sklearn.manifold import TSNE
+    except ImportError as error:
+        raise ImportError(
+            f"t-SNE needs scikit-learn, which could not be imported ({error}): pip "
+            'install "vae-zoo[plots]".'
+        ) from error
+    points = principal_components(points, COMPONENTS)[0]
+    perplexity = min(30.0, (len(points) - 1) / 3)
+    made = TSNE(
+        perplexity=perplexity, init="pca", random_state=seed % 2**32, n_jobs=1
+    ).fit_transform(points)
+    return made, ["t-SNE, first coordinate", "t-SNE, second coordinate"]
+
+
+def umap(points, seed):
+    """UMAP of umap-learn."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there is no TensorFlow for it
+            from umap import UMAP
+    except ImportError as error:
+        raise ImportError(
+            f"UMAP needs umap-learn, which could not be imported ({error}): pip "
+            'install "vae-zoo[umap]".'
+        ) from error
+    points = principal_components(points, COMPONENTS)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a seed leaves one thread
+        made = UMAP(
+            n_neighbors=min(15, len(points) - 1), random_state=seed % 2**32, n_jobs=1
+        ).fit_transform(points)
+    return made, ["UMAP, first coordinate", "UMAP, second coordinate"]
+
+
+METHODS = {"pca": pca, "tsne": tsne, "umap": umap}

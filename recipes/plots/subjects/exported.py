@@ -1,0 +1,76 @@
+"""An exported file or folder as a subject: numpy and onnxruntime, and no Keras."""
+
+import numpy as np
+
+import export
+from recipes.command import sentence
+from recipes.plots.subjects.subject import Subject
+
+
+class ExportedSubject(Subject):
+    """What `vae-zoo export` wrote.
+
+    Args:
+        path: a decoder.onnx, or a folder with an encoder, too.
+        data, data_dir, seed: as for `Subject`. An exported file does not know its own
+            images; those that are given are encoded as they are, without binarizing.
+    """
+
+    def __init__(self, path, **options):
+        self.sampler = export.Sampler(path)
+        metadata = self.sampler.metadata
+        facts = {**metadata, "prior": metadata.get("latent_prior")}
+        name = metadata.get("preset") or self.sampler.path.stem
+        super().__init__(name, facts, **options)
+
+    @property
+    def can_encode(self):
+        return self.sampler.can_encode
+
+    def why_no_samples(self):
+        try:
+            none = None if self.num_classes is None else np.zeros(0, int)
+            self.sampler.sample(0, none)
+        except export.RuntimeModelError as error:
+            return sentence(error)
+        return None
+
+    def decode(self, z, labels=None):
+        return self.sampler.decode(z, labels)
+
+    def draw_latents(self, count, labels=None, seed=0):
+        return self.sampler.draw_latents(count, labels, seed=seed)
+
+    def sample(self, count, labels=None, temperature=1.0, seed=0):
+        return self.sampler.sample(count, labels, temperature=temperature, seed=seed)
+
+    def encode(self, images, labels=None):
+        return self.sampler.encode(images, labels)
+
+    def kl_per_latent(self):
+        # As `zoo.evaluation.latents.kl_per_latent`, which needs Keras.
+        mean, log_var = (part.astype(np.float64) for part in self.encodings)
+        if self.prior == "standard_normal":
+            return np.mean(0.5 * (mean**2 + np.exp(log_var) - 1 - log_var), axis=0)
+        variance = np.mean(np.exp(log_var), axis=0) + np.var(mean, axis=0)
+        return 0.5 * (np.log(variance) - np.mean(log_var, axis=0))
+
+    def import_readers(self):
+        if self.data is not None:
+            super().import_readers()
+
+    def load_images(self):
+        from recipes.data import load_images
+
+        if self.data is None:
+            raise ValueError(
+                f"The exported {self.name!r} does not say which images it was made "
+                "for: give some with --data."
+            )
+        data = load_images(
+            self.data,
+            image_shape=self.image_shape,
+            data_dir=self.data_dir,
+            splits="test",
+        )
+        return self.make_images(data, binarized=False)

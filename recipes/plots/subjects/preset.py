@@ -1,0 +1,133 @@
+"""A preset as a subject: Keras starts when its model is first asked."""
+
+import functools
+
+import numpy as np
+
+from recipes import backend as backends
+from recipes.plots.history import read_histories
+from recipes.plots.subjects.subject import Subject
+
+# Of the names of a preset's config: those that exported files give priors.
+PRIORS = {
+    "StandardNormal": "standard_normal",
+    "LabelNormal": "label_normal",
+    "Flow": "flow",
+    "CodePrior": "autoregressive_codes",
+    "UniformCodes": "uniform_codes",
+}
+
+
+class PresetSubject(Subject):
+    """A preset, shipped or in a folder.
+
+    Args:
+        preset: `recipes.catalog.Preset`.
+        histories: as `Subject.histories`; None reads those in the preset's folder.
+        backend: of Keras, or None for that of the environment.
+        data, data_dir, seed: as for `Subject`.
+    """
+
+    def __init__(self, preset, histories=None, backend=None, **options):
+        config = preset.config
+        prior = config.get("prior")
+        beside = {}
+        if isinstance(prior, dict):
+            beside, prior = prior.get("config", {}), PRIORS.get(prior.get("class_name"))
+        facts = {**preset.about, "prior": prior}
+        # Of codes, the prior may be the only one that sees labels.
+        facts["num_classes"] = config.get("num_classes", beside.get("num_classes"))
+        super().__init__(preset.name, facts, **options)
+        self.preset, self.backend = preset, backend
+        self._histories = histories
+
+    @functools.cached_property
+    def model(self):
+        """The model of the zoo."""
+        backends.start_keras(self.backend)
+        import zoo
+
+        return zoo.from_preset(self.preset.folder)
+
+    def histories(self):
+        if self._histories is None:
+            self._histories = read_histories(self.preset.folder)
+        return self._histories
+
+    def stored_kl(self):
+        if self.data is not None:  # other images than those it was scored on
+            return None
+        values = self.preset.entry("metrics").get("kl_per_latent")
+        return None if values is None else np.asarray(values, np.float64)
+
+    def why_no_samples(self):
+        if self.prior == "autoregressive_codes" and self.model.has_learned_prior:
+            return None
+        if not self.has_codes:
+            return None
+        return (
+            f"{self.name!r} has no learned prior over its codes to draw samples from: "
+            "train one with fit_prior."
+        )
+
+    def _batched(self, name, function, rows, labels):
+        if labels is not None:
+            labels = self.model.check_labels(labels, len(rows))
+        return self.model.inference.batched(f"plot {name}", function, rows, labels)
+
+    def decode(self, z, labels=None):
+        z = np.asarray(z, "int32" if self.has_codes else "float32")
+        return self._batched("decode", self.model.expected_images, z, labels)
+
+    def draw_latents(self, count, labels=None, seed=0):
+        model = self.model
+
+        def latents(noise, labels=None):
+            return model.make_prior(labels).from_noise(noise)
+
+        noise = model.prior.draw(seed, count, self.latent_dim)
+        return self._batched("latents", latents, noise, labels)
+
+    def sample(self, count, labels=None, temperature=1.0, seed=0):
+        return self.model.sample(count, labels, temperature=temperature, seed=seed)
+
+    def encode(self, images, labels=None):
+        from keras import ops
+
+        model = self.model
+        if self.has_codes:
+            return self._batched(
+                "codes", lambda x: model.quantize_images(x).codes, images, None
+            )
+
+        def parameters(x, labels=None):
+            posterior = model.make_posterior(model.encode_parameters(x, labels))
+            return ops.stack([posterior.mean, posterior.log_var], axis=1)
+
+        together = self._batched("encode", parameters, images, labels)
+        return together[:, 0], together[:, 1]
+
+    def kl_per_latent(self):
+        model, labels = self.model, self.network_labels()
+        from zoo.evaluation.latents import kl_per_latent
+
+        return kl_per_latent(model, self.images.images, labels)
+
+    def load_images(self):
+        from recipes.data import load_images
+
+        dataset = self.preset.entry("dataset")
+        source = self.data if self.data is not None else dataset.get("name")
+        if source is None:
+            raise ValueError(
+                f"The preset {self.name!r} does not say which data it was trained on: "
+                "give some with --data."
+            )
+        data = load_images(
+            source,
+            image_shape=self.image_shape,
+            data_dir=self.data_dir,
+            splits="test",
+        )
+        own = self.preset.config.get("dynamic_binarization", False)
+        return self.make_images(data, bool(dataset.get("binarized", own)))

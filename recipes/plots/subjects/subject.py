@@ -1,0 +1,231 @@
+"""`Subject`: a model's facts and what a figure asks it, each computed once."""
+
+import contextlib
+import functools
+import importlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from recipes.command import USER_ERRORS, sentence
+
+# Test images that figures look at: enough for a scatter and for the use of codes.
+MAX_IMAGES = 2000
+# Of the facts of a subject: what it does not know is None.
+FACTS = (
+    "image_shape",
+    "latent_dim",
+    "codebook_size",
+    "code_shape",
+    "num_classes",
+    "num_attributes",
+    "class_names",
+    "prior",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images of a test split, as the model is to see them.
+
+    Attributes:
+        images: float32 (N, H, W, C) in [0, 1].
+        labels: int64 (N,), or None.
+        class_names: names of the labels, or None.
+        words: what they are, such as "2,000 of the 10,000 test images of mnist".
+        short: the same for a few of them, such as "test images of mnist".
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    class_names: tuple | None
+    words: str
+    short: str
+
+    def name_of(self, label):
+        """What the data set calls a class."""
+        return str(self.class_names[label] if self.class_names else label)
+
+
+class Subject:
+    """A trained model, or a run that is to become one.
+
+    A subclass reads its facts when it is made, and all else when it is first asked.
+
+    Args:
+        name: what figures call it.
+        facts: dict of `FACTS`; what is missing is None. `prior` is "standard_normal",
+            "label_normal", "flow" or another name.
+        data: what `recipes.data.load_images` takes, or None for the subject's own.
+        data_dir: folder of prepared TFDS data sets, or None.
+        seed: of what figures draw at random, unless they are told another.
+    """
+
+    # A sentence on why there is no model to ask, or None.
+    no_model = None
+
+    def __init__(self, name, facts, data=None, data_dir=None, seed=0):
+        self.name = name
+        for fact in FACTS:
+            setattr(self, fact, facts.get(fact))
+        self.image_shape = self.image_shape and tuple(self.image_shape)
+        self.code_shape = self.code_shape and tuple(self.code_shape)
+        self.data, self.data_dir, self.seed = data, data_dir, seed
+
+    @property
+    def has_codes(self):
+        """Whether latents are codes instead of vectors."""
+        return self.codebook_size is not None
+
+    @property
+    def is_conditional(self):
+        """Whether encoder and decoder see a class; of codes the prior alone does."""
+        return self.num_classes is not None and not self.has_codes
+
+    # What a subclass has.
+
+    def histories(self):
+        """{"model": history, "prior": history} of training; empty if not kept.
+
+        A history is a dict of lists: one figure an epoch, as `fit` logs them.
+        """
+        return {}
+
+    def stored_kl(self):
+        """KL of each latent in nats, (latent_dim,), that was stored, or None."""
+        return None
+
+    @property
+    def can_encode(self):
+        """Whether there is an encoder."""
+        return True
+
+    def why_no_samples(self):
+        """A sentence on why `sample` cannot be asked, or None."""
+        return None
+
+    def decode(self, z, labels=None):
+        """E[x|z] of latents or codes: float32 (N, H, W, C); labels (N,) or one."""
+        raise NotImplementedError
+
+    def draw_latents(self, count, labels=None, seed=0):
+        """Latents (count, latent_dim) from the prior; the same noise for a seed."""
+        raise NotImplementedError
+
+    def sample(self, count, labels=None, temperature=1.0, seed=0):
+        """Images (count, H, W, C) from the prior."""
+        raise NotImplementedError
+
+    def encode(self, images, labels=None):
+        """Mean and log-variance (N, latent_dim) of q(z|x), or codes int32."""
+        raise NotImplementedError
+
+    def kl_per_latent(self):
+        """KL of each latent over the test images, (latent_dim,), in nats."""
+        raise NotImplementedError
+
+    def load_images(self):
+        """Reads the test images: see `images`."""
+        raise NotImplementedError
+
+    def import_readers(self):
+        """Imports what reading images needs: before a progress bar starts.
+
+        TensorFlow Datasets replaces the import function of all threads while it is
+        imported, and the thread that draws the bar may not survive that.
+        """
+        with contextlib.suppress(ImportError):  # said when images are read
+            importlib.import_module("recipes.data.digits")
+
+    # What is computed once.
+
+    @functools.cached_property
+    def _images_or_reason(self):
+        try:
+            return self.load_images(), None
+        except USER_ERRORS as error:
+            return None, sentence(error)
+
+    @property
+    def images(self):
+        """Its `ImageSet`, at most `MAX_IMAGES`, evenly spaced in the test split.
+
+        Raises:
+            ValueError: if there are none; the sentence says why.
+        """
+        images, reason = self._images_or_reason
+        if images is None:
+            raise ValueError(reason)
+        return images
+
+    @property
+    def why_no_images(self):
+        """A sentence on why there are no test images, or None. Reads them."""
+        return self._images_or_reason[1]
+
+    @property
+    def sees_images(self):
+        """Whether there are an encoder and images for it."""
+        return self.can_encode and self.why_no_images is None
+
+    @functools.cached_property
+    def encodings(self):
+        """(mean, log_var) of the test images, float32 (N, latent_dim) each."""
+        return self.encode(self.images.images, self.network_labels())
+
+    @functools.cached_property
+    def codes(self):
+        """Codes of the test images, int32 (N, *code_shape)."""
+        return self.encode(self.images.images)
+
+    @functools.cached_property
+    def ranking(self):
+        """`recipes.plots.ranking.Ranking`: which latents matter most."""
+        from recipes.plots.ranking import rank
+
+        return rank(self)
+
+    def network_labels(self, indices=slice(None)):
+        """Labels of test images for encoder and decoder; None if they take none."""
+        return self.images.labels[indices] if self.is_conditional else None
+
+    def pick(self, count, seed, label=None):
+        """Indices of `count` test images drawn with a seed, of one class if told."""
+        order = np.random.default_rng(seed).permutation(len(self.images.images))
+        if label is not None:
+            order = order[self.images.labels[order] == label]
+            if not len(order):
+                raise ValueError(f"None of the {self.images.words} has label {label}.")
+        return order[:count]
+
+    def label_name(self, label):
+        """What the model calls a class."""
+        return str(self.class_names[label] if self.class_names else label)
+
+    def make_images(self, data, binarized):
+        """`ImageSet` from a `recipes.data.ImageData`.
+
+        Raises:
+            ValueError: if a conditional model's images have no labels.
+        """
+        from recipes.data import binarize
+
+        images, labels = data.test, data.test_labels
+        if self.is_conditional and labels is None:
+            raise ValueError(
+                f"The model {self.name!r} needs labels beside the images, and "
+                f"{data.name} has none: give images in one sub-folder a class, or an "
+                ".npz with labels."
+            )
+        short = f"test images of {data.name}" + (", binarized" if binarized else "")
+        total, step = len(images), -(-len(images) // MAX_IMAGES)
+        # All of them first: the bits of an image depend on those before it.
+        images = (binarize(images) if binarized else images)[::step]
+        part = "all" if step == 1 else f"{len(images):,} of the"
+        return ImageSet(
+            images,
+            None if labels is None else labels[::step],
+            data.class_names,
+            f"{part} {total:,} {short}",
+            short,
+        )
