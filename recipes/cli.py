@@ -290,7 +290,7 @@ def plot(
 def report(
     source: Annotated[
         str,
-        typer.Argument(metavar="P", help="Preset, run, or exported file or folder."),
+        typer.Argument(metavar="P", help="Preset, run folder, or ONNX file."),
     ],
     out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
     data: Annotated[

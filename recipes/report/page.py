@@ -85,10 +85,10 @@ def _draw(subject, console):
     for name in track(fitting, "Drawing", console=console, transient=True):
         kind = plots.KINDS[name]
         form = "gif" if kind.animated else "png"
-        content = base64.b64encode(plots.render(name, subject, form)).decode()
-        caption = plots.caption(name, subject)
+        content = base64.b64encode(plots.render(kind.name, subject, form)).decode()
+        caption = plots.caption(kind.name, subject)
         address = f"data:image/{form};base64,{content}"
-        pictures.append(Picture(name, kind.title, caption, address))
+        pictures.append(Picture(kind.name, kind.title, caption, address))
     return pictures, missing
 
 

@@ -1,4 +1,4 @@
-"""Code that loads, fine-tunes and deploys the model of a page, and runs as it stands."""
+"""Code on a page, which runs as it stands: load, fine-tune and deploy the model."""
 
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ def _finetune(about, name):
         "from recipes.data import load_images",
         "",
         f"model = zoo.from_preset({name})",
-        "# A folder of images, an .npz file or a TensorFlow data set in place of digits.",
+        "# A folder of images or an .npz file of yours in place of digits.",
         'data = load_images("digits", image_shape=model.image_shape)',
     ]
     if about.num_classes is not None:
