@@ -174,9 +174,8 @@ def _time(training):
     """Epochs and time; those of a prior over codes, which is trained after, too."""
     phases = [training, *([training["prior"]] if "prior" in training else [])]
     epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
-    return (
-        f"{duration(sum(phase.get('seconds', 0) for phase in phases))}, {epochs} epochs"
-    )
+    seconds = sum(phase.get("seconds", 0) for phase in phases)
+    return f"{duration(seconds)}, {epochs} epochs"
 
 
 def _versions(training):
@@ -186,7 +185,5 @@ def _versions(training):
 def _scored_on(data, metrics, num_classes):
     given = ", given the label" if num_classes is not None else ""
     once = ", binarized once" if metrics.get("binarized") else ""
-    name = data.get("name", "its data")
-    return (
-        f"On all {metrics.get('test_images', 0):,} test images of {name}{once}{given}"
-    )
+    count, name = metrics.get("test_images", 0), data.get("name", "its data")
+    return f"On all {count:,} test images of {name}{once}{given}"

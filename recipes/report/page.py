@@ -76,14 +76,11 @@ def write_report(
 
 def _draw(subject, console):
     """(pictures of the kinds that fit, why the others do not)."""
-    kinds = {name: plots.why_not(name, subject) for name in plots.KINDS}
-    missing = [
-        f"{plots.KINDS[name].title}: {why}" for name, why in kinds.items() if why
-    ]
+    reasons = [(kind, kind.why_not(subject)) for kind in plots.KINDS.values()]
+    missing = [f"{kind.title}: {why}" for kind, why in reasons if why]
+    fitting = [kind for kind, why in reasons if not why]
     pictures = []
-    fitting = [name for name, why in kinds.items() if not why]
-    for name in track(fitting, "Drawing", console=console, transient=True):
-        kind = plots.KINDS[name]
+    for kind in track(fitting, "Drawing", console=console, transient=True):
         form = "gif" if kind.animated else "png"
         content = base64.b64encode(plots.render(kind.name, subject, form)).decode()
         caption = plots.caption(kind.name, subject)
