@@ -25,7 +25,9 @@ def blocks(about, can_sample=True):
     name = repr(about.address).replace("'", '"')
     return [
         Block("Load it", "python", _load(about, name, can_sample)),
-        Block("Fine-tune it on your images", "python", _finetune(about, name)),
+        Block(
+            "Fine-tune it on your images", "python", _finetune(about, name, can_sample)
+        ),
         Block("Deploy it", "python", _deploy(about, name, can_sample)),
         Block("On the command line", "sh", _commands(about, can_sample)),
     ]
@@ -38,7 +40,7 @@ def _load(about, name, can_sample):
     return "\n".join(lines)
 
 
-def _finetune(about, name):
+def _finetune(about, name, can_sample):
     given = ""
     lines = [
         "import zoo",
@@ -59,7 +61,7 @@ def _finetune(about, name):
         'model.compile("adam")',
         f"model.fit(data.train{given}, epochs=3, batch_size=64)",
     ]
-    if about.has_codes:
+    if about.has_codes and can_sample:  # by a prior that it has learned
         lines.append(f"model.fit_prior(data.train{given}, epochs=3)")
     return "\n".join([*lines, 'model.save_to_preset("fine_tuned")'])
 

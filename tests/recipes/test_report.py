@@ -138,15 +138,16 @@ def test_same_page_again(preset, page, tmp_path):
     assert (tmp_path / "again.html").read_text("utf-8") == page
 
 
-@pytest.mark.parametrize("kind", ["dense", "conditional", "codes"])
+@pytest.mark.parametrize("kind", ["conditional", "codes"])
 def test_code_runs(kind, folder, tmp_path):
     shape = (28, 28, 1)
     model = {
-        "dense": lambda: zoo.DenseVAE(shape, 4, hidden_units=(8,), seed=0),
         "conditional": lambda: zoo.ConditionalVAE(
             shape, 4, num_classes=10, hidden_units=(8,), seed=0
         ),
-        "codes": lambda: zoo.VQVAE(shape, 8, 4, filters=(8, 8), seed=0),
+        "codes": lambda: zoo.VQVAE(
+            shape, 8, 4, filters=(8, 8), prior="autoregressive", seed=0
+        ),
     }[kind]()
     if kind == "codes":
         images = np.random.default_rng(0).random((8, *shape), dtype=np.float32)
