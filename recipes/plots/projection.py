@@ -31,7 +31,7 @@ def pca(points, seed):
     """First two principal components, and names of the axes."""
     coordinates, shares = principal_components(points, 2)
     names = [
-        f"principal component {i + 1}, {share:.0%} of the variance"
+        f"principal component {i + 1}, {100 * share:.0f} % of the variance"
         for i, share in enumerate(shares)
     ]
     return coordinates, names

@@ -125,6 +125,11 @@ def to_gif(frames, milliseconds):
     return buffer.getvalue()
 
 
+def signed(value):
+    """A number with its sign and one decimal, such as "+0.5"."""
+    return "0" if abs(value) < 0.05 else f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
 def text_width(text, size=TEXT, weight="normal"):
     """Pixels that a line of text is wide."""
     from matplotlib.font_manager import FontProperties

@@ -217,7 +217,7 @@ class Subject:
                 f"{data.name} has none: give images in one sub-folder a class, or an "
                 ".npz with labels."
             )
-        short = f"test images of {data.name}" + (", binarized" if binarized else "")
+        short = ("binarized " if binarized else "") + f"test images of {data.name}"
         total, step = len(images), -(-len(images) // MAX_IMAGES)
         # All of them first: the bits of an image depend on those before it.
         images = (binarize(images) if binarized else images)[::step]
