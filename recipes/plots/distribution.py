@@ -93,14 +93,12 @@ def _write_names(axes, points, labels, names):
     """Writes names of classes at the medians of their points, if these lie apart."""
     from matplotlib import patheffects
 
-    medians = [
-        np.median(points[labels == label], axis=0) for label in np.unique(labels)
-    ]
-    apart = 0.03 * np.ptp(points, axis=0).max()
-    for i, median in enumerate(medians):
-        others = np.subtract(medians[:i], median).reshape(-1, 2)
-        if len(names) > MOST_WRITTEN or np.any(np.linalg.norm(others, axis=1) < apart):
-            return
+    medians = np.stack([np.median(points[labels == c], 0) for c in np.unique(labels)])
+    distances = np.linalg.norm(medians[:, None] - medians, axis=-1)
+    others = distances[~np.eye(len(names), dtype=bool)]
+    crowded = np.any(others < 0.03 * np.ptp(points, axis=0).max())
+    if crowded or len(names) > MOST_WRITTEN:
+        return
     halo = patheffects.withStroke(linewidth=3, foreground="white")
     for name, median in zip(names, medians, strict=True):
         axes.text(*median, name, ha="center", va="center", path_effects=[halo])
