@@ -8,6 +8,8 @@ from recipes.plots import style
 MARGIN, GAP, GROUP_GAP, LABEL_GAP = 24, 4, 20, 12
 # How wide a row of images should be, about, and an image at most.
 WIDTH, LARGEST = 1050, 128
+# How many times as tall as that all rows may be, about.
+TALL = 1.4
 
 
 def draw_tiles(
@@ -84,10 +86,15 @@ def enlarge(tiles, row_width=WIDTH):
         row_width: as in `draw_tiles`.
 
     Returns:
-        float array (R, N, H * s, W * s, C), s so that a row is about that wide.
+        float array (R, N, H * s, W * s, C), s so that a row is about that wide, or
+        less where that would be tall.
     """
-    _, columns, height, width, _ = tiles.shape
-    scale = min(round(row_width / (columns * width)), LARGEST // max(height, width))
+    rows, columns, height, width, _ = tiles.shape
+    scale = min(
+        round(row_width / (columns * width)),
+        round(TALL * row_width / (rows * height)),
+        LARGEST // max(height, width),
+    )
     if scale >= 1:
         return tiles.repeat(scale, axis=2).repeat(scale, axis=3)
     step = max(1, round(columns * width / (1.5 * row_width)))
