@@ -23,7 +23,7 @@ class ExportedSubject(Subject):
         metadata = self.sampler.metadata
         facts = {**metadata, "prior": metadata.get("latent_prior")}
         name, preset = metadata.get("preset"), None
-        if name in catalog.preset_names():
+        if name and name in catalog.preset_names():
             preset = catalog.find_preset(name)
         super().__init__(name or self.sampler.path.stem, facts, preset, **options)
 
