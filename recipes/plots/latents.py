@@ -185,7 +185,10 @@ def _moving(subject, count, where, start):
     which = f"The {count} latents of {subject.name} that matter most"
     if count == subject.latent_dim:
         which = f"The latents of {subject.name}"
+    grid = ""
+    if needs.few_latents(subject):
+        grid = " On a grid of so many, each changes a small part of the image."
     return (
         f"{which}, ordered {where} by {subject.ranking.words}. Each moves from its 1 % "
-        f"to its 99 % quantile under the prior while all others rest at {start}."
+        f"to its 99 % quantile under the prior while all others rest at {start}.{grid}"
     )
