@@ -22,9 +22,8 @@ class Codebook(Kind):
         levels = shares_of_codes(subject)
         for level, share in enumerate(levels):
             label = f"level {level + 1}: " if len(levels) > 1 else ""
-            label += (
-                f"{np.mean(share > 0):.0%} in use, perplexity {perplexity(share):.0f}"
-            )
+            label += f"{100 * np.mean(share > 0):.0f} % in use, "
+            label += f"perplexity {perplexity(share):.0f}"
             colour = style.CYCLE[level % len(style.CYCLE)]
             axes.step(
                 ranks,

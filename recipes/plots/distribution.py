@@ -10,6 +10,8 @@ from recipes.plots.projection import METHODS
 SILENT = 0.01
 # Bars that can be told apart, and named.
 MOST_BARS, MOST_NAMES = 200, 60
+# Classes whose names are written where most of their points are.
+MOST_WRITTEN = 12
 
 
 class Scatter(Kind):
@@ -75,14 +77,31 @@ def draw_classes(axes, points, labels, name_of):
             label=name_of(int(label)),
             **dots,
         )
+    _write_names(axes, points, labels, [name_of(int(label)) for label in classes])
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(1.0, 1.0),
         markerscale=1.8,
         title="label",
         title_fontsize=style.TEXT - 1,
+        handletextpad=0.2,
         ncols=-(-len(classes) // 18),
     )
+
+
+def _write_names(axes, points, labels, names):
+    """Writes names of classes at the medians of their points, if these lie apart."""
+    from matplotlib import patheffects
+
+    medians = np.stack([np.median(points[labels == c], 0) for c in np.unique(labels)])
+    distances = np.linalg.norm(medians[:, None] - medians, axis=-1)
+    others = distances[~np.eye(len(names), dtype=bool)]
+    crowded = np.any(others < 0.03 * np.ptp(points, axis=0).max())
+    if crowded or len(names) > MOST_WRITTEN:
+        return
+    halo = patheffects.withStroke(linewidth=3, foreground="white")
+    for name, median in zip(names, medians, strict=True):
+        axes.text(*median, name, ha="center", va="center", path_effects=[halo])
 
 
 class Units(Kind):
@@ -116,14 +135,9 @@ class Units(Kind):
             small = style.TEXT - 1 if len(kl) <= 30 else style.TEXT - 3
             axes.set_xticks(ranks, order, fontsize=small)
         half = 1 + int(np.searchsorted(np.cumsum(heights), heights.sum() / 2))
-        axes.text(
-            0.99,
-            0.97,
-            f"{used:,} latents tell at least {SILENT} nats,\n"
-            f"the first {half:,} of them half of all nats",
-            transform=axes.transAxes,
-            ha="right",
-            va="top",
+        axes.set_title(
+            f"{used:,} reach {SILENT} nats; the first {half:,} hold half of all nats",
+            weight="normal",
         )
         by_name = "latent" if len(kl) <= MOST_NAMES else "latents in this order"
         axes.set(xlabel=by_name, ylabel="KL, nats an image")
@@ -138,7 +152,7 @@ class Units(Kind):
                 "distribution of its own mean and variance."
             )
         return (
-            f"KL of each latent of {subject.name} in nats an image, largest first: "
-            f"{subject.ranking.words}; {int(np.sum(kl >= SILENT)):,} of {len(kl):,} "
-            f"reach {SILENT}.{moments}"
+            f"KL of each latent of {subject.name} in nats an image, averaged over "
+            f"{subject.ranking.images}, largest first: {int(np.sum(kl >= SILENT)):,} "
+            f"of {len(kl):,} reach {SILENT}.{moments}"
         )

@@ -91,10 +91,10 @@ class Reconstructions(Kind):
 
     def caption(self, subject, num_samples, seed):
         count = min(num_samples, len(subject.images.images))
-        of = "of its most probable codes" if subject.has_codes else "of posterior means"
+        of = "its most probable codes" if subject.has_codes else "its posterior mean"
         return (
             f"{count} {subject.images.short}, drawn with seed {seed} and not selected; "
-            f"below each the image that {subject.name} expects {of}."
+            f"below each what {subject.name} decodes from {of}."
         )
 
 

@@ -89,13 +89,13 @@ class Kind:
 
     def render(self, subject, form, options):
         """The figure as the bytes of a file: see `recipes.plots.render`."""
+        if reason := self.why_not(subject):
+            raise ValueError(reason)
         if form not in self.forms:
             raise ValueError(
                 f"The figure {self.name!r} is written as {' or '.join(self.forms)}; "
                 f"got {form!r}."
             )
-        if reason := self.why_not(subject):
-            raise ValueError(reason)
         settings = self.settings(subject, options)
         with style.look():
             return self.to_bytes(self.draw(subject, **settings), form)

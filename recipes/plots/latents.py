@@ -37,7 +37,7 @@ class Traversal(Kind):
             z[row, :, latent] = values[:, latent]
         columns = ["1 %", *[""] * (steps - 2), "99 %"]
         if subject.prior == "standard_normal":  # the same values in every row
-            columns = [f"{value:+.1f}" for value in values[:, 0]]
+            columns = [style.signed(value) for value in values[:, 0]]
         return draw_tiles(
             f"{subject.name}: what each latent does",
             decode_all(subject, z, start.label),
@@ -48,7 +48,7 @@ class Traversal(Kind):
     def caption(self, subject, num_samples, label, seed):
         count = min(num_samples, subject.latent_dim)
         return _moving(
-            subject, count, "from the top", Start.choose(subject, seed, label)
+            subject, count, "from the top", Start.choose(subject, seed, label).words(1)
         )
 
 
@@ -77,6 +77,7 @@ class Animation(Kind):
                 f"{subject.name}: what each latent does",
                 decode_all(subject, z, start.label),
                 column_labels=[f"z {latent}" for latent in shown],
+                row_width=600,
             )
             frames.append(style.to_pixels(figure))
         return frames + frames[-2:0:-1]
@@ -87,7 +88,7 @@ class Animation(Kind):
     def caption(self, subject, label, seed):
         count = min(columns_for(subject, 8), subject.latent_dim)
         start = Start.choose(subject, seed, label)
-        return _moving(subject, count, "from the left", start)
+        return _moving(subject, count, "from the left", start.words(3))
 
 
 class Interpolation(Kind):
@@ -131,7 +132,7 @@ class Interpolation(Kind):
         return (
             f"What {subject.name} decodes {way} from one latent to another, with the "
             "share of the second above each column. The ends: "
-            f"{Start.choose(subject, seed, label).words}."
+            f"{Start.choose(subject, seed, label).words(2)}."
         )
 
 
@@ -155,20 +156,20 @@ class Manifold(Kind):
         # The largest on top, as on an axis.
         z[:, :, up] = values[::-1, None, up]
         return draw_tiles(
-            f"{subject.name}: {ranking.label(across)}, across; {ranking.label(up)}, up",
+            f"{subject.name}: across z {across}, up z {up}",
             decode_all(subject, z, start.label),
-            row_labels=[f"{value:+.1f}" for value in values[::-1, up]],
-            column_labels=[f"{value:+.1f}" for value in values[:, across]],
+            row_labels=[style.signed(value) for value in values[::-1, up]],
+            column_labels=[style.signed(value) for value in values[:, across]],
         )
 
     def caption(self, subject, label, seed):
         others = ""
         if subject.latent_dim > 2:
-            others = " All others rest at one of the "
-            others += f"{Start.choose(subject, seed, label).words}."
+            start = Start.choose(subject, seed, label)
+            others = f" All others rest at {start.words(1)}."
         return (
             f"The two latents of {subject.name} that matter most, by "
-            f"{subject.ranking.words}, at the centres of {columns_for(subject, 15)} "
+            f"{subject.ranking.words}: at the centres of {columns_for(subject, 15)} "
             f"intervals of equal probability under the prior.{others}"
         )
 
@@ -180,9 +181,14 @@ def decode_all(subject, z, label=None):
 
 
 def _moving(subject, count, where, start):
-    """A caption of latents that move one by one."""
+    """A caption of latents that move one by one, away from a start in words."""
+    which = f"The {count} latents of {subject.name} that matter most"
+    if count == subject.latent_dim:
+        which = f"The latents of {subject.name}"
+    grid = ""
+    if needs.few_latents(subject):
+        grid = " On a grid of so many, each changes a small part of the image."
     return (
-        f"The {count} latents of {subject.name} that matter most, {where}, by "
-        f"{subject.ranking.words}. Each moves from its 1 % to its 99 % quantile under "
-        f"the prior while all others rest at {start.words}."
+        f"{which}, ordered {where} by {subject.ranking.words}. Each moves from its 1 % "
+        f"to its 99 % quantile under the prior while all others rest at {start}.{grid}"
     )

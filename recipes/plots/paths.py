@@ -98,17 +98,17 @@ class Start:
                 label = int(subject.images.labels[subject.pick(1, seed)[0]])
         return cls(subject, seed, label)
 
-    @property
-    def words(self):
-        """What its latents are."""
+    def words(self, count):
+        """What its latents are, one or several."""
         of = ""
         if self.label is not None:
             of = f" of label {self.subject.label_name(self.label)!r}"
-        if self.subject.sees_images:
-            what = f"posterior means of {self.subject.images.short}{of}"
-        else:
-            what = f"latents{of} from the prior"
-        return f"{what}, drawn with seed {self.seed}"
+        one = count == 1
+        if not self.subject.sees_images:
+            what = f"a latent{of}" if one else f"latents{of}"
+            return f"{what} drawn from the prior with seed {self.seed}"
+        mean = "the posterior mean of one of the" if one else "posterior means of"
+        return f"{mean} {self.subject.images.short}{of}, drawn with seed {self.seed}"
 
     def images(self, count):
         """The test images (N, H, W, C) that are encoded, or None."""

@@ -31,7 +31,7 @@ def pca(points, seed):
     """First two principal components, and names of the axes."""
     coordinates, shares = principal_components(points, 2)
     names = [
-        f"principal component {i + 1}, {share:.0%} of the variance"
+        f"principal component {i + 1}, {100 * share:.0f} % of the variance"
         for i, share in enumerate(shares)
     ]
     return coordinates, names
@@ -41,6 +41,7 @@ def tsne(points, seed):
     """t-SNE of scikit-learn, from a start by PCA."""
     try:
         from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits  # comes with scikit-learn
     except ImportError as error:
         raise ImportError(
             f"t-SNE needs scikit-learn, which could not be imported ({error}): pip "
@@ -48,9 +49,10 @@ def tsne(points, seed):
         ) from error
     points = principal_components(points, COMPONENTS)[0]
     perplexity = min(30.0, (len(points) - 1) / 3)
-    made = TSNE(
-        perplexity=perplexity, init="pca", random_state=seed % 2**32, n_jobs=1
-    ).fit_transform(points)
+    model = TSNE(perplexity=perplexity, init="pca", random_state=seed % 2**32, n_jobs=1)
+    # One thread: sums in the same order, and the same points, on every machine.
+    with threadpool_limits(1):
+        made = model.fit_transform(points)
     return made, ["t-SNE, first coordinate", "t-SNE, second coordinate"]
 
 

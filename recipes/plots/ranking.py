@@ -16,13 +16,19 @@ class Ranking:
 
     Attributes:
         values: float64 (latent_dim,), the larger the more.
-        unit: "nats" of KL, or None for the variance of pixels.
-        words: what the values are.
+        images: what the values are the KL over, in nats; None if they are how much
+            the decoded image varies.
     """
 
     values: np.ndarray
-    unit: str | None
-    words: str
+    images: str | None
+
+    @property
+    def words(self):
+        """What latents are ordered by."""
+        if self.images is None:
+            return "how much the decoded image varies with them"
+        return f"their KL over {self.images}"
 
     @property
     def order(self):
@@ -31,7 +37,7 @@ class Ranking:
 
     def label(self, latent):
         """What a figure calls a latent, such as "z 3, 1.72 nats"."""
-        number = f", {self.values[latent]:.2f} nats" if self.unit else ""
+        number = f", {self.values[latent]:.2f} nats" if self.images else ""
         return f"z {latent}{number}"
 
 
@@ -43,13 +49,10 @@ def rank(subject):
     """
     stored = subject.stored_kl()
     if stored is not None:
-        return Ranking(stored, "nats", "its KL over all test images")
+        return Ranking(stored, "all test images")
     if subject.sees_images:
-        words = f"its KL over {subject.images.words}"
-        return Ranking(subject.kl_per_latent(), "nats", words)
-    return Ranking(
-        variance_per_latent(subject), None, "how much the decoded image varies with it"
-    )
+        return Ranking(subject.kl_per_latent(), subject.images.words)
+    return Ranking(variance_per_latent(subject), None)
 
 
 def variance_per_latent(subject, label=None):

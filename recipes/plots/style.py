@@ -79,12 +79,12 @@ def new_figure(width, height, **options):
     return figure
 
 
-def new_chart(title, columns=1, width=7.2, height=3.6):
-    """A figure with a title and a row of axes: (figure, list of axes)."""
+def new_chart(title, rows=1, columns=1, width=7.2, height=3.6):
+    """A figure with a title and so many axes: (figure, list of axes, row by row)."""
     figure = new_figure(width, height, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
     figure.suptitle(title, x=0.01, ha="left", size=TITLE, weight="bold")
-    return figure, list(figure.subplots(1, columns, squeeze=False)[0])
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def to_bytes(figure, form):
@@ -123,6 +123,11 @@ def to_gif(frames, milliseconds):
         optimize=False,
     )
     return buffer.getvalue()
+
+
+def signed(value):
+    """A number with its sign and one decimal, such as "+0.5"."""
+    return "0" if abs(value) < 0.05 else f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def text_width(text, size=TEXT, weight="normal"):

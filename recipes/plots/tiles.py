@@ -8,9 +8,13 @@ from recipes.plots import style
 MARGIN, GAP, GROUP_GAP, LABEL_GAP = 24, 4, 20, 12
 # How wide a row of images should be, about, and an image at most.
 WIDTH, LARGEST = 1050, 128
+# How many times as tall as that all rows may be, about.
+TALL = 1.4
 
 
-def draw_tiles(title, tiles, *, row_labels=(), column_labels=(), group=None):
+def draw_tiles(
+    title, tiles, *, row_labels=(), column_labels=(), group=None, row_width=WIDTH
+):
     """Draws rows of images, with a label at each row and above each column.
 
     Args:
@@ -18,11 +22,12 @@ def draw_tiles(title, tiles, *, row_labels=(), column_labels=(), group=None):
         tiles: float (R, N, H, W, C) in [0, 1], C 1 or 3; NaN where no image is.
         row_labels, column_labels: texts, R and N of them, or none.
         group: after so many rows there is a wider gap.
+        row_width: pixels that a row of images should be wide, about.
 
     Returns:
         `matplotlib.figure.Figure`.
     """
-    tiles = enlarge(tiles)
+    tiles = enlarge(tiles, row_width)
     rows, columns, height, width, _ = tiles.shape
     tops = np.arange(rows) * (height + GAP)
     tops += (np.arange(rows) // (group or rows)) * GROUP_GAP
@@ -38,9 +43,9 @@ def draw_tiles(title, tiles, *, row_labels=(), column_labels=(), group=None):
     line = style.text_height()
     widest = max((style.text_width(label) for label in row_labels), default=0)
     left = MARGIN + (widest + LABEL_GAP if widest else 0)
-    wide = max((style.text_width(label) for label in column_labels), default=0)
-    turned = wide > width + GAP
-    room = (wide if turned else line) + LABEL_GAP // 2 if wide else 0
+    tallest = max((style.text_width(label) for label in column_labels), default=0)
+    turned = tallest > width + GAP
+    room = (tallest if turned else line) + LABEL_GAP // 2 if tallest else 0
     top = MARGIN + style.text_height(style.TITLE) + LABEL_GAP // 2 + room
     title_width = style.text_width(title, style.TITLE, "bold")
     across = max(left + sheet.shape[1], MARGIN + title_width) + MARGIN
@@ -73,20 +78,26 @@ def draw_tiles(title, tiles, *, row_labels=(), column_labels=(), group=None):
     return figure
 
 
-def enlarge(tiles):
+def enlarge(tiles, row_width=WIDTH):
     """Each pixel as a square of pixels, or fewer where images are very large.
 
     Args:
         tiles: float (R, N, H, W, C).
+        row_width: as in `draw_tiles`.
 
     Returns:
-        float array (R, N, H * s, W * s, C), s so that a row is about `WIDTH` wide.
+        float array (R, N, H * s, W * s, C), s so that a row is about that wide, or
+        less where that would be tall.
     """
-    _, columns, height, width, _ = tiles.shape
-    scale = min(round(WIDTH / (columns * width)), LARGEST // max(height, width))
+    rows, columns, height, width, _ = tiles.shape
+    scale = min(
+        round(row_width / (columns * width)),
+        round(TALL * row_width / (rows * height)),
+        LARGEST // max(height, width),
+    )
     if scale >= 1:
         return tiles.repeat(scale, axis=2).repeat(scale, axis=3)
-    step = max(1, round(columns * width / (1.5 * WIDTH)))
+    step = max(1, round(columns * width / (1.5 * row_width)))
     return tiles[:, :, ::step, ::step]
 
 

@@ -5,13 +5,13 @@ import numpy as np
 from recipes.plots import needs, style
 from recipes.plots.kind import Kind
 
-# Name in the history, heading and factor: both terms are shown as what they cost.
+# Name in the history, heading and unit: both terms are shown as what they cost.
 PANELS = (
     ("elbo", "ELBO", "nats an image"),
-    ("reconstruction", "reconstruction, -E log p(x given z)", "nats an image"),
+    ("reconstruction", "reconstruction", "-E log p(x|z), nats"),
     ("kl", "KL", "nats an image"),
 )
-PRIOR_PANEL = ("loss", "prior, -log p(codes)", "nats a code")
+PRIOR_PANEL = ("loss", "prior over the codes", "-log p, nats a code")
 
 
 class Training(Kind):
@@ -54,8 +54,10 @@ def draw_histories(histories, title):
     ]
     if PRIOR_PANEL[0] in histories.get("prior", {}):
         panels.append((histories["prior"], *PRIOR_PANEL))
+    rows = 1 if len(panels) < 4 else 2
+    columns = -(-len(panels) // rows)
     figure, every = style.new_chart(
-        title, columns=len(panels), width=2.9 * len(panels) + 0.4, height=2.9
+        title, rows, columns, width=2.7 * columns + 0.5, height=2.6 * rows + 0.3
     )
     for axes, (history, name, heading, unit) in zip(every, panels, strict=True):
         _draw_curves(axes, history, name)

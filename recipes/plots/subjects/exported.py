@@ -3,6 +3,7 @@
 import numpy as np
 
 import export
+from recipes import catalog
 from recipes.command import sentence
 from recipes.plots.subjects.subject import Subject
 
@@ -12,16 +13,19 @@ class ExportedSubject(Subject):
 
     Args:
         path: a decoder.onnx, or a folder with an encoder, too.
-        data, data_dir, seed: as for `Subject`. An exported file does not know its own
-            images; those that are given are encoded as they are, without binarizing.
+        data, data_dir, seed: as for `Subject`. A file knows its images where it has a
+            shipped preset's own weights, and names it; otherwise those that are given
+            are encoded as they are, without binarizing.
     """
 
     def __init__(self, path, **options):
         self.sampler = export.Sampler(path)
         metadata = self.sampler.metadata
         facts = {**metadata, "prior": metadata.get("latent_prior")}
-        name = metadata.get("preset") or self.sampler.path.stem
-        super().__init__(name, facts, **options)
+        name, preset = metadata.get("preset"), None
+        if name and name in catalog.preset_names():
+            preset = catalog.find_preset(name)
+        super().__init__(name or self.sampler.path.stem, facts, preset, **options)
 
     @property
     def can_encode(self):
@@ -54,23 +58,3 @@ class ExportedSubject(Subject):
             return np.mean(0.5 * (mean**2 + np.exp(log_var) - 1 - log_var), axis=0)
         variance = np.mean(np.exp(log_var), axis=0) + np.var(mean, axis=0)
         return 0.5 * (np.log(variance) - np.mean(log_var, axis=0))
-
-    def import_readers(self):
-        if self.data is not None:
-            super().import_readers()
-
-    def load_images(self):
-        from recipes.data import load_images
-
-        if self.data is None:
-            raise ValueError(
-                f"The exported {self.name!r} does not say which images it was made "
-                "for: give some with --data."
-            )
-        data = load_images(
-            self.data,
-            image_shape=self.image_shape,
-            data_dir=self.data_dir,
-            splits="test",
-        )
-        return self.make_images(data, binarized=False)

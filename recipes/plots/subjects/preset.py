@@ -37,8 +37,8 @@ class PresetSubject(Subject):
         facts = {**preset.about, "prior": prior}
         # Of codes, the prior may be the only one that sees labels.
         facts["num_classes"] = config.get("num_classes", beside.get("num_classes"))
-        super().__init__(preset.name, facts, **options)
-        self.preset, self.backend = preset, backend
+        super().__init__(preset.name, facts, preset, **options)
+        self.backend = backend
         self._histories = histories
 
     @functools.cached_property
@@ -53,12 +53,6 @@ class PresetSubject(Subject):
         if self._histories is None:
             self._histories = read_histories(self.preset.folder)
         return self._histories
-
-    def stored_kl(self):
-        if self.data is not None:  # other images than those it was scored on
-            return None
-        values = self.preset.entry("metrics").get("kl_per_latent")
-        return None if values is None else np.asarray(values, np.float64)
 
     def why_no_samples(self):
         if self.prior == "autoregressive_codes" and self.model.has_learned_prior:
@@ -112,22 +106,3 @@ class PresetSubject(Subject):
         from zoo.evaluation.latents import kl_per_latent
 
         return kl_per_latent(model, self.images.images, labels)
-
-    def load_images(self):
-        from recipes.data import load_images
-
-        dataset = self.preset.entry("dataset")
-        source = self.data if self.data is not None else dataset.get("name")
-        if source is None:
-            raise ValueError(
-                f"The preset {self.name!r} does not say which data it was trained on: "
-                "give some with --data."
-            )
-        data = load_images(
-            source,
-            image_shape=self.image_shape,
-            data_dir=self.data_dir,
-            splits="test",
-        )
-        own = self.preset.config.get("dynamic_binarization", False)
-        return self.make_images(data, bool(dataset.get("binarized", own)))

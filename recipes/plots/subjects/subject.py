@@ -1,16 +1,12 @@
 """`Subject`: a model's facts and what a figure asks it, each computed once."""
 
-import contextlib
 import functools
-import importlib
-from dataclasses import dataclass
 
 import numpy as np
 
 from recipes.command import USER_ERRORS, sentence
+from recipes.plots.subjects.image_set import import_readers, read_images
 
-# Test images that figures look at: enough for a scatter and for the use of codes.
-MAX_IMAGES = 2000
 # Of the facts of a subject: what it does not know is None.
 FACTS = (
     "image_shape",
@@ -24,29 +20,6 @@ FACTS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class ImageSet:
-    """Images of a test split, as the model is to see them.
-
-    Attributes:
-        images: float32 (N, H, W, C) in [0, 1].
-        labels: int64 (N,), or None.
-        class_names: names of the labels, or None.
-        words: what they are, such as "2,000 of the 10,000 test images of mnist".
-        short: the same for a few of them, such as "test images of mnist".
-    """
-
-    images: np.ndarray
-    labels: np.ndarray | None
-    class_names: tuple | None
-    words: str
-    short: str
-
-    def name_of(self, label):
-        """What the data set calls a class."""
-        return str(self.class_names[label] if self.class_names else label)
-
-
 class Subject:
     """A trained model, or a run that is to become one.
 
@@ -56,7 +29,8 @@ class Subject:
         name: what figures call it.
         facts: dict of `FACTS`; what is missing is None. `prior` is "standard_normal",
             "label_normal", "flow" or another name.
-        data: what `recipes.data.load_images` takes, or None for the subject's own.
+        preset: the `recipes.catalog.Preset` that it is, or was; None if it has none.
+        data: what `recipes.data.load_images` takes, or None for the preset's own.
         data_dir: folder of prepared TFDS data sets, or None.
         seed: of what figures draw at random, unless they are told another.
     """
@@ -64,12 +38,13 @@ class Subject:
     # A sentence on why there is no model to ask, or None.
     no_model = None
 
-    def __init__(self, name, facts, data=None, data_dir=None, seed=0):
+    def __init__(self, name, facts, preset=None, data=None, data_dir=None, seed=0):
         self.name = name
         for fact in FACTS:
             setattr(self, fact, facts.get(fact))
         self.image_shape = self.image_shape and tuple(self.image_shape)
         self.code_shape = self.code_shape and tuple(self.code_shape)
+        self.preset = preset
         self.data, self.data_dir, self.seed = data, data_dir, seed
 
     @property
@@ -90,10 +65,6 @@ class Subject:
         A history is a dict of lists: one figure an epoch, as `fit` logs them.
         """
         return {}
-
-    def stored_kl(self):
-        """KL of each latent in nats, (latent_dim,), that was stored, or None."""
-        return None
 
     @property
     def can_encode(self):
@@ -124,18 +95,50 @@ class Subject:
         """KL of each latent over the test images, (latent_dim,), in nats."""
         raise NotImplementedError
 
-    def load_images(self):
-        """Reads the test images: see `images`."""
-        raise NotImplementedError
+    # What is known of the preset.
+
+    def stored_kl(self):
+        """KL of each latent in nats, (latent_dim,), that was stored, or None."""
+        if self.preset is None or self.data is not None:
+            return None
+        values = self.preset.entry("metrics").get("kl_per_latent")
+        return None if values is None else np.asarray(values, np.float64)
+
+    @property
+    def _source(self):
+        """What `load_images` is asked for, or None."""
+        if self.data is not None or self.preset is None:
+            return self.data
+        return self.preset.entry("dataset").get("name")
 
     def import_readers(self):
-        """Imports what reading images needs: before a progress bar starts.
+        """Imports what reading its images needs: before a progress bar starts."""
+        if self._source is not None:
+            import_readers()
 
-        TensorFlow Datasets replaces the import function of all threads while it is
-        imported, and the thread that draws the bar may not survive that.
+    def load_images(self):
+        """Reads the test images: see `images`.
+
+        Raises:
+            ValueError, OSError, ImportError: if there are none, or none that fit.
         """
-        with contextlib.suppress(ImportError):  # said when images are read
-            importlib.import_module("recipes.data.digits")
+        if self._source is None:
+            raise ValueError(
+                f"{self.name!r} does not say which images it was made for: give some "
+                "with --data."
+            )
+        binarized = False
+        if self.preset is not None:
+            own = self.preset.config.get("dynamic_binarization", False)
+            binarized = bool(self.preset.entry("dataset").get("binarized", own))
+        found = read_images(self._source, self.image_shape, self.data_dir, binarized)
+        if self.is_conditional and found.labels is None:
+            raise ValueError(
+                f"{self.name!r} needs labels beside the images, and the {found.short} "
+                "have none: give images in one sub-folder a class, or an .npz with "
+                "labels."
+            )
+        return found
 
     # What is computed once.
 
@@ -148,7 +151,7 @@ class Subject:
 
     @property
     def images(self):
-        """Its `ImageSet`, at most `MAX_IMAGES`, evenly spaced in the test split.
+        """Its test images, or some of them: an `ImageSet`.
 
         Raises:
             ValueError: if there are none; the sentence says why.
@@ -201,31 +204,3 @@ class Subject:
     def label_name(self, label):
         """What the model calls a class."""
         return str(self.class_names[label] if self.class_names else label)
-
-    def make_images(self, data, binarized):
-        """`ImageSet` from a `recipes.data.ImageData`.
-
-        Raises:
-            ValueError: if a conditional model's images have no labels.
-        """
-        from recipes.data import binarize
-
-        images, labels = data.test, data.test_labels
-        if self.is_conditional and labels is None:
-            raise ValueError(
-                f"The model {self.name!r} needs labels beside the images, and "
-                f"{data.name} has none: give images in one sub-folder a class, or an "
-                ".npz with labels."
-            )
-        short = f"test images of {data.name}" + (", binarized" if binarized else "")
-        total, step = len(images), -(-len(images) // MAX_IMAGES)
-        # All of them first: the bits of an image depend on those before it.
-        images = (binarize(images) if binarized else images)[::step]
-        part = "all" if step == 1 else f"{len(images):,} of the"
-        return ImageSet(
-            images,
-            None if labels is None else labels[::step],
-            data.class_names,
-            f"{part} {total:,} {short}",
-            short,
-        )

@@ -1,0 +1,75 @@
+"""The test images that figures look at."""
+
+import contextlib
+import importlib
+from dataclasses import dataclass
+
+import numpy as np
+
+# Enough for a scatter and for the use of codes.
+MAX_IMAGES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images of a test split, as the model is to see them.
+
+    Attributes:
+        images: float32 (N, H, W, C) in [0, 1].
+        labels: int64 (N,), or None.
+        class_names: names of the labels, or None.
+        words: what they are, such as "2,000 of the 10,000 test images of mnist".
+        short: the same for a few of them, such as "test images of mnist".
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    class_names: tuple | None
+    words: str
+    short: str
+
+    def name_of(self, label):
+        """What the data set calls a class."""
+        return str(self.class_names[label] if self.class_names else label)
+
+
+def import_readers():
+    """Imports what reading images needs: before a progress bar starts.
+
+    TensorFlow Datasets replaces the import function of all threads while it is
+    imported, and the thread that draws the bar may not survive that.
+    """
+    with contextlib.suppress(ImportError):  # said when images are read
+        importlib.import_module("recipes.data.digits")
+
+
+def read_images(source, image_shape, data_dir=None, binarized=False):
+    """At most `MAX_IMAGES` of a test split, evenly spaced: an `ImageSet`.
+
+    Args:
+        source, image_shape, data_dir: as `recipes.data.load_images` takes them.
+        binarized: whether they are binarized, as for the figures of an evaluation.
+
+    Raises:
+        ValueError, OSError, ImportError: if there are none, or none that fit.
+    """
+    from recipes.data import binarize, load_images
+
+    data = load_images(
+        source, image_shape=image_shape, data_dir=data_dir, splits="test"
+    )
+    images, labels = data.test, data.test_labels
+    if binarized:
+        # All of them: the bits of an image depend on those before it.
+        images = binarize(images)
+    total, step = len(images), -(-len(images) // MAX_IMAGES)
+    images = images[::step]
+    short = ("binarized " if binarized else "") + f"test images of {data.name}"
+    part = "all" if step == 1 else f"{len(images):,} of the"
+    return ImageSet(
+        images,
+        None if labels is None else labels[::step],
+        data.class_names,
+        f"{part} {total:,} {short}",
+        short,
+    )
