@@ -3,11 +3,15 @@
 /** The bytes of a piece of data; its text is forgotten, to save memory. */
 export async function readAsset(name: string): Promise<ArrayBuffer> {
   const element = document.getElementById(`data-${name}`);
-  if (!element) throw new Error(`This page is damaged: it lacks ${name}.`);
-  const packed = fromBase64(element.textContent);
-  element.remove();
-  const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(unpacked).arrayBuffer();
+  try {
+    const packed = fromBase64(element!.textContent);
+    element!.remove();
+    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return await new Response(unpacked).arrayBuffer();
+  } catch (error) {
+    const message = `This page is damaged, in its part ${name}: copy it again, or make it again.`;
+    throw new Error(message, { cause: error });
+  }
 }
 
 export function fromBase64(text: string): ArrayBuffer {

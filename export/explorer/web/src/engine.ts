@@ -16,12 +16,12 @@ export class Engine {
     this.worker.onmessage = ({ data }: MessageEvent<Reply>) => {
       const promise = this.waiting.get(data.id);
       this.waiting.delete(data.id);
-      if ("error" in data) promise?.reject(new Error(data.error));
+      if ("error" in data) promise?.reject(new Error(`The model cannot be run: ${data.error}`));
       else promise?.resolve(data.outputs);
     };
     this.worker.onerror = (event) => {
       event.preventDefault();
-      const error = new Error(event.message || "The worker that runs the model ended.");
+      const error = new Error(`The model cannot be run: ${event.message}`);
       for (const promise of this.waiting.values()) promise.reject(error);
       this.waiting.clear();
     };

@@ -26,6 +26,8 @@ export class Explorer {
 
   private readonly work: Latest;
   private readonly listeners: ((shown: Shown) => void)[] = [];
+  /** The latent last asked for, which may not be shown yet. */
+  private wanted: Latent | null = null;
   private own: Float32Array | null = null;
 
   constructor(
@@ -79,9 +81,18 @@ export class Explorer {
   /** Shows the image of a latent. */
   decode(latent: Latent, origin: Origin): void {
     const { label } = this;
+    this.wanted = latent;
     this.work.run(async () => {
       this.publish({ image: await this.model.decode(latent, label), latent, label, origin });
     });
+  }
+
+  /** Changes one number of the latent. */
+  edit(index: number, value: number): void {
+    if (!this.wanted) return;
+    const latent = this.wanted.slice();
+    latent[index] = value;
+    this.decode(latent, { kind: "edited" });
   }
 
   /** Shows what the model makes of an image. */
@@ -123,6 +134,7 @@ export class Explorer {
 
   private publish(shown: Shown): void {
     this.shown = shown;
+    if (!this.work.isOutdated) this.wanted = shown.latent;
     for (const listener of this.listeners) listener(shown);
   }
 }

@@ -54,7 +54,7 @@ export function setUpCodeMap(explorer: Explorer): void {
     place.textContent = where;
     canvas.setAttribute("aria-valuetext", `${where}: code ${code}`);
     canvas.setAttribute("aria-valuenow", String(index()));
-    if (document.activeElement !== field) field.value = String(code);
+    if (shown.origin.kind !== "edited" || document.activeElement !== field) field.value = String(code);
   };
 
   const move = (across: number, down: number): void => {
@@ -85,10 +85,7 @@ export function setUpCodeMap(explorer: Explorer): void {
     const good = Number.isInteger(code) && code >= 0 && code < size;
     field.setAttribute("aria-invalid", String(!good));
     if (!good || !explorer.shown) return;
-    const latent = explorer.shown.latent.slice();
-    latent[index()] = code;
-    explorer.shown.latent = latent;
-    explorer.decode(latent, { kind: "edited" });
+    explorer.edit(index(), code);
   });
   const watch = find<HTMLButtonElement>("watch");
   watch.hidden = !explorer.model.canStep;

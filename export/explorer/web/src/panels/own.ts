@@ -18,7 +18,7 @@ export function setUpOwn(explorer: Explorer): void {
 
   const encode = (image: Float32Array): void => {
     paint(seen, image, model.about.image_shape);
-    seen.hidden = false;
+    find("seen").hidden = false;
     explorer.encode(image);
   };
 

@@ -8,7 +8,7 @@ import { paint } from "../picture";
 
 /** Images a side of the map behind the pad. */
 const SIDE = 7;
-const CORNERS = ["top left", "top right", "bottom left", "bottom right"];
+const CORNERS = ["top\u00a0left", "top\u00a0right", "bottom\u00a0left", "bottom\u00a0right"];
 
 export function setUpPad(explorer: Explorer): void {
   const { model } = explorer;
@@ -48,7 +48,7 @@ export function setUpPad(explorer: Explorer): void {
     // The handle stays over the images: their centres are the ends of its way.
     handle.style.left = `${((at[0] * (SIDE - 1) + 0.5) / SIDE) * 100}%`;
     handle.style.top = `${((at[1] * (SIDE - 1) + 0.5) / SIDE) * 100}%`;
-    const shares = weightsAt(...at).map((weight, i) => `${Math.round(100 * weight)} % ${CORNERS[i]}`);
+    const shares = weightsAt(...at).map((weight, i) => `${Math.round(100 * weight)}\u00a0%\u00a0${CORNERS[i]}`);
     pad.setAttribute("aria-valuenow", String(Math.round(100 * at[0])));
     pad.setAttribute("aria-valuetext", shares.join(", "));
     find("pad-shares").textContent = shares.join(" · ");

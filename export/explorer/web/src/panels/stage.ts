@@ -78,13 +78,15 @@ function setUpLabels(explorer: Explorer): void {
     const values = new Float32Array(num_attributes);
     const fields = Array.from(values, (_, i) => {
       const output = make("output", {}, "0.00");
-      const range = make("input", { type: "range", min: "0", max: "1", step: "0.01", value: "0" });
+      const id = `attribute-${i}`;
+      const range = make("input", { id, type: "range", min: "0", max: "1", step: "0.01", value: "0" });
       range.addEventListener("input", () => {
         values[i] = range.valueAsNumber;
         output.textContent = values[i].toFixed(2);
         explorer.relabel(values.slice());
       });
-      return make("label", { className: "slider" }, make("span", {}, `Attribute ${i}`), output, range);
+      const name = make("label", { htmlFor: id }, `Attribute ${i}`);
+      return make("div", { className: "slider" }, name, output, range);
     });
     find("attributes").append(...fields);
     find("attributes").hidden = false;
