@@ -247,7 +247,7 @@ def explore(
     backend: Backend = None,
     overwrite: Overwrite = False,
 ):
-    """Makes a page that runs a model in the browser: sliders, samples, your pictures."""
+    """Makes a page that runs a model in any browser: sliders, samples, pictures."""
     if serve and out:
         raise typer.BadParameter("Give --out or --serve, not both.")
     from recipes.explore import explore

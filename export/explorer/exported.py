@@ -60,9 +60,9 @@ def read_exported(file_or_folder):
     size = sum(map(len, files.values()))
     if size > MAX_BYTES:
         raise RuntimeModelError(
-            f"{path} is too large for a page: its ONNX files have {size / 2**20:.0f} MB, "
-            f"and one carries at most {MAX_BYTES // 2**20} MB; export it with "
-            "--quantize fp16, or explore its decoder.onnx alone."
+            f"{path} is too large for a page: its ONNX files have "
+            f"{size / 2**20:.0f} MB, and one carries at most {MAX_BYTES // 2**20} MB; "
+            "export it with --quantize fp16, or explore its decoder.onnx alone."
         )
     decoder = Session(paths["decoder"], "decoder")
     channels = decoder.metadata["image_shape"][2]

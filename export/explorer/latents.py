@@ -11,9 +11,9 @@ from export.runtime.prior import read_prior
 from export.runtime.threefry import normals
 
 _SEED = 0
-# Draws that ranges are taken from, and the share of them beyond each end.
+# Draws that ranges are taken from, and how many standard deviations they go.
 _DRAWS = 2048
-_BEYOND = 0.002
+_DEVIATIONS = 3
 # Images decoded to compare latents, at most, and at a time.
 _MOST_IMAGES = 4096
 _AT_A_TIME = 256
@@ -41,14 +41,15 @@ def describe_latents(decoder, importance=None, threads=2):
     if importance is None or len(importance) != latent_dim:
         unit, importance = "change", _influence(decoder, z, labels, threads)
     importance = np.asarray(importance, np.float64)
-    low, high = np.quantile(z, [_BEYOND, 1 - _BEYOND], axis=0)
+    centre = z.mean(axis=0, dtype=np.float64)
+    reach = _DEVIATIONS * z.std(axis=0, dtype=np.float64)
     return {
         "order": np.argsort(-importance, kind="stable").tolist(),
         "weight": _rounded(importance, 4),
         "unit": unit,
-        "low": _rounded(np.floor(10 * low) / 10, 1),
-        "high": _rounded(np.ceil(10 * high) / 10, 1),
-        "centre": _rounded(z.mean(axis=0, dtype=np.float64), 4),
+        "low": _rounded(np.floor(10 * (centre - reach)) / 10, 1),
+        "high": _rounded(np.ceil(10 * (centre + reach)) / 10, 1),
+        "centre": _rounded(centre, 4),
     }
 
 
@@ -65,7 +66,9 @@ def _influence(decoder, z, labels, threads):
             ends = []
             for side in (-1, 1):
                 moved = np.repeat(z[row : row + 1], len(which), axis=0)
-                moved[range(len(which)), which] = means[which] + side * deviations[which]
+                moved[range(len(which)), which] = (
+                    means[which] + side * deviations[which]
+                )
                 feeds = {"z": moved}
                 if labels is not None:
                     feeds["labels"] = np.repeat(labels[row : row + 1], len(which), 0)

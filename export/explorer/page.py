@@ -15,8 +15,9 @@ from export.explorer.pieces import cut
 # Nothing may be fetched or sent. The worker is made from what the page carries, and
 # `data:` is the icon; WebAssembly counts as evaluated code.
 _POLICY = (
-    "default-src 'none'; script-src '{script}' 'wasm-unsafe-eval'; style-src '{style}'; "
-    "worker-src blob:; img-src data:; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src '{script}' 'wasm-unsafe-eval'; "
+    "style-src '{style}'; worker-src blob:; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
 )
 
 
@@ -69,7 +70,7 @@ def make_page(file_or_folder, *, title=None, summary=None, importance=None):
 
 
 def _source_of(text):
-    """How a Content-Security-Policy names an inline script or style that may be used."""
+    """How a Content-Security-Policy names an inline script or style to allow."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 

@@ -84,7 +84,10 @@ def test_server_serves_it_on_loopback(page, visit):
 
     content = page.path.read_bytes()
     thread = threading.Thread(
-        target=explorer.serve, args=(content,), kwargs={"on_start": on_start}, daemon=True
+        target=explorer.serve,
+        args=(content,),
+        kwargs={"on_start": on_start},
+        daemon=True,
     )
     thread.start()
     assert started.wait(10)
@@ -109,7 +112,9 @@ def test_everything_is_reached_by_keyboard(page, visit):
     for _ in range(40):
         seen.page.keyboard.press("Tab")
         reached.append(
-            seen.page.evaluate("document.activeElement.id || document.activeElement.tagName")
+            seen.page.evaluate(
+                "document.activeElement.id || document.activeElement.tagName"
+            )
         )
     for element in (
         "new-sample temperature download unedit to-centre pad new-corners corner-3 "
@@ -125,7 +130,10 @@ def test_everything_is_reached_by_keyboard(page, visit):
     wall = seen.page.locator("#wall-grid button")
     wall.first.scroll_into_view_if_needed()
     seen.page.wait_for_selector("#wall-grid[aria-busy=false]")
-    assert wall.evaluate_all("(cells) => cells.filter((c) => c.tabIndex === 0).length") == 1
+    assert (
+        wall.evaluate_all("(cells) => cells.filter((c) => c.tabIndex === 0).length")
+        == 1
+    )
     wall.first.focus()
     for key in ("ArrowRight", "ArrowDown", "Enter"):
         seen.page.keyboard.press(key)
@@ -182,8 +190,9 @@ def test_text_can_be_read_in_both_schemes(page, visit):
                     const [r, g, b] = hex.match(/../g).map(channel);
                     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
                 };
-                return [["--ink", "--card"], ["--soft", "--card"], ["--soft", "--paper"],
-                        ["--on-accent", "--accent"], ["--wrong", "--wrong-wash"]]
+                return [["--ink", "--card"], ["--soft", "--card"],
+                        ["--soft", "--paper"], ["--on-accent", "--accent"],
+                        ["--wrong", "--wrong-wash"]]
                     .map(([a, b]) => [light(a), light(b)].sort((x, y) => y - x))
                     .map(([high, low]) => (high + 0.05) / (low + 0.05));
             }"""
@@ -236,11 +245,19 @@ def test_picture_of_another_size_is_cut_and_scaled(page, visit):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("broken.png", picture(28, 28)[:60], "“broken.png” cannot be read as a picture"),
+        (
+            "broken.png",
+            picture(28, 28)[:60],
+            "“broken.png” cannot be read as a picture",
+        ),
         ("notes.txt", b"no picture", "“notes.txt” cannot be read as a picture"),
         ("empty.png", b"", "“empty.png” cannot be read as a picture"),
         ("dot.png", picture(1, 1), "“dot.png” is too small, 1 × 1 pixels"),
-        ("huge.png", picture(8100, 8000, value=0), "“huge.png” is too large, 8000 × 81"),
+        (
+            "huge.png",
+            picture(8100, 8000, value=0),
+            "“huge.png” is too large, 8000 × 81",
+        ),
     ],
 )
 def test_bad_picture_is_told_in_one_sentence(page, visit, name, content, words):
@@ -264,10 +281,12 @@ def test_picture_is_dropped_anywhere(page, visit):
         """(text) => {
             const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
             const dataTransfer = new DataTransfer();
-            dataTransfer.items.add(new File([bytes], "drop.png", { type: "image/png" }));
+            const options = { type: "image/png" };
+            dataTransfer.items.add(new File([bytes], "drop.png", options));
             for (const type of ["dragover", "drop"]) {
                 const options = { dataTransfer, bubbles: true, cancelable: true };
-                document.querySelector("h1").dispatchEvent(new DragEvent(type, options));
+                const event = new DragEvent(type, options);
+                document.querySelector("h1").dispatchEvent(event);
             }
         }""",
         base64.b64encode(picture(28, 28)).decode(),
