@@ -17,6 +17,12 @@ TRAINING_TESTS = tests/zoo $(wildcard tests/recipes/test_training*.py)
 OTHER_TESTS = $(filter-out $(TRAINING_TESTS),$(wildcard tests/recipes/test_*.py)) \
 	$(wildcard tests/test_*.py)
 CROSS_TESTS = $(shell grep -lr --include='test_*.py' 'mark.cross_backend' tests)
+EXPLORER_TESTS = $(wildcard tests/export/test_explorer_*.py)
+EXPORT_TESTS = $(filter-out $(EXPLORER_TESTS),$(wildcard tests/export/test_*.py))
+
+EXPLORER = export/explorer
+EXPLORER_SOURCES = $(wildcard $(addprefix $(EXPLORER)/web/,*.mjs *.json *.html *.css \
+	src/*.ts src/panels/*.ts))
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Two backends may share a GPU: neither takes all of its memory.
@@ -24,16 +30,18 @@ export TF_FORCE_GPU_ALLOW_GROWTH ?= true
 export XLA_PYTHON_CLIENT_PREALLOCATE ?= false
 
 .PHONY: help demo test test-slow lint bench readme clean
-.PHONY: $(BACKENDS:%=test-%) test-cross-backend test-export test-once
+.PHONY: explorer built-explorer
+.PHONY: $(BACKENDS:%=test-%) test-cross-backend test-export test-once test-explorer
 
 help:
 	@echo "make demo    fine-tune a shipped preset, export it, sample without Keras"
 	@echo "make test    lint, and all tests on TensorFlow, JAX and PyTorch"
 	@echo "make test-slow  score all presets again: an hour, and the prepared data"
 	@echo "make lint    ruff check and ruff format --check"
+	@echo "make explorer  build the parts of vae-zoo explore's page: Node.js and npm"
 	@echo "make bench   speed and memory, side by side; writes tests/benchmarks/RESULTS.md"
 	@echo "make readme  rewrite the tables in README.md and recipes/README.md"
-	@echo "make clean   remove caches and the demo's output, not $(VENV) or runs"
+	@echo "make clean   remove caches, the demo's output and the page's parts"
 	@echo "PYTHON=python3.12 chooses the interpreter, VENV=folder the environment."
 
 demo: $(VENV)/.installed-demo
@@ -41,9 +49,10 @@ demo: $(VENV)/.installed-demo
 
 # The longest first, two at a time: a test uses little more than one core. What each
 # prints comes when it is done.
-test: lint
+test: lint built-explorer
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target \
-		test-jax test-tensorflow test-once test-export test-cross-backend test-torch
+		test-jax test-tensorflow test-once test-export test-cross-backend \
+		test-torch test-explorer
 
 test-slow: $(VENV)/.installed-test
 	$(PYTEST) -m slow tests/recipes/test_preset_figures.py
@@ -54,7 +63,7 @@ lint: $(VENV)/.installed-test
 
 # The tests' models are tiny: to compile them well takes longer than to run them. JAX's
 # tests take half the time without the emitters of fused loops.
-test-jax test-cross-backend test-export test-once: export XLA_FLAGS ?= \
+test-jax test-cross-backend test-export test-once test-explorer: export XLA_FLAGS ?= \
 	--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
 	--xla_cpu_use_fusion_emitters=false
 
@@ -68,7 +77,11 @@ test-cross-backend: $(VENV)/.installed-test
 
 test-export: $(VENV)/.installed-test
 	@echo "== export and runtime (on tensorflow)"
-	KERAS_BACKEND=tensorflow $(PYTEST) tests/export
+	KERAS_BACKEND=tensorflow $(PYTEST) $(EXPORT_TESTS)
+
+test-explorer: $(VENV)/.installed-test built-explorer
+	@echo "== the explorer's page, in a browser"
+	KERAS_BACKEND=tensorflow $(PYTEST) -s $(EXPLORER_TESTS)
 
 test-once: $(VENV)/.installed-test
 	@echo "== data, command line, demo, documentation, project (on tensorflow)"
@@ -77,11 +90,28 @@ test-once: $(VENV)/.installed-test
 bench: $(VENV)/.installed-test
 	$(PY) tests/benchmarks/bench.py
 
+explorer: $(EXPLORER)/dist/versions.json
+
+# What tests need; where there is no npm, they say that they are skipped.
+built-explorer:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory explorer; \
+		else echo "Without npm the explorer's page is not built."; fi
+
+$(EXPLORER)/dist/versions.json: $(EXPLORER)/web/node_modules/.stamp $(EXPLORER_SOURCES)
+	@echo "Building the explorer's page"
+	@cd $(EXPLORER)/web && npm run --silent check && npm run --silent build
+
+$(EXPLORER)/web/node_modules/.stamp: $(addprefix $(EXPLORER)/web/,package.json \
+		package-lock.json .npmrc)
+	@command -v npm >/dev/null || { echo "Node.js and npm are needed."; exit 1; }
+	@cd $(EXPLORER)/web && npm ci --silent
+	@touch $@
+
 readme: $(VENV)/.installed-test
 	$(PY) -m recipes.readme
 
 clean:
-	rm -rf build dist demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist demo .pytest_cache .ruff_cache .hypothesis $(EXPLORER)/dist
 	find zoo recipes export tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Stamps: installed again when the requirements or the pins change.

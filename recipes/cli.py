@@ -319,6 +319,31 @@ def report(
 
 
 @app.command(rich_help_panel=LOOK)
+def explore(
+    source: Annotated[
+        str, typer.Argument(metavar="P", help="Preset, or exported file or folder.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The page; <name>.html if not given.")
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it to this machine's browsers.")
+    ] = False,
+    quantize: Annotated[
+        Literal["fp16", "int8"] | None, typer.Option(help="Smaller pages.")
+    ] = None,
+    backend: Backend = None,
+    overwrite: Overwrite = False,
+):
+    """Makes a page that runs a model in any browser: sliders, samples, pictures."""
+    if serve and out:
+        raise typer.BadParameter("Give --out or --serve, not both.")
+    from recipes.explore import explore
+
+    explore(source, out, serve, quantize, backend, overwrite)
+
+
+@app.command(rich_help_panel=LOOK)
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for what it makes.")] = Path("demo"),
     preset: Annotated[str, typer.Option(help="What to start from.")] = "conv_vae_mnist",

@@ -41,7 +41,7 @@ def wheel(tmp_path_factory):
     """The wheel, built from a copy so that nothing is left in the repository."""
     folder = tmp_path_factory.mktemp("wheel")
     copy = folder / "copy"
-    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info", "node_modules")
     for name in (*PACKAGES, "tests"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignore)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -61,6 +61,12 @@ def test_wheel_ships_the_packages_and_presets_alone(wheel):
     presets = [path for path in (ROOT / "zoo" / "presets").glob("*/*")]
     shipped = {path.relative_to(ROOT).as_posix() for path in presets}
     assert shipped <= set(names)
+    # Of the explorer's page what `make explorer` builds, where it was, and no sources.
+    built = {path.name for path in (ROOT / "export" / "explorer" / "dist").glob("*")}
+    explorer = {name for name in names if name.startswith("export/explorer/")}
+    parts = {name.rpartition("/")[2] for name in explorer if "/dist/" in name}
+    assert parts == built
+    assert all(name.endswith(".py") or "/dist/" in name for name in explorer)
     sizes = {info.filename: info.file_size for info in wheel.infolist()}
     # What DESIGN allows: small binary assets, no data sets.
     assert all(size <= 10e6 for size in sizes.values())

@@ -20,7 +20,7 @@ _MESSAGES = {
     },
     "sparse_tensor": {1: "tensor", 2: "tensor"},
 }
-_TENSOR_EXTERNAL_DATA, _TENSOR_DATA_LOCATION = 13, 14
+_TENSOR_RAW_DATA, _TENSOR_EXTERNAL_DATA, _TENSOR_DATA_LOCATION = 9, 13, 14
 
 
 def fields(buffer):
@@ -73,6 +73,22 @@ def looks_like_onnx(data):
     except ValueError:
         return False
     return isinstance(found.get(1), int) and isinstance(found.get(7), memoryview)
+
+
+def raw_weights(data, message="model", depth=0):
+    """Yields the bytes of each tensor that is kept as raw data, in order.
+
+    Raises:
+        ValueError: as `has_external_data`.
+    """
+    if depth > _MAX_DEPTH:
+        raise ValueError("graphs nest too deeply")
+    inside = _MESSAGES.get(message, {})
+    for number, value in fields(data):
+        if message == "tensor" and number == _TENSOR_RAW_DATA:
+            yield value
+        elif number in inside and isinstance(value, memoryview):
+            yield from raw_weights(value, inside[number], depth + 1)
 
 
 def has_external_data(data, message="model", depth=0):

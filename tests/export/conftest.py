@@ -122,3 +122,38 @@ def run_python():
         return process.stdout.strip()
 
     return run
+
+
+# The explorer's page.
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser, started once."""
+    import explorer_pages
+
+    explorer_pages.check_built()
+    executable = explorer_pages.find_chromium()
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=list(explorer_pages.FLAGS)
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """Opens a page with a browser's memory of its own."""
+    import explorer_pages
+
+    contexts = []
+
+    def open_page(address, wait=True, **options):
+        contexts.append(chromium.new_context(**options))
+        return explorer_pages.Visit(contexts[-1], address, wait)
+
+    yield open_page
+    for context in contexts:
+        context.close()

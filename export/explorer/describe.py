@@ -1,0 +1,88 @@
+"""What a page says and knows of its model."""
+
+from export.explorer.latents import describe_latents
+from export.runtime.signature import has_codes
+
+_PRIORS = {
+    "standard_normal": "standard normal prior",
+    "label_normal": "prior learned for each label",
+    "flow": "prior learned by a flow",
+    "autoregressive_codes": "prior learned over the codes",
+}
+
+
+def describe(exported, parts, title, importance):
+    """The JSON that web/src/description.ts reads.
+
+    Args:
+        exported: an `Exported`.
+        parts: which pieces make up which file.
+        title: what to call the model.
+        importance: nats of each latent, or None.
+    """
+    metadata = exported.metadata
+    codes = None
+    if has_codes(metadata):
+        codes = {
+            "size": metadata["codebook_size"],
+            "shape": metadata["code_shape"],
+            "cache": metadata["cache_shape"],
+        }
+    classes = metadata["class_names"]
+    if classes is None and metadata["num_classes"] is not None:
+        classes = list(range(metadata["num_classes"]))
+    # With sampler.onnx the page needs no numbers of the prior.
+    needed = "sampler" not in exported.files
+    return {
+        "title": title,
+        "python": _in_python(exported),
+        "image_shape": metadata["image_shape"],
+        "latent_dim": metadata["latent_dim"],
+        "codes": codes,
+        "prior": {
+            "name": metadata["latent_prior"],
+            "parameters": exported.decoder.prior_parameters if needed else None,
+        },
+        "classes": classes and [str(name) for name in classes],
+        "num_attributes": metadata["num_attributes"],
+        "latents": None if codes else describe_latents(exported.decoder, importance),
+        "files": parts,
+    }
+
+
+def facts(metadata):
+    """The model in one line.
+
+    Example:
+
+    >>> facts({"model": "VQVAE", "image_shape": [28, 28, 1], "codebook_size": 128,
+    ...        "code_shape": [7, 7], "latent_prior": "uniform_codes",
+    ...        "num_classes": None, "num_attributes": None})
+    'VQVAE · 28 × 28 grey pixels · 7 × 7 codes of 128'
+    """
+    height, width, channels = metadata["image_shape"]
+    kind = "grey" if channels == 1 else "colour"
+    words = [metadata["model"], f"{height} × {width} {kind} pixels"]
+    if has_codes(metadata):
+        shape = " × ".join(map(str, metadata["code_shape"]))
+        words.append(f"{shape} codes of {metadata['codebook_size']}")
+    else:
+        words.append(f"{metadata['latent_dim']:,} latents")
+    if prior := _PRIORS.get(metadata["latent_prior"]):
+        words.append(prior)
+    if metadata["num_classes"] is not None:
+        words.append(f"{metadata['num_classes']} labels")
+    if metadata["num_attributes"] is not None:
+        words.append(f"{metadata['num_attributes']} attributes")
+    return " · ".join(words)
+
+
+def _in_python(exported):
+    """An expression that stands for the model in Python, without this machine's paths.
+
+    Weights that were rounded for the export are no longer those of the preset.
+    """
+    metadata = exported.metadata
+    if metadata.get("preset") and metadata.get("quantize") is None:
+        return f'zoo.from_preset("{metadata["preset"]}")'
+    return f'export.Sampler("{exported.path.resolve().name}")'

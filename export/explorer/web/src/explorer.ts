@@ -1,0 +1,140 @@
+/** What is shown, and where it comes from: the state that all panels share. */
+
+import { type Label, type Latent, latentSize } from "./description";
+import { Latest } from "./latest";
+import type { Model } from "./model";
+
+export type Origin =
+  | { kind: "sample"; seed: bigint; temperature: number }
+  | { kind: "drawing"; seed: bigint; done: number }
+  | { kind: "wall"; seed: bigint; row: number }
+  | { kind: "edited" | "blend" | "centre" | "own" };
+
+export interface Shown {
+  image: Float32Array;
+  latent: Latent;
+  label: Label;
+  origin: Origin;
+}
+
+export class Explorer {
+  seed = 0n;
+  temperature = 1;
+  label: Label;
+  /** What is on the screen; null until there is a first image. */
+  shown: Shown | null = null;
+
+  private readonly work: Latest;
+  private readonly listeners: ((shown: Shown) => void)[] = [];
+  /** The latent last asked for, which may not be shown yet. */
+  private wanted: Latent | null = null;
+  private own: Float32Array | null = null;
+
+  constructor(
+    readonly model: Model,
+    readonly onError: (error: unknown) => void,
+  ) {
+    const { classes, num_attributes } = model.about;
+    this.label = classes ? 0 : num_attributes ? new Float32Array(num_attributes) : null;
+    this.work = new Latest(onError);
+  }
+
+  onChange(listener: (shown: Shown) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Shows the image of the seed, at the temperature and label that are set. */
+  draw(): void {
+    const { seed, temperature, label } = this;
+    this.work.run(async () => {
+      const { images, latents } = await this.model.sample({ count: 1, seed, temperature, label });
+      const origin = { kind: "sample", seed, temperature } as const;
+      this.publish({ image: images, latent: latents, label, origin });
+    });
+  }
+
+  /**
+   * The same, one code at a time.
+   *
+   * @param pause milliseconds to wait after each code, for people to see it.
+   */
+  watch(pause: number): void {
+    const { seed, temperature, label } = this;
+    this.work.run(async () => {
+      const drawing = this.model.steps({ count: 1, seed, temperature, label });
+      for await (const { codes, done } of drawing) {
+        if (this.work.isOutdated) return;
+        const latent = codes.slice();
+        const image = await this.model.decode(latent, label);
+        const origin: Origin =
+          done < codes.length
+            ? { kind: "drawing", seed, done }
+            : { kind: "sample", seed, temperature };
+        this.publish({ image, latent, label, origin });
+        if (pause && done < codes.length) {
+          await new Promise((resolve) => setTimeout(resolve, pause));
+        }
+      }
+    });
+  }
+
+  /** Shows the image of a latent. */
+  decode(latent: Latent, origin: Origin): void {
+    const { label } = this;
+    this.wanted = latent;
+    this.work.run(async () => {
+      this.publish({ image: await this.model.decode(latent, label), latent, label, origin });
+    });
+  }
+
+  /** Changes one number of the latent. */
+  edit(index: number, value: number): void {
+    if (!this.wanted) return;
+    const latent = this.wanted.slice();
+    latent[index] = value;
+    this.decode(latent, { kind: "edited" });
+  }
+
+  /** Shows what the model makes of an image. */
+  encode(image: Float32Array): void {
+    const { label } = this;
+    this.own = image;
+    this.work.run(async () => {
+      const latent = await this.model.encode(image, label);
+      const decoded = await this.model.decode(latent, label);
+      this.publish({ image: decoded, latent, label, origin: { kind: "own" } });
+    });
+  }
+
+  /** Shows the same under another label. */
+  relabel(label: Label): void {
+    this.label = label;
+    const kind = this.shown?.origin.kind;
+    if (kind === "own" && this.own) this.encode(this.own);
+    else if (this.shown && kind !== "sample" && kind !== "drawing" && !this.model.about.codes) {
+      this.decode(this.shown.latent, this.shown.origin);
+    } else if (this.model.canSample) this.draw();
+  }
+
+  /** Something to look at first. */
+  begin(): void {
+    if (this.model.canSample) this.draw();
+    else this.decode(this.centre(), { kind: "centre" });
+  }
+
+  /** The middle of the latent space; of codes, the first of them everywhere. */
+  centre(): Latent {
+    const { latents } = this.model.about;
+    return latents ? Float32Array.from(latents.centre) : new Int32Array(latentSize(this.model.about));
+  }
+
+  settled(): Promise<void> {
+    return this.work.settled();
+  }
+
+  private publish(shown: Shown): void {
+    this.shown = shown;
+    if (!this.work.isOutdated) this.wanted = shown.latent;
+    for (const listener of this.listeners) listener(shown);
+  }
+}
