@@ -6,9 +6,7 @@ Validation in `fit` runs on the averaged weights (`keras.callbacks.SwapEMAWeight
 
 import json
 import os
-import sys
 import time
-import types
 import zipfile
 import zlib
 from pathlib import Path
@@ -183,39 +181,6 @@ class Checkpoint(keras.callbacks.Callback):
 def to_numpy(variable):
     """A variable's value as a NumPy array."""
     return keras.ops.convert_to_numpy(variable.value)
-
-
-class TensorBoardScalars(keras.callbacks.Callback):
-    """Writes every logged figure for TensorBoard, on any backend.
-
-    Keras' own TensorBoard callback needs TensorFlow.
-
-    Args:
-        folder: of the logs.
-        prefix: of each figure's name.
-    """
-
-    def __init__(self, folder, prefix=""):
-        super().__init__()
-        self.prefix = prefix
-        if keras.backend.backend() != "tensorflow":
-            # TensorBoard imports TensorFlow where it is installed, unless it finds this
-            # module, its own sign that there is none to import.
-            name = "tensorboard.compat.notf"
-            sys.modules.setdefault(name, types.ModuleType(name))
-        from tensorboard.summary import Writer
-
-        self._writer = Writer(str(folder))
-
-    def on_epoch_end(self, epoch, logs=None):
-        for name, value in (logs or {}).items():
-            split = "validation" if name.startswith("val_") else "train"
-            tag = f"{self.prefix}{name.removeprefix('val_')}/{split}"
-            self._writer.add_scalar(tag, float(value), epoch + 1)
-        self._writer.flush()
-
-    def on_train_end(self, logs=None):
-        self._writer.close()
 
 
 class ProgressBar(keras.callbacks.Callback):

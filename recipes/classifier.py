@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from rich.progress import track
 
 # Pixels by which training images are shifted at random: digits are not all centred.
 SHIFT = 2
@@ -31,14 +32,21 @@ class Classifier:
         self.network = keras.Model(images, logits, name="classifier")
         self.features_and_logits = keras.Model(images, [features, logits])
 
-    def fit(self, images, labels, epochs=8, batch_size=128):
-        """Trains on images (N, H, W, C), float32 in [0, 1], and labels (N,)."""
+    def fit(self, images, labels, epochs=8, batch_size=128, console=None):
+        """Trains on images (N, H, W, C), float32 in [0, 1], and labels (N,).
+
+        Args:
+            images, labels, epochs, batch_size: as usual.
+            console: `rich.console.Console` for progress, or None.
+        """
         steps = epochs * -(-len(images) // batch_size)
         self.network.compile(
             keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps)),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
-        for _ in range(epochs):
+        for _ in track(
+            range(epochs), "Classifier", console=console, disable=console is None
+        ):
             shifted = shift_images(images, self.rng)
             self.network.fit(shifted, labels, batch_size=batch_size, verbose=0)
 

@@ -84,9 +84,10 @@ class _Demo:
         import keras
 
         import zoo
-        from recipes.data import binarize, load_images
+        from recipes.data import binarize, import_early, load_images
 
         self._step(f"{self.preset.name}, on {keras.backend.backend()}")
+        import_early()
         with working("Loading the preset and the digits"):
             model = zoo.from_preset(self.preset.folder)
             data = load_images(
@@ -232,9 +233,10 @@ class _Demo:
             f"{exported.max_abs_error:.1e}"
         )
         self._step("Sampling it in a fresh process: onnxruntime and no Keras")
-        fresh, difference = sample_in_fresh_process(
-            self.folder / "onnx", self.folder / "samples_onnx.png", images
-        )
+        with working("Starting it"):
+            fresh, difference = sample_in_fresh_process(
+                self.folder / "onnx", self.folder / "samples_onnx.png", images
+            )
         self.console.print(
             f"  import of {', '.join(fresh['refused'])}: refused; loaded: "
             f"{', '.join(fresh['loaded']) or 'none of them'}\n"

@@ -2,6 +2,7 @@
 
 import numpy as np
 from rich.console import Console
+from rich.progress import track
 
 import export
 from recipes import catalog
@@ -17,7 +18,8 @@ def load_preset(name, backend):
     start_keras(backend)
     import zoo
 
-    return zoo.from_preset(found.folder)
+    with working("Loading the preset"):
+        return zoo.from_preset(found.folder)
 
 
 def sample(source, out, num_samples, label, seed, temperature, backend, overwrite):
@@ -33,10 +35,30 @@ def sample(source, out, num_samples, label, seed, temperature, backend, overwrit
     if num_classes and label is None:
         # Every class in turn, one a column.
         label, columns = np.arange(num_samples) % num_classes, num_classes
-    with working("Sampling"):
-        images = model.sample(num_samples, label, temperature=temperature, seed=seed)
-    save_grid(out, images, columns=columns)
+    images = _draw(model, num_samples, label, temperature, seed)
+    with working("Writing the picture"):
+        save_grid(out, images, columns=columns)
     print(f"{num_samples} samples: {out}")
+
+
+def _draw(model, num_samples, label, temperature, seed):
+    """Images of a model or an `export.Sampler`; of a model with the time left."""
+    if isinstance(model, export.Sampler):
+        with working("Sampling"):
+            return model.sample(num_samples, label, temperature, seed)
+    from zoo.inference import BATCH
+
+    batches = model.iter_sample(num_samples, label, temperature, seed)
+    console = Console(stderr=True)
+    batches = track(
+        batches,
+        "Sampling",
+        total=-(-num_samples // BATCH),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    return np.concatenate(list(batches))
 
 
 def export_preset(preset, out, quantize, opset, backend, overwrite):
@@ -61,7 +83,8 @@ def export_preset(preset, out, quantize, opset, backend, overwrite):
 
 def verify(exported):
     """Replays the golden vectors of an exported file or folder."""
-    report = export.Sampler(exported).verify()
+    with working("Running the files on inputs that they keep"):
+        report = export.Sampler(exported).verify()
     table = new_table(None, "file", "largest error", "allowed", "content SHA-256")
     for name, entry in report["files"].items():
         error, allowed = entry["max_abs_error"], entry["tolerance"]

@@ -3,6 +3,7 @@
 import time
 
 import zoo
+from recipes.command import reading_images, working
 from recipes.data import load_factor_grid
 from zoo.evaluation.disentanglement import disentanglement
 
@@ -28,7 +29,8 @@ def factor_grid(model, data, source, *, data_dir=None, console=None):
     if data.factor_names is None or not latents or model.latent_dim < 2:
         return None
     try:
-        grid = load_factor_grid(source, data_dir=data_dir)
+        with reading_images(console):
+            grid = load_factor_grid(source, data_dir=data_dir)
     except ValueError as error:
         reason = str(error)
     else:
@@ -60,5 +62,6 @@ def disentanglement_metrics(model, grid, *, seed=0, console=None):
             style="dim",
         )
     start = time.monotonic()
-    scores = disentanglement(model, grid, **SIZES, seed=seed)
+    with working("Disentanglement", console):
+        scores = disentanglement(model, grid, **SIZES, seed=seed)
     return {**scores, "disentanglement_seconds": round(time.monotonic() - start, 1)}

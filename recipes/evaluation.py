@@ -9,6 +9,7 @@ from rich.progress import track
 
 import zoo
 from recipes.card import can_sample
+from recipes.command import reading_images, working
 from recipes.data import binarize, load_images
 from recipes.disentanglement import disentanglement_metrics, factor_grid
 from recipes.figures import confidence_intervals
@@ -68,7 +69,8 @@ def image_figures(
         ValueError: if the ELBO is not finite.
         OSError: if what is finished cannot be kept.
     """
-    terms = model.elbo(test, labels, seed=seed)
+    with working("ELBO", console):
+        terms = model.elbo(test, labels, seed=seed)
     if not np.all(np.isfinite(terms["elbo"])):
         raise ValueError(
             "The model's ELBO on the test images is not finite: its weights are broken."
@@ -92,7 +94,8 @@ def image_figures(
             partial.extend(values)
     finally:  # interrupted or not
         partial.save()
-    error = np.square(model.reconstruct(test, labels) - test)
+    with working("Reconstructions", console):
+        error = np.square(model.reconstruct(test, labels) - test)
     mse = np.mean(error, axis=(1, 2, 3), dtype=np.float64)
     return {
         "elbo": terms["elbo"],
@@ -132,6 +135,7 @@ def evaluate_model(
         ValueError, OSError: as `image_figures`.
     """
     start = time.monotonic()
+    console = console or Console()
     if binarized:
         test = binarize(test)
     values = image_figures(
@@ -140,7 +144,7 @@ def evaluate_model(
         labels,
         num_importance_samples=num_importance_samples,
         seed=seed,
-        console=console or Console(),
+        console=console,
         partial=partial,
     )
     if model.likelihood.discretized:
@@ -152,9 +156,11 @@ def evaluate_model(
         metrics[name] = float(np.mean(each, dtype=np.float64))
         metrics[f"{name}_standard_error"] = standard_error(each)
     variance = np.var(test, dtype=np.float64)
+    with working("Use of the latents", console):
+        latents = _latents(model, test, labels, metrics["kl"])
     return metrics | {
         "mse_over_variance": float(metrics["mse"] / max(variance, LEAST_ERROR)),
-        **_latents(model, test, labels, metrics["kl"]),
+        **latents,
         "num_importance_samples": num_importance_samples,
         "test_images": len(test),
         "binarized": binarized,
@@ -197,9 +203,10 @@ def evaluate_preset(
     info = zoo.preset_info(preset)
     source = data_source(info, source)
     k = num_importance_samples or stored_k(info)
-    model = zoo.from_preset(preset)
     options = {"image_shape": info["image_shape"], "data_dir": data_dir}
-    data = load_images(source, splits="test", **options)
+    with reading_images(console):
+        model = zoo.from_preset(preset)
+        data = load_images(source, splits="test", **options)
     grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
     labels = labels_for(model, data, "test")
     settings = {
@@ -223,7 +230,8 @@ def evaluate_preset(
     )
     if data.test_labels is not None and can_sample(model):
         # Training images are for the classifier alone: not in memory before.
-        data = load_images(source, splits=("train", "test"), **options)
+        with reading_images(console):
+            data = load_images(source, splits=("train", "test"), **options)
         metrics |= sample_quality(
             model, data, labels=labels, seed=seed, console=console
         )

@@ -51,3 +51,17 @@ def write_whole(path, content):
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def make_folder(path):
+    """A folder, made with those above it if there is none.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"Cannot write to {str(path)!r}: {error.strerror}.") from error
+    return path

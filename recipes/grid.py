@@ -12,19 +12,32 @@ def save_grid(path, images, columns, scale=2, gap=2):
 
     Args:
         path: the file.
-        columns: images a row.
-        scale: how many pixels wide a pixel is drawn.
-        gap: white pixels between images, before scaling.
+        columns, scale, gap: as in `grid_png`.
 
     Raises:
         ValueError: if the images are neither grey nor RGB.
         OSError: if the file cannot be written.
     """
+    write_whole(path, grid_png(images, columns, scale, gap, optimize=True))
+
+
+def grid_png(images, columns, scale=2, gap=2, optimize=False):
+    """Images (N, H, W, C) in [0, 1] as the bytes of one PNG, row by row.
+
+    Args:
+        images: the images.
+        columns: images a row.
+        scale: how many pixels wide a pixel is drawn.
+        gap: white pixels between images, before scaling.
+        optimize: take longer for fewer bytes.
+
+    Raises:
+        ValueError: if the images are neither grey nor RGB.
+    """
     from PIL import Image
 
     count, height, width, channels = images.shape
-    if channels not in (1, 3):
-        raise ValueError(f"A PNG holds 1 or 3 channels; the images have {channels}.")
+    check_channels(channels)
     rows = -(-count // columns)
     cell = (height + gap, width + gap)
     grid = np.ones((rows * cell[0] + gap, columns * cell[1] + gap, channels))
@@ -36,5 +49,21 @@ def save_grid(path, images, columns, scale=2, gap=2):
     pixels = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
     picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
     buffer = io.BytesIO()
-    picture.save(buffer, "png", optimize=True)
-    write_whole(path, buffer.getvalue())
+    picture.save(buffer, "png", optimize=optimize)
+    return buffer.getvalue()
+
+
+def check_channels(channels):
+    """Refuses images that no PNG can hold.
+
+    Raises:
+        ValueError: if they are neither grey nor RGB.
+    """
+    if channels not in (1, 3):
+        raise ValueError(f"A PNG holds 1 or 3 channels; the images have {channels}.")
+
+
+def in_pairs(images, others):
+    """Images of two arrays (N, H, W, C) in turns, (2 N, H, W, C), for a grid."""
+    pairs = np.stack([images, others], axis=1)
+    return pairs.reshape(-1, *images.shape[1:])

@@ -6,6 +6,7 @@ import numpy as np
 from rich.console import Console
 
 import zoo
+from recipes.command import reading_images
 from recipes.data import binarize, load_images
 from recipes.evaluation import (
     SCHEMA_VERSION,
@@ -72,9 +73,13 @@ def compare_presets(
                 f"{what} is {first} of the one, {second} of the other."
             )
     source = data_source(infos[0], source)
-    data = load_images(
-        source, image_shape=infos[0]["image_shape"], data_dir=data_dir, splits="test"
-    )
+    with reading_images(console):
+        data = load_images(
+            source,
+            image_shape=infos[0]["image_shape"],
+            data_dir=data_dir,
+            splits="test",
+        )
     binarized = bool(infos[0].get("dataset", {}).get("binarized"))
     test = binarize(data.test) if binarized else data.test
     k = num_importance_samples or min(stored_k(info) for info in infos)

@@ -11,10 +11,20 @@ from rich.console import Console
 from recipes import callbacks as run_callbacks
 from recipes.backend import versions
 from recipes.card import write_pictures_and_card
+from recipes.command import working
 from recipes.data import binarize
 from recipes.evaluation import evaluate_model, labels_for
+from recipes.files import make_folder
 from recipes.provenance import hardware
 from recipes.recipe import Training
+from recipes.tensorboard import (
+    TensorBoardImages,
+    TensorBoardLatents,
+    TensorBoardScalars,
+)
+
+# How often a run shows pictures and latents in its logs, no more.
+SHOWN = 20
 
 
 def steps_per_epoch(images, training):
@@ -42,6 +52,11 @@ class Phase:
             "epochs": self.checkpoint.epochs_done,
             "best_epoch": self.checkpoint.best.best_epoch + 1,
         }
+
+
+def _epochs_between(training):
+    """Epochs from one picture in the logs to the next."""
+    return -(-training.epochs // SHOWN)
 
 
 def make_optimizer(training, steps):
@@ -81,6 +96,7 @@ class Run:
         self.seed = seed
         self.console = console or Console()
         self.phases = {}
+        self.logs = self.folder / "logs"
         self.checkpoint_path = self.folder / "checkpoint.npz"
         if (self.folder / "preset").exists():
             raise FileExistsError(
@@ -92,12 +108,7 @@ class Run:
                 f"{str(self.folder)!r} holds an unfinished run: go on with --resume, "
                 "choose another --out, or remove it first."
             )
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(
-                f"Cannot write to {str(self.folder)!r}: {error.strerror}."
-            ) from error
+        make_folder(self.folder)
 
     def fit(self, model, data, training):
         """Trains `model` on `data.train`; leaves it with its best weights.
@@ -119,7 +130,9 @@ class Run:
         if model.dynamic_binarization:
             # Once, so that epochs are compared on the same images.
             validation = binarize(validation)
-        labels = labels_for(model, data, "train")
+        labels, validation_labels = (
+            labels_for(model, data, split) for split in ("train", "validation")
+        )
 
         def train(**options):
             model.fit(
@@ -127,16 +140,27 @@ class Run:
                 labels,
                 validation_data=validation
                 if labels is None
-                else (validation, labels_for(model, data, "validation")),
+                else (validation, validation_labels),
                 **options,
             )
 
-        self._train("model", train, model, data, training)
+        shown = (self.logs, validation, validation_labels)
+        every = _epochs_between(training)
+        self._train(
+            "model",
+            train,
+            model,
+            data,
+            training,
+            TensorBoardImages(*shown, every=every),
+            TensorBoardLatents(*shown, every=every),
+        )
 
     def fit_prior(self, model, data, training):
         """Trains the prior of a `zoo.VQVAE`, as `fit` the model; then it is frozen."""
         steps = steps_per_epoch(data.train, training)
         labels = labels_for(model, data, "train")
+        self.console.print("Encoding the images to train the prior.", style="dim")
 
         def train(**options):
             model.fit_prior(
@@ -150,9 +174,16 @@ class Run:
                 **options,
             )
 
-        self._train("prior", train, model.prior, data, training)
+        samples = TensorBoardImages(
+            self.logs / "prior",
+            None,
+            reconstructions=False,
+            every=_epochs_between(training),
+            model=model,
+        )
+        self._train("prior", train, model.prior, data, training, samples)
 
-    def _train(self, name, train, model, data, training):
+    def _train(self, name, train, model, data, training, *summaries):
         """Calls `train` with the options of `fit`, unless it was finished already.
 
         Args:
@@ -160,6 +191,7 @@ class Run:
             train: function of options of `fit`.
             model: what it trains, to be given the best weights.
             data, training: as in `fit`.
+            summaries: callbacks of `recipes.tensorboard`.
         """
         figure, label, prefix = {
             "model": ("elbo", "ELBO", ""),
@@ -197,9 +229,10 @@ class Run:
             callbacks=[
                 run_callbacks.SeedEveryEpoch(self.seed),
                 best,
+                *summaries,
                 *([keras.callbacks.SwapEMAWeights()] if training.ema_momentum else []),
                 keras.callbacks.TerminateOnNaN(),
-                run_callbacks.TensorBoardScalars(self.folder / "logs", prefix),
+                TensorBoardScalars(self.logs, prefix),
                 run_callbacks.ProgressBar(
                     self.console, training.epochs, first_epoch, figure, label
                 ),
@@ -251,6 +284,7 @@ class Run:
         histories = {
             name: phase.checkpoint.history for name, phase in self.phases.items()
         }
-        write_pictures_and_card(preset, model, images, shown, histories)
+        with working("Drawing the pictures of the model card", self.console):
+            write_pictures_and_card(preset, model, images, shown, histories)
         self.console.print(f"Preset: {preset}")
         return preset

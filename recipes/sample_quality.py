@@ -48,7 +48,7 @@ def sample_quality(model, data, *, labels=None, epochs=8, seed=0, console=None):
     num_classes = int(max(data.train_labels.max(), data.test_labels.max())) + 1
     classifier = Classifier(data.train.shape[1:], num_classes, seed)
     seen = slice(None if reads_classes else FOR_FEATURES)
-    classifier.fit(data.train[seen], data.train_labels[seen], epochs)
+    classifier.fit(data.train[seen], data.train_labels[seen], epochs, console=console)
     _, read = classifier.look_at(data.test)
     figures = _share("classifier_test_accuracy", read == data.test_labels)
 

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import zoo
+from recipes.command import reading_images
 from recipes.data import load_images
 from recipes.provenance import on_gpu
 from recipes.recipe import Training
@@ -58,13 +59,14 @@ def train(
         )
     out = out or Path("runs") / recipe.name
     run = Run(out, recipe.name, seed, resume, console)
-    data = load_images(
-        recipe.dataset,
-        image_shape=recipe.image_shape,
-        data_dir=data_dir,
-        validation=recipe.validation,
-        seed=seed,
-    )
+    with reading_images(run.console):
+        data = load_images(
+            recipe.dataset,
+            image_shape=recipe.image_shape,
+            data_dir=data_dir,
+            validation=recipe.validation,
+            seed=seed,
+        )
     for line in data.report:
         run.console.print(line, style="dim")
 
@@ -83,12 +85,13 @@ def train(
     # A preset is kept in float32, which every machine computes well.
     model = build_model("float32")
     model.set_weights(fitted.get_weights())
-    test = load_images(
-        recipe.dataset,
-        image_shape=recipe.image_shape,
-        data_dir=data_dir,
-        splits="test",
-    )
+    with reading_images(run.console):
+        test = load_images(
+            recipe.dataset,
+            image_shape=recipe.image_shape,
+            data_dir=data_dir,
+            splits="test",
+        )
     return run.finish(
         model,
         test,
@@ -143,9 +146,10 @@ def finetune(
     model = zoo.from_preset(preset)
     dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
     fitted = _in_dtype(model, dtype)
-    data = load_images(
-        source, image_shape=info["image_shape"], data_dir=data_dir, seed=seed
-    )
+    with reading_images(console):
+        data = load_images(
+            source, image_shape=info["image_shape"], data_dir=data_dir, seed=seed
+        )
     name = f"{info.get('preset')}_{Path(data.name).stem}"
     run = Run(out or Path("runs") / name, name, seed, resume, console)
     for line in data.report:
@@ -157,9 +161,10 @@ def finetune(
         # Its codes do not mean any more what they did.
         run.fit_prior(fitted, data, training)
     model.set_weights(fitted.get_weights())
-    test = load_images(
-        source, image_shape=info["image_shape"], data_dir=data_dir, splits="test"
-    )
+    with reading_images(console):
+        test = load_images(
+            source, image_shape=info["image_shape"], data_dir=data_dir, splits="test"
+        )
     return run.finish(
         model,
         test,

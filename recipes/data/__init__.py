@@ -15,7 +15,7 @@ from recipes.data.binarize import binarize
 from recipes.data.factors import ArrayGrid, FactorGrid
 from recipes.data.load import ImageData, load_images
 from recipes.data.load_grid import load_factor_grid
-from recipes.data.locations import data_folder, prepared_datasets
+from recipes.data.locations import data_folder, import_early, prepared_datasets
 
 __all__ = [
     "ArrayGrid",
@@ -23,6 +23,7 @@ __all__ = [
     "ImageData",
     "binarize",
     "data_folder",
+    "import_early",
     "load_factor_grid",
     "load_images",
     "prepared_datasets",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -76,3 +77,13 @@ def require(module: str):
             f"Reading this data needs {module!r}, which could not be imported "
             f'({error}); install it with: pip install "vae-zoo[data]"'
         ) from error
+
+
+def import_early():
+    """Imports TFDS, which `load_images` may need, before a bar of rich is on show.
+
+    While TFDS is imported it replaces `builtins.__import__` for all threads: the one
+    that draws the bar would import a placeholder, and die.
+    """
+    with contextlib.suppress(ImportError):  # not every source needs it
+        importlib.import_module("tensorflow_datasets")

@@ -94,7 +94,7 @@ def _template():
         import jinja2
     except ImportError as error:
         raise ImportError(
-            'A report is made with Jinja2: pip install "vae-zoo[train]".'
+            'A report is made with Jinja2: pip install "vae-zoo[plots]".'
         ) from error
     environment = jinja2.Environment(
         autoescape=True,

@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from event_files import read_events
 from rich.console import Console
 
 import zoo
@@ -152,9 +153,21 @@ def test_run_leaves_checkpoint_logs_and_a_whole_preset(finished):
         "samples.png",
         "training.png",
     ]
-    assert any((finished.out / "logs").iterdir())
     for picture in finished.preset.glob("*.png"):
         assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_logs_show_figures_pictures_and_latents(finished):
+    logs = finished.out / "logs"
+    every_epoch = list(range(1, EPOCHS + 1))
+    scalars = read_events(logs)
+    assert list(scalars["elbo/validation"]) == every_epoch
+    assert set(read_events(logs / "images")) == {"samples", "reconstructions"}
+    bars = read_events(logs / "latents")["kl_per_latent"]
+    assert list(bars) == every_epoch
+    for step, figures in bars.items():
+        logged = scalars["kl/validation"][step]
+        assert figures[:, 2].sum() == pytest.approx(logged, rel=1e-3)
 
 
 def test_metrics_are_those_of_the_preset_on_the_binarized_test_split(finished):

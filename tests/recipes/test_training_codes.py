@@ -4,11 +4,13 @@ import io
 
 import numpy as np
 import pytest
+from event_files import assert_same_picture, read_events
 from rich.console import Console
 
 import zoo
 from recipes import callbacks as run_callbacks
 from recipes.evaluation import evaluate_preset
+from recipes.grid import grid_png
 from recipes.recipe import Recipe, Training
 from recipes.training import finetune, train
 
@@ -126,6 +128,20 @@ def test_card_tells_of_codes(finished):
     assert "ELBO, bits/dim" in card and "perplexity of the codes" in card
     assert "active units" not in card and "importance-weighted" not in card
     assert (finished[0] / "samples.png").is_file()
+
+
+def test_logs_show_samples_as_the_prior_learns(finished):
+    preset, _ = finished
+    logs = preset.parent / "logs"
+    assert set(read_events(logs / "images")) == {"reconstructions"}
+    codes = read_events(logs / "latents")["codes"][1]
+    assert codes[:, 2].sum() == 24 * 4  # of the images for validation
+    pictures = read_events(logs / "prior" / "images")
+    # Of both parts of the run, the one that broke off and the one that went on.
+    assert list(pictures["samples"]) == [1, 2, 3, 4, 5, 6]
+    samples = zoo.from_preset(preset).sample(64, seed=0)
+    best = zoo.preset_info(preset)["training"]["prior"]["best_epoch"]
+    assert_same_picture(pictures["samples"][best], grid_png(samples, columns=8))
 
 
 def test_evaluation_again_gives_the_same_figures(finished):

@@ -33,21 +33,8 @@ def code_statistics(model, x, labels=None):
     >>> sorted(code_statistics(model, x))
     ['code_entropy', 'codebook_usage', 'perplexity']
     """
-    x = validation.check_images(x, model.image_shape)
-    codes = model.inference.batched(
-        "codes", lambda batch: model.quantize_images(batch).codes, x
-    )
-    entropies, usages = [], []
-    for level in np.moveaxis(codes, -1, 0) if codes.ndim > 3 else [codes]:
-        counts = np.bincount(level.ravel(), minlength=model.codebook_size)
-        share = counts[counts > 0] / counts.sum()
-        entropies.append(-np.sum(share * np.log(share)))
-        usages.append(np.mean(counts > 0))
-    figures = {
-        "codebook_usage": float(np.mean(usages)),
-        "code_entropy": float(np.mean(entropies)),
-        "perplexity": float(np.mean(np.exp(entropies))),
-    }
+    codes = _codes(model, x)
+    figures = statistics_of_counts(_counts(codes, model.codebook_size))
     if isinstance(model.prior, CodePrior):
         labels = model.check_labels(labels, len(x))
         log_probs = model.inference.batched(
@@ -58,3 +45,55 @@ def code_statistics(model, x, labels=None):
         error = np.std(nats, ddof=1) / np.sqrt(len(nats)) if len(nats) > 1 else 0.0
         figures["prior_nats_per_code_standard_error"] = float(error)
     return figures
+
+
+def code_counts(model, x):
+    """How often each code is the most probable one of images.
+
+    Args:
+        model: a `zoo.VQVAE`.
+        x: images (N, H, W, C), float32 in [0, 1].
+
+    Returns:
+        int array (levels, codebook_size); one level but of a residual quantizer.
+
+    Raises:
+        ValueError, TypeError: if `x` is not what the model takes.
+    """
+    return _counts(_codes(model, x), model.codebook_size)
+
+
+def statistics_of_counts(counts):
+    """How evenly codes are used.
+
+    Args:
+        counts: as `code_counts` returns them.
+
+    Returns:
+        dict of floats, "codebook_usage", "code_entropy" and "perplexity": see
+        `code_statistics`.
+    """
+    entropies, usages = [], []
+    for level in counts:
+        share = level[level > 0] / level.sum()
+        entropies.append(-np.sum(share * np.log(share)))
+        usages.append(np.mean(level > 0))
+    return {
+        "codebook_usage": float(np.mean(usages)),
+        "code_entropy": float(np.mean(entropies)),
+        "perplexity": float(np.mean(np.exp(entropies))),
+    }
+
+
+def _codes(model, x):
+    x = validation.check_images(x, model.image_shape)
+    return model.inference.batched(
+        "codes", lambda batch: model.quantize_images(batch).codes, x
+    )
+
+
+def _counts(codes, codebook_size):
+    levels = np.moveaxis(codes, -1, 0) if codes.ndim > 3 else [codes]
+    return np.stack(
+        [np.bincount(level.ravel(), minlength=codebook_size) for level in levels]
+    )

@@ -173,7 +173,8 @@ class ELBOTrainer:
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=callbacks,
+                # MLflow adds to the list of callbacks that it finds here.
+                callbacks=[] if callbacks is None else callbacks,
                 validation_data=validation_data,
                 sample_weight=sample_weight,
                 **kwargs,
