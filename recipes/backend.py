@@ -64,7 +64,7 @@ def start_keras(name=None):
         ValueError, ImportError: as `choose_backend`.
     """
     choose_backend(name)
-    with _native_messages_hidden():
+    with native_messages_hidden():
         import keras  # noqa: F401
 
 
@@ -86,7 +86,7 @@ def versions(backend):
 
 
 @contextlib.contextmanager
-def _native_messages_hidden():
+def native_messages_hidden():
     """Hides what libraries write to stderr past Python, which no setting stops."""
     if os.environ.get("VAE_ZOO_TRACEBACK"):
         yield

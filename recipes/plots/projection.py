@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 
+from recipes.backend import native_messages_hidden
+
 # t-SNE and UMAP see so many principal components at most, which makes them fast.
 COMPONENTS = 50
 
@@ -59,8 +61,8 @@ def tsne(points, seed):
 def umap(points, seed):
     """UMAP of umap-learn."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that there is no TensorFlow for it
+        # It imports TensorFlow where there is one, and warns where there is none.
+        with warnings.catch_warnings(action="ignore"), native_messages_hidden():
             from umap import UMAP
     except ImportError as error:
         raise ImportError(
@@ -68,8 +70,7 @@ def umap(points, seed):
             'install "vae-zoo[umap]".'
         ) from error
     points = principal_components(points, COMPONENTS)[0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a seed leaves one thread
+    with warnings.catch_warnings(action="ignore"):  # that a seed leaves one thread
         made = UMAP(
             n_neighbors=min(15, len(points) - 1), random_state=seed % 2**32, n_jobs=1
         ).fit_transform(points)

@@ -388,6 +388,12 @@ def test_state_of_matplotlib_is_left_alone(dense, monkeypatch):
     assert plots.render("units", plots.open_subject(dense)) == small
 
 
+@pytest.mark.slow  # it compiles itself, for a minute
+def test_umap_of_the_extra(dense):
+    pytest.importorskip("umap")
+    check_figure("scatter", plots.open_subject(dense), method="umap")
+
+
 def test_umap_is_an_extra(dense, monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ImportError, match=r'pip install "vae-zoo\[umap\]"'):
@@ -467,11 +473,12 @@ def test_finished_run_has_all(unfinished, dense):
     np.savez(unfinished / "prior_checkpoint.npz", state=np.array(json.dumps(prior)))
     subject = plots.open_subject(unfinished)
     assert {"training", "units", "samples"} <= set(plots.kinds_for(subject))
-    wide = size_of(check_figure("training", subject), "png")
+    four = check_figure("training", subject)
+    assert f"for {EPOCHS} more" in plots.caption("training", subject)
     (unfinished / "prior_checkpoint.npz").unlink()
-    assert size_of(check_figure("training", plots.open_subject(unfinished)), "png") < (
-        wide
-    )
+    three = check_figure("training", plots.open_subject(unfinished))
+    # In two rows, and in one.
+    assert size_of(four, "png")[1] > 1.5 * size_of(three, "png")[1]
 
 
 def test_preset_keeps_its_history(dense, tmp_path):
@@ -521,7 +528,7 @@ def test_exported_files_need_no_keras(exported, images, tmp_path):
     data = tmp_path / "images.npz"
     np.savez(data, images=np.repeat(images.test[:100, ..., 0], 5, axis=0))
     decoder = exported / "decoder.onnx"
-    sources = [(str(decoder), None), (str(exported), None), (str(exported), str(data))]
+    sources = [(str(decoder), None), (str(exported), str(data))]
     process = subprocess.run(
         [sys.executable, "-c", WITHOUT_KERAS, json.dumps(sources)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -529,9 +536,9 @@ def test_exported_files_need_no_keras(exported, images, tmp_path):
         text=True,
     )
     assert process.returncode == 0, process.stderr[-2000:]
-    alone, folder, with_images = json.loads(process.stdout).values()
+    alone, with_images = json.loads(process.stdout).values()
     of_decoder = ["samples", "traversal", "animation", "interpolation", "manifold"]
-    assert list(alone) == list(folder) == of_decoder
+    assert list(alone) == of_decoder == plots.kinds_for(plots.open_subject(exported))
     assert list(with_images) == OF_VECTORS
     assert all(size > 1000 for size in with_images.values())
 
