@@ -17,12 +17,20 @@ export interface Shown {
   origin: Origin;
 }
 
+/** Grids with more codes take long to draw: they are shown on the way. */
+const MANY_CODES = 128;
+/** How often an unfinished grid is shown, at most: its image takes time, too. */
+const SHOW_EVERY_MS = 50;
+
 export class Explorer {
   seed = 0n;
   temperature = 1;
   label: Label;
   /** What is on the screen; null until there is a first image. */
   shown: Shown | null = null;
+
+  /** Resolves when there is something to look at. */
+  readonly begun: Promise<void>;
 
   private readonly work: Latest;
   private readonly listeners: ((shown: Shown) => void)[] = [];
@@ -37,6 +45,7 @@ export class Explorer {
     const { classes, num_attributes } = model.about;
     this.label = classes ? 0 : num_attributes ? new Float32Array(num_attributes) : null;
     this.work = new Latest(onError);
+    this.begun = new Promise((resolve) => this.onChange(() => resolve()));
   }
 
   onChange(listener: (shown: Shown) => void): void {
@@ -45,6 +54,7 @@ export class Explorer {
 
   /** Shows the image of the seed, at the temperature and label that are set. */
   draw(): void {
+    if (this.model.canStep && latentSize(this.model.about) > MANY_CODES) return this.watch(0);
     const { seed, temperature, label } = this;
     this.work.run(async () => {
       const { images, latents } = await this.model.sample({ count: 1, seed, temperature, label });
@@ -56,14 +66,20 @@ export class Explorer {
   /**
    * The same, one code at a time.
    *
-   * @param pause milliseconds to wait after each code, for people to see it.
+   * @param least milliseconds that it takes at least, for people to see it.
    */
-  watch(pause: number): void {
+  watch(least: number): void {
     const { seed, temperature, label } = this;
     this.work.run(async () => {
       const drawing = this.model.steps({ count: 1, seed, temperature, label });
+      const begun = performance.now();
+      let before = -Infinity;
       for await (const { codes, done } of drawing) {
         if (this.work.isOutdated) return;
+        const wait = begun + (least * done) / codes.length - performance.now();
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+        if (done < codes.length && performance.now() - before < SHOW_EVERY_MS) continue;
+        before = performance.now();
         const latent = codes.slice();
         const image = await this.model.decode(latent, label);
         const origin: Origin =
@@ -71,9 +87,6 @@ export class Explorer {
             ? { kind: "drawing", seed, done }
             : { kind: "sample", seed, temperature };
         this.publish({ image, latent, label, origin });
-        if (pause && done < codes.length) {
-          await new Promise((resolve) => setTimeout(resolve, pause));
-        }
       }
     });
   }

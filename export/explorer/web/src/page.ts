@@ -40,8 +40,7 @@ async function start(): Promise<void> {
   const explorer = new Explorer(new Model(about, engine, new Files(about.files)), fail);
   for (const setUp of [setUpStage, setUpSliders, setUpCodeMap]) setUp(explorer);
   explorer.begin();
-  await explorer.settled();
-  if (!explorer.shown) return;
+  await explorer.begun;
   window.firstImageMs = performance.now();
   for (const setUp of [setUpPad, setUpOwn, setUpWall]) setUp(explorer);
   window.explorer = explorer;

@@ -91,7 +91,7 @@ export function setUpCodeMap(explorer: Explorer): void {
   watch.hidden = !explorer.model.canStep;
   watch.addEventListener("click", () => {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    explorer.watch(calm ? 0 : WATCHING_MS / product(shape));
+    explorer.watch(calm ? 0 : WATCHING_MS);
   });
   explorer.onChange(render);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);

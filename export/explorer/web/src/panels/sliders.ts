@@ -23,7 +23,7 @@ export function setUpSliders(explorer: Explorer): void {
     list.append(...added.map((slider) => slider.element));
     const left = latents.order.length - sliders.length;
     more.hidden = left === 0;
-    more.textContent = `Show ${Math.min(MORE, left)} more of ${left}`;
+    more.textContent = left > MORE ? `Show ${MORE} more of ${left}` : `Show the other ${left}`;
     return added;
   };
 

@@ -21,7 +21,9 @@ export function setUpStage(explorer: Explorer): void {
     const said = describe(explorer, shown);
     canvas.setAttribute("aria-label", said);
     // While codes are drawn, only what begins and ends it is worth reading aloud.
-    if (shown.origin.kind !== "drawing") find("status").textContent = said;
+    const { origin } = shown;
+    const status = origin.kind === "drawing" ? `Drawing the codes of seed ${origin.seed}…` : said;
+    if (find("status").textContent !== status) find("status").textContent = status;
     showPython(explorer, shown);
   });
 
