@@ -4,89 +4,28 @@ import doctest
 import importlib
 import importlib.util
 import itertools
-import os
 import pkgutil
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
-from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import pytest
 import typer
+from markdown_blocks import ROOT, python_source, read_blocks, run_in_fresh_process
 
 from recipes import catalog, readme
 from recipes.cli import app
 from recipes.recipe import RECIPES
 
-ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 RECIPES_README = ROOT / "recipes" / "README.md"
 CARDS = sorted((ROOT / "zoo" / "presets").glob("*/README.md"))
-# Prepended to code that must not need Keras: any import of it fails.
-WITHOUT_KERAS = """
-import sys
-
-for name in ("keras", "tensorflow", "jax", "torch", "zoo", "onnx"):
-    sys.modules[name] = None
-"""
-
-
-class Block(NamedTuple):
-    """A fenced block of a Markdown file."""
-
-    heading: str
-    language: str
-    code: str
-    line: int
-
-
-def read_blocks(path):
-    """All fenced blocks of a Markdown file, each under its full heading."""
-    heading, level_2, block, blocks = "", "", None, []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        if block is None and line.startswith("```"):
-            block = (line[3:].strip(), number, [])
-        elif block is not None and line.startswith("```"):
-            language, start, lines = block
-            blocks.append(Block(heading, language, "\n".join(lines) + "\n", start))
-            block = None
-        elif block is not None:
-            block[2].append(line)
-        elif line.startswith("## "):
-            heading = level_2 = line[3:]
-        elif line.startswith("### "):
-            heading = f"{level_2} / {line[4:]}"
-    assert block is None, f"{path.name}: the block of line {block[1]} does not end"
-    return blocks
-
-
-def python_source(blocks):
-    """The blocks' code as one script, whose line numbers are those of the file."""
-    lines = []
-    for block in blocks:
-        lines += [""] * (block.line - len(lines)) + block.code.splitlines()
-    return "\n".join(lines) + "\n"
-
-
-def run_in_fresh_process(source, folder, name):
-    """Runs a script as a newcomer would: in a new process, outside the repository."""
-    needs_keras = re.search(r"^\s*(import|from) (zoo|keras|recipes)", source, re.M)
-    start = "" if needs_keras else WITHOUT_KERAS
-    code = f"{start}exec(compile({source!r}, {name!r}, 'exec'), {{}})"
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert process.returncode == 0, process.stderr[-3000:]
-
+TUTORIALS = (
+    ROOT / "recipes" / "pick_and_sample.md",
+    ROOT / "recipes" / "fine_tune.md",
+    ROOT / "export" / "deploy.md",
+)
 
 README_PYTHON = [block for block in read_blocks(README) if block.language == "python"]
 README_SECTIONS = {
@@ -171,7 +110,7 @@ def test_shell_line_is_understood(words):
 
 @pytest.mark.parametrize(
     "path",
-    (README, RECIPES_README, *CARDS),
+    (README, RECIPES_README, *TUTORIALS, *CARDS),
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_links_lead_somewhere(path):

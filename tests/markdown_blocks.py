@@ -1,0 +1,87 @@
+"""The fenced blocks of a Markdown file, and how to run them as a newcomer would."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+# Prepended to code that must not need Keras: any import of it fails.
+WITHOUT_KERAS = """
+import sys
+
+for name in ("keras", "tensorflow", "jax", "torch", "zoo", "onnx"):
+    sys.modules[name] = None
+"""
+
+
+class Block(NamedTuple):
+    """A fenced block of a Markdown file."""
+
+    heading: str
+    language: str
+    code: str
+    line: int
+
+
+def read_blocks(path):
+    """All fenced blocks of a Markdown file, each under its full heading."""
+    heading, level_2, block, blocks = "", "", None, []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        if block is None and line.startswith("```"):
+            block = (line[3:].strip(), number, [])
+        elif block is not None and line.startswith("```"):
+            language, start, lines = block
+            blocks.append(Block(heading, language, "\n".join(lines) + "\n", start))
+            block = None
+        elif block is not None:
+            block[2].append(line)
+        elif line.startswith("## "):
+            heading = level_2 = line[3:]
+        elif line.startswith("### "):
+            heading = f"{level_2} / {line[4:]}"
+    assert block is None, f"{path.name}: the block of line {block[1]} does not end"
+    return blocks
+
+
+def python_source(blocks):
+    """The blocks' code as one script, whose line numbers are those of the file."""
+    lines = []
+    for block in blocks:
+        lines += [""] * (block.line - len(lines)) + block.code.splitlines()
+    return "\n".join(lines) + "\n"
+
+
+def run_in_fresh_process(source, folder, name):
+    """Runs a script in a new process, outside the repository; returns its output."""
+    needs_keras = re.search(r"^\s*(import|from) (zoo|keras|recipes)", source, re.M)
+    start = "" if needs_keras else WITHOUT_KERAS
+    code = f"{start}exec(compile({source!r}, {name!r}, 'exec'), {{}})"
+    return run_in_folder([sys.executable, "-c", code], folder)
+
+
+def run_shell(code, folder):
+    """Runs lines of a shell, in which `python` and `vae-zoo` are those under test."""
+    return run_in_folder(["bash", "-euo", "pipefail", "-c", code], folder)
+
+
+def run_in_folder(command, folder):
+    """Runs a command that must succeed; returns what it printed."""
+    scripts = Path(sys.executable).parent
+    process = subprocess.run(
+        command,
+        cwd=folder,
+        env={
+            **os.environ,
+            "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    return process.stdout
