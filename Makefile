@@ -30,7 +30,7 @@ export TF_FORCE_GPU_ALLOW_GROWTH ?= true
 export XLA_PYTHON_CLIENT_PREALLOCATE ?= false
 
 .PHONY: help demo test test-slow lint bench readme clean
-.PHONY: explorer built-explorer
+.PHONY: explorer built-explorer pictures
 .PHONY: $(BACKENDS:%=test-%) test-cross-backend test-export test-once test-explorer
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo "make lint    ruff check and ruff format --check"
 	@echo "make explorer  build the parts of vae-zoo explore's page: Node.js and npm"
 	@echo "make bench   speed and memory, side by side; writes tests/benchmarks/RESULTS.md"
+	@echo "make pictures  draw those of README.md: prepared MNIST and Chromium"
 	@echo "make readme  rewrite the tables in README.md and recipes/README.md"
 	@echo "make clean   remove caches, the demo's output and the page's parts"
 	@echo "PYTHON=python3.12 chooses the interpreter, VENV=folder the environment."
@@ -106,6 +107,9 @@ $(EXPLORER)/web/node_modules/.stamp: $(addprefix $(EXPLORER)/web/,package.json \
 	@command -v npm >/dev/null || { echo "Node.js and npm are needed."; exit 1; }
 	@cd $(EXPLORER)/web && npm ci --silent
 	@touch $@
+
+pictures: $(VENV)/.installed-test explorer
+	$(PY) tests/pictures.py
 
 readme: $(VENV)/.installed-test
 	$(PY) -m recipes.readme

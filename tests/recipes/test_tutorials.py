@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,15 +22,6 @@ from markdown_blocks import (
 PICK = ROOT / "recipes" / "pick_and_sample.md"
 FINE_TUNE = ROOT / "recipes" / "fine_tune.md"
 DEPLOY = ROOT / "export" / "deploy.md"
-# Commands whose blocks are not run yet.
-NOT_RUN_YET = {"explore", "plot", "report"}
-
-
-def runs_yet(block):
-    """Whether all commands of a block of a shell are to be run."""
-    commands = {shlex.split(line)[1] for line in block.code.splitlines()}
-    assert not commands & NOT_RUN_YET or commands <= NOT_RUN_YET
-    return not commands & NOT_RUN_YET
 
 
 def run_through(path, folder):
@@ -42,7 +32,7 @@ def run_through(path, folder):
         if language == "python":
             run_in_fresh_process(python_source(blocks), folder, path.name)
         elif language == "sh":
-            for block in filter(runs_yet, blocks):
+            for block in blocks:
                 run_shell(block.code, folder)
         else:
             assert language in ("cpp", "js")
