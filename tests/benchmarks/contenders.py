@@ -47,7 +47,7 @@ class Sizes(NamedTuple):
 FULL = Sizes(
     rounds=3,
     epochs=2,
-    conv_epochs=4,
+    conv_epochs=3,
     dense_images=134 * BATCH_SIZE,
     conv_images=29 * BATCH_SIZE,
     scanned_steps=67,
@@ -96,11 +96,11 @@ def dense(images, sizes, pythae_python):
     """Contenders that train the dense model."""
     rows = [
         Contender(TORCH_LOOP, "peers_torch.py"),
-        Contender(JAX_STEPS, "peers_jax.py", ("--loop=step",)),
+        Contender(JAX_STEPS, "peers_jax.py", ("--loop=step",), claimed=False),
         Contender(JAX_SCAN, "peers_jax.py"),
-        zoo_fit("tensorflow"),
+        dataclasses.replace(zoo_fit("tensorflow"), claimed=False),
         zoo_fit("tensorflow", steps=sizes.scanned_steps),
-        zoo_fit("jax"),
+        dataclasses.replace(zoo_fit("jax"), claimed=False),
         zoo_fit("jax", steps=sizes.scanned_steps),
         zoo_fit("torch"),
         *(

@@ -101,7 +101,14 @@ def measure_starts(processes, sizes, decoders):
     rows = [
         Contender(EXPORTED_START, script, (decoders[preset],)),
         *(
-            Contender(start_name(backend), script, (preset,), backend)
+            # The claim is about the one that starts fastest.
+            Contender(
+                start_name(backend),
+                script,
+                (preset,),
+                backend,
+                claimed=backend == "torch",
+            )
             for backend in BACKENDS
         ),
     ]
