@@ -108,6 +108,10 @@ def to_gif(frames, milliseconds):
     # One palette for all: with one each, colours would flicker.
     every = Image.fromarray(frames.reshape(-1, *frames.shape[2:]))
     palette = every.quantize(256, method=Image.Quantize.MEDIANCUT)
+    colours = np.reshape(palette.getpalette(), (-1, 3))
+    # The page is white, which Pillow takes for any colour this close to it.
+    colours[colours.min(axis=1) >= 248] = 255
+    palette.putpalette(colours.ravel().tolist())
     pictures = [
         Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
         for frame in frames

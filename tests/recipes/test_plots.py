@@ -222,6 +222,9 @@ def check_figure(kind, subject, form=None, **options):
     width, height, frames = size_of(content, form)
     assert 100 < width < 2400 and 100 < height < 2400, (kind, width, height)
     assert (frames > 10) == plots.KINDS[kind].animated
+    if form != "svg":
+        with Image.open(io.BytesIO(content)) as picture:
+            assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     words = plots.caption(kind, subject, **options)
     assert words.endswith(".") and len(words.splitlines()) == 1 and "  " not in words
     return content
@@ -551,14 +554,20 @@ def test_exported_is_the_preset(dense, exported, images):
     np.testing.assert_allclose(
         preset.draw_latents(5, seed=2), other.draw_latents(5, seed=2), atol=1e-5
     )
-    # The preset binarizes them, as it says itself; the exported file cannot know.
+    assert other.images.short == "test images of arrays"
+    assert other.stored_kl() is None
+    # Of a shipped preset's own weights it would know how they are to be seen.
+    other = plots.open_subject(exported, data=few)
+    other.preset = preset.preset
     x = preset.images.images
+    np.testing.assert_array_equal(x, other.images.images)
     for ours, theirs in zip(preset.encode(x), other.encode(x), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
-    other.__dict__["_images_or_reason"] = (preset.images, None)
     np.testing.assert_allclose(
         preset.kl_per_latent(), other.kl_per_latent(), rtol=1e-3, atol=1e-5
     )
+    other.data = None
+    assert other.stored_kl().tolist() == [1.5, 0.001, 3.0]
 
 
 # The command line.
