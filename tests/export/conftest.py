@@ -128,6 +128,17 @@ def run_python():
 
 
 @pytest.fixture(scope="session")
+def digits_folder(tmp_path_factory):
+    """The smallest preset, exported."""
+    import export
+    import zoo
+
+    folder = tmp_path_factory.mktemp("digits") / "digits"
+    export.export_model(zoo.from_preset("dense_vae_digits"), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def chromium():
     """A browser, started once."""
     import explorer_pages

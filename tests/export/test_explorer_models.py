@@ -20,10 +20,6 @@ def random_weights(weights, scale, seed=0):
         weight.assign(scale * rng.standard_normal(weight.shape))
 
 
-def digits():
-    return zoo.from_preset("dense_vae_digits")
-
-
 def classes():
     model = zoo.ConditionalVAE(
         (16, 12, 1),
@@ -70,7 +66,6 @@ def codes_without_prior():
 MODELS = {
     make.__name__: make
     for make in (
-        digits,
         classes,
         attributes,
         flow,
@@ -81,7 +76,7 @@ MODELS = {
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
+def pages(digits_folder, tmp_path_factory):
     """A function from a model's name to its page, made when it is first asked for.
 
     With `alone` it is the page of decoder.onnx, which draws by numbers of its own.
@@ -89,6 +84,8 @@ def pages(tmp_path_factory):
 
     @functools.cache
     def export_once(name):
+        if name == "digits":
+            return digits_folder
         exported = tmp_path_factory.mktemp("exported") / name
         export.export_model(MODELS[name](), exported)
         return exported

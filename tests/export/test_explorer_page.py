@@ -31,6 +31,17 @@ WEB = ROOT / "export" / "explorer" / "web"
 
 
 @pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small model's exported folder."""
+    import zoo
+
+    folder = tmp_path_factory.mktemp("small") / "small"
+    model = zoo.DenseVAE((16, 12, 3), latent_dim=6, hidden_units=(48,), seed=0)
+    export.export_model(model, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def page(folder):
     """The text of the small model's page."""
     check_built()

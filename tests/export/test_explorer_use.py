@@ -17,13 +17,10 @@ TOLERANCE = 1e-4
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(digits_folder, tmp_path_factory):
     """The page of the smallest preset."""
-    import zoo
-
     folder = tmp_path_factory.mktemp("page")
-    export.export_model(zoo.from_preset("dense_vae_digits"), folder / "digits")
-    return write_page(folder, folder / "digits", title="digits <&>", summary="Small.")
+    return write_page(folder, digits_folder, title="digits <&>", summary="Small.")
 
 
 def picture(height, width, mode="L", value=None):
