@@ -21,7 +21,7 @@ def save_grid(path, images, columns, scale=2, gap=2):
     write_whole(path, grid_png(images, columns, scale, gap, optimize=True))
 
 
-def grid_png(images, columns, scale=2, gap=2, optimize=False):
+def grid_png(images, columns, scale=1, gap=2, optimize=False):
     """Images (N, H, W, C) in [0, 1] as the bytes of one PNG, row by row.
 
     Args:

@@ -351,3 +351,38 @@ def test_real_mnist():
     counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert np.bincount(data.test_labels).tolist() == counts
     assert data.train is None
+
+
+IMPORTED_EARLY = """
+import builtins, threading, time
+
+from recipes.data import import_early, load_images
+
+import_early()
+original, replaced, done = builtins.__import__, [], threading.Event()
+
+def watch():
+    while not done.is_set():
+        if builtins.__import__ is not original:
+            replaced.append(True)
+        time.sleep(0.0005)
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+load_images("digits", splits="test")
+done.set()
+watcher.join()
+assert not replaced, "imports of other threads were replaced"
+"""
+
+
+def test_imported_early_it_leaves_other_threads_alone(tmp_path):
+    process = subprocess.run(
+        [sys.executable, "-c", IMPORTED_EARLY],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
