@@ -232,7 +232,9 @@ def verify(
 
 @app.command(rich_help_panel=LOOK)
 def plot(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="One of these.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="Which of these figures.")
+    ],
     source: Annotated[
         str, typer.Argument(metavar="P", help="Preset, run folder, or ONNX file.")
     ],

@@ -37,7 +37,8 @@ print("\\n" + json.dumps([module.__version__, devices]))
 # What each extra brings: (extra, what it is for, modules).
 _EXTRAS = (
     ("", "sampling", ("numpy", "onnxruntime", "PIL", "typer", "rich")),
-    ("train", "training", ("keras", "matplotlib", "tensorboard")),
+    ("train", "training", ("keras", "tensorboard")),
+    ("plots", "figures", ("matplotlib", "sklearn")),
     (
         "data",
         "data sets",
