@@ -105,7 +105,7 @@ $(EXPLORER)/dist/versions.json: $(EXPLORER)/web/node_modules/.stamp $(EXPLORER_S
 $(EXPLORER)/web/node_modules/.stamp: $(addprefix $(EXPLORER)/web/,package.json \
 		package-lock.json .npmrc)
 	@command -v npm >/dev/null || { echo "Node.js and npm are needed."; exit 1; }
-	@cd $(EXPLORER)/web && npm ci --silent
+	@cd $(EXPLORER)/web && npm ci --loglevel=error
 	@touch $@
 
 pictures: $(VENV)/.installed-test explorer
