@@ -7,7 +7,7 @@ TOLERANCES = {None: 1e-5, "fp16": 0.005, "int8": 0.15}
 # The same on extreme ones, latents up to ten times as large, where logits and their
 # float32 rounding are ten times as large too. Rounded weights move the output by an
 # amount that grows with the latents: there it is measured, not judged.
-EXTREME_TOLERANCES = {None: 1e-4, "fp16": float("inf"), "int8": float("inf")}
+EXTREME_TOLERANCES = {None: 5e-4, "fp16": float("inf"), "int8": float("inf")}
 # Latents that a sampler.onnx draws, whatever the weights: relative where they exceed 1.
 LATENT_TOLERANCE = 1e-6
 # The same of a flow: every layer may stretch the rounding errors of those before.
