@@ -106,10 +106,10 @@ class _Demo:
         )
 
         self._step(f"Fine-tuning it with model.fit, {self.epochs} epochs")
-        self._fit(model, data.train)
+        history = self._fit(model, data.train)
         pretrained = self._elbo(model, test)
         images = self._pictures(model, test)
-        self._save(model, data)
+        self._save(model, data, history)
 
         self._step(f"Training the same model from scratch, {self.epochs} epochs")
         scratch = zoo.from_preset(self.preset.folder, load_weights=False)
@@ -145,13 +145,14 @@ class _Demo:
         model.objective = zoo.objectives.ELBO(beta=1.0)
         keras.utils.set_random_seed(0)
         model.compile(keras.optimizers.Adam(LEARNING_RATE))
-        model.fit(
+        fitted = model.fit(
             images,
             batch_size=BATCH_SIZE,
             epochs=self.epochs,
             verbose=0,
             callbacks=[ProgressBar(self.console, self.epochs)],
         )
+        return fitted.history
 
     def _elbo(self, model, test):
         return float(model.elbo(test, seed=0)["elbo"].mean())
@@ -174,7 +175,9 @@ class _Demo:
 
         save_grid(self.folder / name, images, columns=8)
 
-    def _save(self, model, data):
+    def _save(self, model, data, history):
+        from recipes.plots.history import write_histories
+
         name = f"{self.preset.name}_digits"
         model.save_to_preset(
             self.folder / "preset",
@@ -190,6 +193,7 @@ class _Demo:
                 },
             },
         )
+        write_histories(self.folder / "preset", {"model": history})
 
     def _print_comparison(self, comparison):
         numbers = ("before", f"after {self.epochs} epochs")
