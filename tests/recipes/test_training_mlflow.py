@@ -47,7 +47,8 @@ def test_figures_of_every_epoch_are_logged_under_their_names():
         logged = mlflow.MlflowClient().get_metric_history(run.info.run_id, name)
         assert [m.value for m in logged] == pytest.approx(values, rel=1e-6), name
     assert run.data.params["batch_size"] == "16"
-    assert run.data.params["optimizer_name"] == "adam"
+    # Keras numbers the optimizers of a process: adam, adam_1, ...
+    assert run.data.params["optimizer_name"].startswith("adam")
 
 
 @pytest.mark.parametrize(
