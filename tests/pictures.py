@@ -13,7 +13,6 @@ PICTURES = ROOT / "recipes" / "pictures"
 FIGURES = {
     "styles.png": ("styles", "conditional_vae_mnist", {"num_samples": 6}),
     "traversal.png": ("traversal", "beta_vae_sprites", {"num_samples": 6}),
-    "codes.png": ("codes", "vq_vae_mnist", {}),
 }
 EXPLORED = "conv_vae_mnist"
 

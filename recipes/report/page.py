@@ -62,6 +62,9 @@ def write_report(
     subject = plots.open_subject(
         source, data=data, data_dir=data_dir, backend=backend, seed=seed
     )
+    # Asked for, so that their absence is no footnote.
+    if data is not None and subject.why_no_images:
+        raise ValueError(subject.why_no_images)
     pictures, missing = _draw(subject, console or Console(stderr=True))
     can_sample = any(picture.name == "samples" for picture in pictures)
     page = template.render(
