@@ -13,7 +13,7 @@ import numpy as np
 from recipes import catalog
 from recipes.figures import confidence_intervals, latents_text, markdown_table
 from recipes.files import write_whole
-from recipes.tables import data_name, duration, figure, megabytes
+from recipes.tables import data_name, duration, epochs_and_time, figure, megabytes
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 RECIPES = Path(__file__).resolve().parent
@@ -103,7 +103,7 @@ def results_section(presets):
                 f"`{training.get('command', '-')}`",
                 str(training.get("seed", "-")),
                 f"{preset.metadata.get('parameters', 0):,}",
-                _training_text(training),
+                epochs_and_time(training),
                 f"{training.get('backend', '-')}, {training.get('hardware', '-')}",
                 f"`{preset.entry('metrics').get('command', '-')}`",
             )
@@ -157,15 +157,6 @@ def _figures_beside_anchors(preset):
             yield f"**{what} {form.format(metrics[name])}**{error}"
     for what, value in preset.metadata.get("anchors", []):
         yield f"{what}: {value}"
-
-
-def _training_text(training):
-    """Epochs and time; those of a prior over codes, which is trained after, too."""
-    phases = [training, training["prior"]] if "prior" in training else [training]
-    if not all("seconds" in phase for phase in phases):
-        return "-"
-    epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
-    return f"{epochs} epochs, {duration(sum(phase['seconds'] for phase in phases))}"
 
 
 def comparison_section(rows, columns):
@@ -260,7 +251,7 @@ def _row(preset):
         figure(metrics, "nll") if samples else "-",
         f"{samples:,}" if samples else "-",
         figure(metrics, f"{best}_bits_per_dim", 3),
-        _training_text(preset.entry("training")),
+        epochs_and_time(preset.entry("training")),
     )
 
 

@@ -155,6 +155,15 @@ def megabytes(count):
     return f"{count / 1e6:.1f} MB"
 
 
+def epochs_and_time(training):
+    """Those of a training and, of codes, of the prior's after it; "-" if not known."""
+    phases = [training, training["prior"]] if "prior" in training else [training]
+    if not all("seconds" in phase for phase in phases):
+        return "-"
+    epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
+    return f"{epochs} epochs, {duration(sum(phase['seconds'] for phase in phases))}"
+
+
 def duration(seconds):
     """A time in the unit that suits it."""
     if seconds < 120:

@@ -6,7 +6,7 @@ from pathlib import Path
 from recipes import catalog
 from recipes.figures import figure_rows, latents_text
 from recipes.plots.history import read_checkpoint
-from recipes.tables import data_name, duration, megabytes
+from recipes.tables import data_name, duration, epochs_and_time, megabytes
 
 # Settings of a training that the page's first table has already.
 SHOWN_ABOVE = ("seconds", "hardware", "backend", "command", "versions", "prior")
@@ -83,7 +83,7 @@ def _of_preset(preset):
         "parameters": f"{metadata.get('parameters', 0):,}",
         "weights": megabytes((preset.folder / "model.weights.h5").stat().st_size),
         "fine-tuned from": metadata.get("finetuned_from"),
-        "trained in": "seconds" in training and _time(training),
+        "trained in": training and epochs_and_time(training),
         "on": training.get("hardware"),
         "with": training and _versions(training),
         "licence of the images": data.get("license"),
@@ -168,14 +168,6 @@ def _known(facts):
 
 def _shape(shape):
     return " x ".join(map(str, shape))
-
-
-def _time(training):
-    """Epochs and time; those of a prior over codes, which is trained after, too."""
-    phases = [training, *([training["prior"]] if "prior" in training else [])]
-    epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
-    seconds = sum(phase.get("seconds", 0) for phase in phases)
-    return f"{duration(seconds)}, {epochs} epochs"
 
 
 def _versions(training):

@@ -89,7 +89,7 @@ def sampling_claims(results):
                 found.append(shorter(what, ours, theirs, least))
     starts = results["start"]
     ours, theirs = sampling.EXPORTED_START, sampling.start_name("torch")
-    what = f"cold start: {ours} / {theirs}, the backend that starts fastest"
+    what = f"cold start: {ours} / {theirs}"
     return [*found, shorter(what, starts[ours], starts[theirs], 10.0)]
 
 

@@ -179,7 +179,8 @@ def test_finished_run_is_its_preset(preset, folder, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     (run / "preset").symlink_to(preset)
-    assert CliRunner().invoke(app, ["report", str(run), "--out", f"{run}.html"])
+    result = CliRunner().invoke(app, ["report", str(run), "--out", f"{run}.html"])
+    assert result.exit_code == 0, result.output
     assert "-101.50" in Path(f"{run}.html").read_text("utf-8")
 
 
