@@ -1,6 +1,5 @@
 """The command line of a recipe's own script, and what all commands share."""
 
-import contextlib
 import os
 import shlex
 import sys
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from recipes.progress import working
 
 Backend = Annotated[
     str | None, typer.Option(help="tensorflow, jax or torch; else KERAS_BACKEND.")
@@ -129,34 +130,6 @@ def run_script(recipe):
 
     main.__doc__ = recipe.summary
     typer.run(main)
-
-
-@contextlib.contextmanager
-def working(what, console=None):
-    """A spinner with the time that has passed, where nobody can tell what is left.
-
-    Args:
-        what: is being done.
-        console: `rich.console.Console`; else that of stderr.
-    """
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    console = console or Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        progress.add_task(what, total=None)
-        yield
-
-
-def reading_images(console=None):
-    """`working` around `recipes.data.load_images`."""
-    from recipes.data import import_early
-
-    import_early()
-    return working("Reading the images", console)
 
 
 class one_sentence_errors:

@@ -13,8 +13,9 @@ from pathlib import Path
 from rich.console import Console
 
 from recipes import catalog
-from recipes.command import start_keras, working
+from recipes.command import start_keras
 from recipes.demo_folder import PAGE, PICTURES, REPORT, check_folder, staged
+from recipes.progress import working
 from recipes.sample_without_keras import sample_in_fresh_process
 from recipes.tables import new_table
 

@@ -6,9 +6,10 @@ from rich.progress import track
 
 import export
 from recipes import catalog
-from recipes.command import start_keras, working
+from recipes.command import start_keras
 from recipes.files import check_output
 from recipes.grid import save_grid
+from recipes.progress import working
 from recipes.tables import megabytes, new_table
 
 

@@ -3,8 +3,8 @@
 import time
 
 import zoo
-from recipes.command import reading_images, working
 from recipes.data import load_factor_grid
+from recipes.progress import reading_images, working
 from zoo.evaluation.disentanglement import disentanglement
 
 # Images and groups that are drawn: those of published figures.

@@ -9,11 +9,11 @@ from rich.progress import track
 
 import zoo
 from recipes.card import can_sample
-from recipes.command import reading_images, working
 from recipes.data import binarize, load_images
 from recipes.disentanglement import disentanglement_metrics, factor_grid
 from recipes.figures import confidence_intervals
 from recipes.partial import PartialValues
+from recipes.progress import reading_images, working
 from recipes.sample_quality import sample_quality
 from zoo.evaluation.codes import code_statistics
 from zoo.evaluation.diagnosis import diagnose_codes, diagnose_latents

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from export import explorer
 from recipes import catalog
-from recipes.command import working
 from recipes.deploy import load_preset
 from recipes.files import check_output, write_whole
+from recipes.progress import working
 from recipes.tables import megabytes
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from rich.console import Console
 
 import zoo
-from recipes.command import reading_images
 from recipes.data import binarize, load_images
 from recipes.evaluation import (
     SCHEMA_VERSION,
@@ -17,6 +16,7 @@ from recipes.evaluation import (
     stored_k,
 )
 from recipes.figures import DEVIATIONS
+from recipes.progress import reading_images
 
 # (what, name, format) of the figures that are compared; each is one of an image.
 FIGURES = (

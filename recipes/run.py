@@ -11,10 +11,10 @@ from rich.console import Console
 from recipes import callbacks as run_callbacks
 from recipes.backend import versions
 from recipes.card import write_pictures_and_card
-from recipes.command import working
 from recipes.data import binarize
 from recipes.evaluation import evaluate_model, labels_for
 from recipes.files import make_folder
+from recipes.progress import working
 from recipes.provenance import hardware
 from recipes.recipe import Training
 from recipes.tensorboard import (

@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 
 import zoo
-from recipes.command import reading_images
 from recipes.data import load_images
+from recipes.progress import reading_images
 from recipes.provenance import on_gpu
 from recipes.recipe import Training
 from recipes.run import Run, steps_per_epoch

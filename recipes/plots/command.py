@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from recipes import plots
-from recipes.command import working
 from recipes.files import check_output, write_whole
+from recipes.progress import working
 
 
 def plot(
