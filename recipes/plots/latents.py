@@ -15,6 +15,8 @@ from recipes.plots.tiles import draw_tiles
 
 # Frames from one end of a latent to the other, and milliseconds of each.
 FRAMES, MILLISECONDS = 14, 70
+# Share of an image's height and width that a close-up shows.
+CLOSE_UP = 3 / 8
 
 
 class Traversal(Kind):
@@ -35,12 +37,15 @@ class Traversal(Kind):
         z = np.tile(start.latents(1)[0], (len(shown), steps, 1))
         for row, latent in enumerate(shown):
             z[row, :, latent] = values[:, latent]
+        tiles = decode_all(subject, z, start.label)
+        if on_a_grid(subject):
+            tiles = close_up(tiles.swapaxes(0, 1)).swapaxes(0, 1)
         columns = ["1 %", *[""] * (steps - 2), "99 %"]
         if subject.prior == "standard_normal":  # the same values in every row
             columns = [style.signed(value) for value in values[:, 0]]
         return draw_tiles(
             f"{subject.name}: what each latent does",
-            decode_all(subject, z, start.label),
+            tiles,
             row_labels=[ranking.label(latent) for latent in shown],
             column_labels=columns,
         )
@@ -67,15 +72,21 @@ class Animation(Kind):
         start = Start.choose(subject, seed, label)
         low, high = steps_between(subject, 2, start.label)
         bases = start.latents(3)
-        frames = []
+        moments = []
         # Slow where it turns, as a pendulum is.
         for phase in 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, FRAMES)):
             z = np.repeat(bases[:, None], len(shown), axis=1)
             for column, latent in enumerate(shown):
                 z[:, column, latent] = low[latent] + phase * (high - low)[latent]
+            moments.append(decode_all(subject, z, start.label))
+        moments = np.stack(moments)
+        if on_a_grid(subject):
+            moments = close_up(moments)
+        frames = []
+        for tiles in moments:
             figure = draw_tiles(
                 f"{subject.name}: what each latent does",
-                decode_all(subject, z, start.label),
+                tiles,
                 column_labels=[f"z {latent}" for latent in shown],
                 row_width=600,
             )
@@ -180,14 +191,54 @@ def decode_all(subject, z, label=None):
     return images.reshape(*z.shape[:2], *images.shape[1:])
 
 
+def on_a_grid(subject):
+    """Whether a single latent changes a small part of the image alone."""
+    return needs.few_latents(subject) is not None
+
+
+def close_up(images):
+    """The part of each image that changes.
+
+    Args:
+        images: (S, ..., H, W, C), the same images in S steps.
+
+    Returns:
+        (S, ..., h, w, C), the h x w pixels around the centre of what changes.
+    """
+    height, width = (_close_up_side(side) for side in images.shape[-3:-1])
+    change = np.ptp(images, axis=0).max(axis=-1)
+    near = np.empty((*images.shape[:-3], height, width, images.shape[-1]), images.dtype)
+    for which in np.ndindex(*change.shape[:-2]):
+        weight = change[which] ** 2
+        top = _first_of(weight.sum(axis=1), height)
+        left = _first_of(weight.sum(axis=0), width)
+        there = (slice(None), *which)
+        near[there] = images[there][:, top : top + height, left : left + width]
+    return near
+
+
+def _close_up_side(side):
+    return max(1, round(CLOSE_UP * side))
+
+
+def _first_of(weights, length):
+    """Where an interval of a length starts that is around the centre of weights."""
+    centre = np.average(np.arange(len(weights)), weights=weights + 1e-12)
+    return int(np.clip(round(centre - (length - 1) / 2), 0, len(weights) - length))
+
+
 def _moving(subject, count, where, start):
     """A caption of latents that move one by one, away from a start in words."""
     which = f"The {count} latents of {subject.name} that matter most"
     if count == subject.latent_dim:
         which = f"The latents of {subject.name}"
     grid = ""
-    if needs.few_latents(subject):
-        grid = " On a grid of so many, each changes a small part of the image."
+    if on_a_grid(subject):
+        height, width = map(_close_up_side, subject.image_shape[:2])
+        grid = (
+            " On a grid of so many, each changes a small part of the image: shown are "
+            f"the {height} x {width} pixels around it."
+        )
     return (
         f"{which}, ordered {where} by {subject.ranking.words}. Each moves from its 1 % "
         f"to its 99 % quantile under the prior while all others rest at {start}.{grid}"

@@ -45,6 +45,8 @@ def draw_tiles(
     left = MARGIN + (widest + LABEL_GAP if widest else 0)
     tallest = max((style.text_width(label) for label in column_labels), default=0)
     turned = tallest > width + GAP
+    # Side by side, labels that are nearly as wide as their columns would run together.
+    narrow = 1 if turned else min(1, (width - GAP) / max(tallest, 1))
     room = (tallest if turned else line) + LABEL_GAP // 2 if tallest else 0
     top = MARGIN + style.text_height(style.TITLE) + LABEL_GAP // 2 + room
     title_width = style.text_width(title, style.TITLE, "bold")
@@ -69,6 +71,7 @@ def draw_tiles(
             top - LABEL_GAP // 2,
             ha="center",
             va="bottom",
+            size=narrow * style.TEXT,
             rotation=90 if turned else 0,
         )
     place = (left, down - top - sheet.shape[0], sheet.shape[1], sheet.shape[0])

@@ -19,6 +19,7 @@ from PIL import Image
 from recipes import plots
 from recipes.plots import codes, paths, projection, ranking, style, tiles, training
 from recipes.plots.history import read_histories, write_histories
+from recipes.plots.latents import close_up
 from recipes.plots.subjects import ImageSet, Subject
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -423,7 +424,20 @@ def test_grid_of_many_latents_has_a_traversal_and_no_manifold():
     subject = linear_subject(latents=1200)
     assert "1,200 latents" in plots.why_not("manifold", subject)
     check_figure("traversal", subject, num_samples=3)
+    assert "the 3 x 3 pixels around it" in plots.caption("traversal", subject)
     check_figure("units", subject)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (5, 9), (15, 31), (8, 0)])
+def test_close_up_holds_what_changes(place):
+    images = np.random.default_rng(0).random((1, 2, 16, 32, 3)).repeat(4, axis=0)
+    images[:, 1, *place] = np.linspace(2, 3, 4)[:, None]
+    near = close_up(images)
+    assert near.shape == (4, 2, 6, 12, 3)
+    np.testing.assert_array_equal(near[:, 1].max(axis=(1, 2, 3)), np.linspace(2, 3, 4))
+    row, column = np.argwhere(near[0, 1, ..., 0] == 2)[0]
+    if place == (5, 9):  # away from the edges, in the middle
+        assert row in (2, 3) and column in (5, 6)
 
 
 @pytest.mark.parametrize("shape", [(1, 64), (2, 64), (70, 64), (3, 150 * 150)])

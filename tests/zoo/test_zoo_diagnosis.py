@@ -18,6 +18,7 @@ from zoo.evaluation.latents import kl_per_latent
         ([3.0, 2.0, 0.0], "No collapse: 2 of 3 latents are in use, with 5.0 nats"),
         ([3.0, 2.0, 0.0], "The other 1 follows the prior: superfluous"),
         ([3.0, 2.0], "Every latent is used"),
+        ([3.0, 0.05, 0.02], "The faintest 2 tell less than 0.1 nats each"),
         ([6.0, 2.0, 2.0, 1.0], "The busiest 1 holds half"),
         ([3.0, 3.0, 3.0, 3.0], "The busiest 2 hold half"),
     ],

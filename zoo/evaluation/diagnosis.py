@@ -4,6 +4,8 @@ import numpy as np
 
 # A latent that tells less than this of an image, in nats, is not used.
 SILENT = 0.01
+# One that tells less than this hardly is.
+FAINT = 0.1
 # Below this share of a codebook, or of the latents, the rest was for nothing.
 FEW = 0.5
 
@@ -57,6 +59,11 @@ def diagnose_latents(kl_per_latent, total=None):
             f"The other {unused} follow{'s' * (unused == 1)} the prior: superfluous, "
             "and costing nothing."
         )
+    elif faint := int(np.sum(kl < FAINT)):
+        sentences.append(
+            f"The faintest {faint} tell{'s' * (faint == 1)} less than {FAINT} nats "
+            "each: more latents would hardly help."
+        )
     else:
         sentences.append("Every latent is used: more of them may help.")
     half = 1 + int(np.searchsorted(np.cumsum(np.sort(kl)[::-1]), each / 2))
@@ -88,7 +95,7 @@ def diagnose_codes(codebook_usage, perplexity, codebook_size):
         ]
     return [
         f"No collapse: {figures}.",
-        f"They are used as unevenly as {perplexity:.0f} equally frequent ones.",
+        f"Their perplexity is that of {perplexity:.0f} equally frequent ones.",
     ]
 
 
