@@ -1,5 +1,6 @@
 """The fenced blocks of a Markdown file, and how to run them as a newcomer would."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -15,6 +16,9 @@ import sys
 for name in ("keras", "tensorflow", "jax", "torch", "zoo", "onnx"):
     sys.modules[name] = None
 """
+
+# Each block is a process, or several: PyTorch's starts and ends in the shortest time.
+BACKEND = {"KERAS_BACKEND": "torch"} if importlib.util.find_spec("torch") else {}
 
 
 class Block(NamedTuple):
@@ -75,6 +79,7 @@ def run_in_folder(command, folder):
         cwd=folder,
         env={
             **os.environ,
+            **BACKEND,
             "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
         },

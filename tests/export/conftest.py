@@ -124,6 +124,25 @@ def run_python():
     return run
 
 
+@pytest.fixture
+def check_same_bytes(tmp_path, run_python):
+    """Exports a model again from another backend, and compares with a report."""
+    code = """
+import sys, export, zoo
+report = export.export_model(zoo.from_preset(sys.argv[1]), sys.argv[2])
+print(report.sha256, *(entry.sha256 for entry in report.files.values()))
+"""
+
+    def check(model, report, backend):
+        model.save_to_preset(tmp_path / "preset")
+        out = tmp_path / backend
+        digests = run_python(code, tmp_path / "preset", out, KERAS_BACKEND=backend)
+        here = [report.sha256, *(entry.sha256 for entry in report.files.values())]
+        assert digests.split() == here
+
+    return check
+
+
 # The explorer's page.
 
 

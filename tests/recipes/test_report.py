@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markdown_blocks import run_in_fresh_process
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -162,16 +163,9 @@ def test_code_runs(kind, folder, tmp_path):
     # A few images are enough.
     code = code.replace("data.train,", "data.train[:64],")
     code = code.replace("data.train_labels,", "data.train_labels[:64],")
-    process = subprocess.run(
-        [sys.executable, "-c", f"{code}\nprint(images.shape)"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert process.returncode == 0, process.stderr[-2000:]
-    assert process.stdout.splitlines()[-1] == "(16, 28, 28, 1)"
+    source = f"{code}\nprint(images.shape)"
+    said = run_in_fresh_process(source, tmp_path, "the page's code")
+    assert said.splitlines()[-1] == "(16, 28, 28, 1)"
     assert (tmp_path / "fine_tuned" / "config.json").is_file()
 
 

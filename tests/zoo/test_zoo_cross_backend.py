@@ -38,16 +38,20 @@ def labels_for(model):
     return np.arange(24) % 3 if model.label_dim else None
 
 
-# XLA takes seconds a model on TensorFlow; without it JAX would not compile at all.
-quick = {"jit_compile": False} if backend == "tensorflow" else {}
+# To trace and to compile takes TensorFlow seconds a model, the few steps by themselves
+# do not; JAX would not compile at all.
+if backend == "tensorflow":
+    eager, uncompiled = {"run_eagerly": True}, {"jit_compile": False}
+else:
+    eager = uncompiled = {}
 
 
 def train(model, epochs):
     y = labels_for(model)
-    model.compile("adam", **quick)
+    model.compile("adam", **eager)
     history = model.fit(x, y, batch_size=8, epochs=epochs, verbose=0).history
     if isinstance(model, zoo.VQVAE):
-        model.fit_prior(x, y, epochs=1, batch_size=8, verbose=0, **quick)
+        model.fit_prior(x, y, epochs=1, batch_size=8, verbose=0, **uncompiled)
     return history["loss"]
 
 
