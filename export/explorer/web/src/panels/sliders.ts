@@ -13,7 +13,7 @@ export function setUpSliders(explorer: Explorer): void {
   const list = find("sliders");
   const more = find<HTMLButtonElement>("more-sliders");
   const sliders: Slider[] = [];
-  let unedited: Latent | null| null = null;
+  let unedited: Latent | null = null;
 
   const grow = (count: number): Slider[] => {
     const added = latents.order
