@@ -1,6 +1,7 @@
 """The histories of a training: kept in a preset, or in the checkpoints of a run."""
 
 import json
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,6 +25,8 @@ def write_histories(preset, histories):
             codes alone. A history is a dict of lists, one figure an epoch.
     """
     text = json.dumps(histories, indent=1, sort_keys=True)
+    # A line for each figure, not for each epoch.
+    text = re.sub(r"\[[^]]*\]", lambda values: " ".join(values[0].split()), text)
     write_whole(Path(preset) / HISTORY, f"{text}\n".encode())
 
 
