@@ -36,7 +36,7 @@ export XLA_PYTHON_CLIENT_PREALLOCATE ?= false
 help:
 	@echo "make demo    fine-tune a shipped preset, export it, sample without Keras"
 	@echo "make test    lint, and all tests on TensorFlow, JAX and PyTorch"
-	@echo "make test-slow  score all presets again: an hour, and the prepared data"
+	@echo "make test-slow  score all presets again, and more: an hour, and the prepared data"
 	@echo "make lint    ruff check and ruff format --check"
 	@echo "make explorer  build the parts of vae-zoo explore's page: Node.js and npm"
 	@echo "make bench   speed and memory, side by side; writes tests/benchmarks/RESULTS.md"
@@ -48,15 +48,16 @@ help:
 demo: $(VENV)/.installed-demo
 	$(VENV)/bin/vae-zoo demo
 
-# The longest first, two at a time: a test uses little more than one core. What each
-# prints comes when it is done.
+# The longest first, two at a time: a test uses little more than one core, and threads
+# of two groups would wait for each other. What each prints comes when it is done.
+test: export OMP_NUM_THREADS ?= 1
 test: lint built-explorer
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target \
 		test-jax test-tensorflow test-once test-export test-cross-backend \
 		test-torch test-explorer
 
 test-slow: $(VENV)/.installed-test
-	$(PYTEST) -m slow tests/recipes/test_preset_figures.py
+	$(PYTEST) -m slow tests
 
 lint: $(VENV)/.installed-test
 	$(PY) -m ruff check .

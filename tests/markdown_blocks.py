@@ -58,12 +58,19 @@ def python_source(blocks):
     return "\n".join(lines) + "\n"
 
 
-def run_in_fresh_process(source, folder, name):
-    """Runs a script in a new process, outside the repository; returns its output."""
-    needs_keras = re.search(r"^\s*(import|from) (zoo|keras|recipes)", source, re.M)
-    start = "" if needs_keras else WITHOUT_KERAS
-    code = f"{start}exec(compile({source!r}, {name!r}, 'exec'), {{}})"
-    return run_in_folder([sys.executable, "-c", code], folder)
+def needs_keras(source):
+    """Whether a script says that it does; any other must do without."""
+    return bool(re.search(r"^\s*(import|from) (zoo|keras|recipes)", source, re.M))
+
+
+def run_in_fresh_process(sources, folder, name):
+    """Runs scripts in a new process, outside the repository; returns their output.
+
+    None sees the names of another. Either all need Keras or none.
+    """
+    start = "" if needs_keras(sources[0]) else WITHOUT_KERAS
+    runs = [f"exec(compile({source!r}, {name!r}, 'exec'), {{}})" for source in sources]
+    return run_in_folder([sys.executable, "-c", start + "\n".join(runs)], folder)
 
 
 def run_shell(code, folder):

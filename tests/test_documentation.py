@@ -12,7 +12,13 @@ import tomllib
 import keras
 import pytest
 import typer
-from markdown_blocks import ROOT, python_source, read_blocks, run_in_fresh_process
+from markdown_blocks import (
+    ROOT,
+    needs_keras,
+    python_source,
+    read_blocks,
+    run_in_fresh_process,
+)
 
 from recipes import catalog, readme
 from recipes.cli import app
@@ -38,10 +44,12 @@ README_SECTIONS = {
 
 @pytest.mark.parametrize("title", README_SECTIONS)
 def test_readme_section_runs(title, tmp_path):
-    # Each sub-section in a process of its own, one folder for the whole section.
+    # Each sub-section stands by itself, in one folder for the whole section.
     blocks = README_SECTIONS[title]
-    for _, part in itertools.groupby(blocks, key=lambda block: block.heading):
-        run_in_fresh_process(python_source(part), tmp_path, "README.md")
+    parts = itertools.groupby(blocks, key=lambda block: block.heading)
+    sources = [python_source(part) for _, part in parts]
+    for _, group in itertools.groupby(sources, key=needs_keras):
+        run_in_fresh_process(list(group), tmp_path, "README.md")
 
 
 def test_readme_deploys_without_keras():

@@ -346,6 +346,7 @@ def test_quantized_files_draw_the_same_codes(tmp_path):
     assert 1e-6 < done.report.max_abs_error <= options.TOLERANCES["int8"]
 
 
+@pytest.mark.slow  # a dense model is converted on every backend, each time
 def test_same_bytes_from_another_backend(codes, check_same_bytes):
     if codes.labels is None:
         pytest.skip("one model is enough: the one with labels and levels")

@@ -108,6 +108,7 @@ def test_quantized_files_draw_the_same_latents(reports):
     np.testing.assert_allclose(alone.sample(7, **OPTIONS), images[1], atol=1e-5)
 
 
+@pytest.mark.slow  # a dense model is converted on every backend, each time
 def test_same_bytes_from_another_backend(flow_model, reports, check_same_bytes):
     check_same_bytes(flow_model, reports[None], "jax")
 

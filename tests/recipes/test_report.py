@@ -164,7 +164,7 @@ def test_code_runs(kind, folder, tmp_path):
     code = code.replace("data.train,", "data.train[:64],")
     code = code.replace("data.train_labels,", "data.train_labels[:64],")
     source = f"{code}\nprint(images.shape)"
-    said = run_in_fresh_process(source, tmp_path, "the page's code")
+    said = run_in_fresh_process([source], tmp_path, "the page's code")
     assert said.splitlines()[-1] == "(16, 28, 28, 1)"
     assert (tmp_path / "fine_tuned" / "config.json").is_file()
 

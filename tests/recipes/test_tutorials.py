@@ -43,7 +43,7 @@ def run_through(path, folder):
     for language, group in groups:
         blocks = list(group)
         if language == "python":
-            run_in_fresh_process(python_source(blocks), folder, path.name)
+            run_in_fresh_process([python_source(blocks)], folder, path.name)
         elif language == "sh":
             for block in filter(can_run, blocks):
                 run_shell(block.code, folder)
