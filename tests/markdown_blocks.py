@@ -1,6 +1,5 @@
 """The fenced blocks of a Markdown file, and how to run them as a newcomer would."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -16,9 +15,6 @@ import sys
 for name in ("keras", "tensorflow", "jax", "torch", "zoo", "onnx"):
     sys.modules[name] = None
 """
-
-# Each block is a process, or several: PyTorch's starts and ends in the shortest time.
-BACKEND = {"KERAS_BACKEND": "torch"} if importlib.util.find_spec("torch") else {}
 
 
 class Block(NamedTuple):
@@ -63,22 +59,24 @@ def needs_keras(source):
     return bool(re.search(r"^\s*(import|from) (zoo|keras|recipes)", source, re.M))
 
 
-def run_in_fresh_process(sources, folder, name):
+def run_in_fresh_process(sources, folder, name, **environment):
     """Runs scripts in a new process, outside the repository; returns their output.
 
     None sees the names of another. Either all need Keras or none.
     """
     start = "" if needs_keras(sources[0]) else WITHOUT_KERAS
     runs = [f"exec(compile({source!r}, {name!r}, 'exec'), {{}})" for source in sources]
-    return run_in_folder([sys.executable, "-c", start + "\n".join(runs)], folder)
+    code = start + "\n".join(runs)
+    return run_in_folder([sys.executable, "-c", code], folder, **environment)
 
 
-def run_shell(code, folder):
+def run_shell(code, folder, **environment):
     """Runs lines of a shell, in which `python` and `vae-zoo` are those under test."""
-    return run_in_folder(["bash", "-euo", "pipefail", "-c", code], folder)
+    command = ["bash", "-euo", "pipefail", "-c", code]
+    return run_in_folder(command, folder, **environment)
 
 
-def run_in_folder(command, folder):
+def run_in_folder(command, folder, **environment):
     """Runs a command that must succeed; returns what it printed."""
     scripts = Path(sys.executable).parent
     process = subprocess.run(
@@ -86,9 +84,9 @@ def run_in_folder(command, folder):
         cwd=folder,
         env={
             **os.environ,
-            **BACKEND,
             "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
+            **environment,
         },
         stdin=subprocess.DEVNULL,
         capture_output=True,

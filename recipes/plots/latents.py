@@ -38,7 +38,7 @@ class Traversal(Kind):
         for row, latent in enumerate(shown):
             z[row, :, latent] = values[:, latent]
         tiles = decode_all(subject, z, start.label)
-        if on_a_grid(subject):
+        if of_many(subject):
             tiles = close_up(tiles.swapaxes(0, 1)).swapaxes(0, 1)
         columns = ["1 %", *[""] * (steps - 2), "99 %"]
         if subject.prior == "standard_normal":  # the same values in every row
@@ -80,7 +80,7 @@ class Animation(Kind):
                 z[:, column, latent] = low[latent] + phase * (high - low)[latent]
             moments.append(decode_all(subject, z, start.label))
         moments = np.stack(moments)
-        if on_a_grid(subject):
+        if of_many(subject):
             moments = close_up(moments)
         frames = []
         for tiles in moments:
@@ -191,8 +191,8 @@ def decode_all(subject, z, label=None):
     return images.reshape(*z.shape[:2], *images.shape[1:])
 
 
-def on_a_grid(subject):
-    """Whether a single latent changes a small part of the image alone."""
+def of_many(subject):
+    """Whether latents are so many that a single one changes little of an image."""
     return needs.few_latents(subject) is not None
 
 
@@ -232,14 +232,14 @@ def _moving(subject, count, where, start):
     which = f"The {count} latents of {subject.name} that matter most"
     if count == subject.latent_dim:
         which = f"The latents of {subject.name}"
-    grid = ""
-    if on_a_grid(subject):
+    near = ""
+    if of_many(subject):
         height, width = map(_close_up_side, subject.image_shape[:2])
-        grid = (
-            " On a grid of so many, each changes a small part of the image: shown are "
+        near = (
+            f" One of {subject.latent_dim:,} changes little of an image: shown are "
             f"the {height} x {width} pixels around it."
         )
     return (
         f"{which}, ordered {where} by {subject.ranking.words}. Each moves from its 1 % "
-        f"to its 99 % quantile under the prior while all others rest at {start}.{grid}"
+        f"to its 99 % quantile under the prior while all others rest at {start}.{near}"
     )

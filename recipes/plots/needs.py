@@ -40,8 +40,8 @@ def few_latents(subject):
     """Latents of which two can show something."""
     if subject.latent_dim > 1000:
         return (
-            f"{subject.name!r} has {subject.latent_dim:,} latents on a grid, each for "
-            "a small part of the image: two of them show next to nothing."
+            f"{subject.name!r} has {subject.latent_dim:,} latents: two of so many show "
+            "next to nothing."
         )
     return None
 

@@ -24,6 +24,8 @@ from export import explorer
 PICK = ROOT / "recipes" / "pick_and_sample.md"
 FINE_TUNE = ROOT / "recipes" / "fine_tune.md"
 DEPLOY = ROOT / "export" / "deploy.md"
+# README.md runs on the backend of the other tests. This one compiles nothing.
+BACKEND = {"KERAS_BACKEND": "torch"}
 
 
 def can_run(block):
@@ -43,10 +45,11 @@ def run_through(path, folder):
     for language, group in groups:
         blocks = list(group)
         if language == "python":
-            run_in_fresh_process([python_source(blocks)], folder, path.name)
+            source = python_source(blocks)
+            run_in_fresh_process([source], folder, path.name, **BACKEND)
         elif language == "sh":
             for block in filter(can_run, blocks):
-                run_shell(block.code, folder)
+                run_shell(block.code, folder, **BACKEND)
         else:
             assert language in ("cpp", "js")
 
