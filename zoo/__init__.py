@@ -14,21 +14,21 @@ except ImportError as error:
     ) from error
 
 from zoo import (
+    distributions,
     likelihoods,
     objectives,
-    posteriors,
     priors,
     quantizers,
     schedules,
 )
 from zoo.models.beta_vae import BetaVAE
-from zoo.models.code_prior import CodePrior
 from zoo.models.conditional_vae import ConditionalVAE
 from zoo.models.conv_vae import ConvVAE
 from zoo.models.dense_vae import DenseVAE
 from zoo.models.factor_vae import FactorVAE
 from zoo.models.vq_vae import VQVAE
 from zoo.presets import from_preset, list_presets, preset_info
+from zoo.priors import CodePrior
 from zoo.vae import VAE
 
 __version__ = "0.1.0"
@@ -42,11 +42,11 @@ __all__ = [
     "ConvVAE",
     "DenseVAE",
     "FactorVAE",
+    "distributions",
     "from_preset",
     "likelihoods",
     "list_presets",
     "objectives",
-    "posteriors",
     "preset_info",
     "priors",
     "quantizers",
