@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         threefry,
         training,
     )
-    from zoo.autoencoder import Autoencoder
     from zoo.models.beta_vae import BetaVAE
     from zoo.models.code_prior import CodePrior
     from zoo.models.conditional_vae import ConditionalVAE
@@ -42,7 +41,6 @@ __version__ = "0.1.0"
 __all__ = [
     "VAE",
     "VQVAE",
-    "Autoencoder",
     "BetaVAE",
     "CodePrior",
     "ConditionalVAE",
@@ -68,7 +66,6 @@ __all__ = [
 
 # The same once more, for when the program runs.
 _DEFINED_IN = {
-    "Autoencoder": "zoo.autoencoder",
     "BetaVAE": "zoo.models.beta_vae",
     "CodePrior": "zoo.models.code_prior",
     "ConditionalVAE": "zoo.models.conditional_vae",
