@@ -11,7 +11,8 @@ from zoo.building import Building
 from zoo.draws import flatten_draws, repeat
 from zoo.generation import Generation
 from zoo.inference import InferenceFunctions
-from zoo.presets import from_preset, save_to_preset
+from zoo.presets.loading import from_preset
+from zoo.presets.saving import save_to_preset
 from zoo.scoring import Scoring
 from zoo.serialization import to_json
 from zoo.training import Trainer
@@ -267,13 +268,13 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
         save_to_preset(self, folder, metadata)
 
     @classmethod
-    def from_preset(cls, name_or_folder, load_weights=True):
+    def from_preset(cls, name_or_folder, load_weights=True, dtype=None):
         """`zoo.from_preset`, for a preset of this class.
 
         Raises:
             ValueError: if it is of another class.
         """
-        model = from_preset(name_or_folder, load_weights=load_weights)
+        model = from_preset(name_or_folder, load_weights, dtype)
         if not isinstance(model, cls):
             raise ValueError(
                 f"{str(name_or_folder)!r} is a {type(model).__name__}, not a "

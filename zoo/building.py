@@ -69,6 +69,21 @@ class Building:
         self.build_remaining()
         return super().load_weights(*args, **options)
 
+    def get_weights(self):
+        """See `keras.Model.get_weights`."""
+        self.build_remaining()
+        return super().get_weights()
+
+    def set_weights(self, weights):
+        """See `keras.Model.set_weights`."""
+        self.build_remaining()
+        super().set_weights(weights)
+
+    def count_params(self):
+        """See `keras.Model.count_params`."""
+        self.build_remaining()
+        return super().count_params()
+
     def build_from_config(self, config):
         """Builds what a saved model has: its constructor has built the rest."""
         self.build_remaining()
