@@ -7,9 +7,13 @@ import keras
 from keras import ops
 
 from zoo.training import inputs
+from zoo.training.errors import PlainErrors
+from zoo.training.prediction import Prediction
+from zoo.training.saving import Saving
+from zoo.training.summary import Summary
 
 
-class ELBOTrainer:
+class ELBOTrainer(PlainErrors, Prediction, Saving, Summary):
     """Mixed into `keras.Model` by `zoo.autoencoder`, below a backend's `train_step`."""
 
     def create_trackers(self):
@@ -62,13 +66,19 @@ class ELBOTrainer:
                 "model computes its own ELBO and logs its terms; choose `objective` "
                 "when constructing the model instead."
             )
-        super().compile(
-            optimizer=optimizer,
-            jit_compile=jit_compile,
-            steps_per_execution=steps_per_execution,
-            run_eagerly=run_eagerly,
-            auto_scale_loss=auto_scale_loss,
-        )
+        self.compile_options = {
+            "jit_compile": jit_compile,
+            "steps_per_execution": steps_per_execution,
+            "run_eagerly": run_eagerly,
+            "auto_scale_loss": auto_scale_loss,
+        }
+        self._trained_paths = None
+        chosen = {"jit_compile": self.choose_jit_compile(jit_compile)}
+        super().compile(optimizer=optimizer, **{**self.compile_options, **chosen})
+
+    def choose_jit_compile(self, jit_compile):
+        """What to give Keras as `jit_compile`, where a backend knows better."""
+        return jit_compile
 
     def has_convolutions(self):
         """Whether any kernel has more than two dimensions."""
@@ -126,6 +136,7 @@ class ELBOTrainer:
         validation_split=0.0,
         validation_data=None,
         sample_weight=None,
+        class_weight=None,
         **kwargs,
     ):
         """Trains on images, as `keras.Model.fit`, and logs the terms of the ELBO.
@@ -141,6 +152,7 @@ class ELBOTrainer:
             sample_weight: (N,), weight of each example in the loss.
             batch_size, epochs, verbose, callbacks, validation_split, kwargs: as in
                 `keras.Model.fit`.
+            class_weight: refused, as an ELBO has no classes.
 
         Returns:
             `keras.callbacks.History` with `loss`, `elbo`, `reconstruction`, `kl` (nats)
@@ -148,16 +160,23 @@ class ELBOTrainer:
             a grid of levels also `bits_per_dim`, -elbo / (H W C ln 2).
 
         Raises:
-            ValueError, TypeError: if the data are not what the model takes.
+            ValueError, TypeError: if the data are not what the model takes. Each batch
+                of a stream is checked as it comes; the model stays as the last step
+                left it.
         """
-        x, y = self._check_training_data(x, y)
+        if class_weight is not None:
+            refuse_class_weight()
+        self._assert_compile_called("fit")
+        self.check_frozen()
+        refusals = []
+        x, y = self._check_training_data(x, y, refusals=refusals)
         if validation_data is None and validation_split:
             (x, y, sample_weight), validation_data = inputs.split_validation(
                 x, y, sample_weight, validation_split
             )
         inputs.check_last_batch(self, x, batch_size)
         if validation_data is not None:
-            validation_data = self._check_validation_data(validation_data)
+            validation_data = self._check_validation_data(validation_data, refusals)
             inputs.check_last_batch(
                 self,
                 validation_data[0]
@@ -166,7 +185,7 @@ class ELBOTrainer:
                 kwargs.get("validation_batch_size") or batch_size,
                 "validation_data",
             )
-        with self.training_session(x) as x:
+        with self.plain_errors(refusals), self.training_session(x) as x:
             return super().fit(
                 x,
                 inputs.placeholder_labels(y, sample_weight),
@@ -185,17 +204,21 @@ class ELBOTrainer:
         """Around one `fit`: yields what Keras is to iterate over in place of `x`."""
         yield x
 
-    def _check_training_data(self, x, labels=None, argument="x"):
-        return inputs.check_data(self, x, labels, argument, self.check_network_labels)
+    def _check_training_data(self, x, labels=None, argument="x", refusals=None):
+        return inputs.check_data(
+            self, x, labels, argument, self.check_network_labels, refusals
+        )
 
-    def _check_validation_data(self, validation_data):
+    def _check_validation_data(self, validation_data, refusals):
         if isinstance(validation_data, (tuple, list)) and len(validation_data) <= 3:
             x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(
                 tuple(validation_data)
             )
             x, labels = self._check_training_data(x, labels, "validation_data")
             return x, inputs.placeholder_labels(labels, sample_weight), sample_weight
-        return self._check_training_data(validation_data, argument="validation_data")[0]
+        return self._check_training_data(
+            validation_data, argument="validation_data", refusals=refusals
+        )[0]
 
     def evaluate(self, x=None, y=None, sample_weight=None, **kwargs):
         """The metrics of `fit` on other images, as `keras.Model.evaluate`.
@@ -206,8 +229,34 @@ class ELBOTrainer:
         Raises:
             ValueError, TypeError: if the data are not what the model takes.
         """
-        if "_use_cached_eval_dataset" not in kwargs:  # else `fit` has checked them
-            x, y = inputs.check_data(self, x, y)
-            inputs.check_last_batch(self, x, kwargs.get("batch_size"))
-            y = inputs.placeholder_labels(y, sample_weight)
-        return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+        if "_use_cached_eval_dataset" in kwargs:  # `fit` has checked them
+            return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+        refusals = []
+        x, y = inputs.check_data(self, x, y, errors=refusals)
+        inputs.check_last_batch(self, x, kwargs.get("batch_size"))
+        y = inputs.placeholder_labels(y, sample_weight)
+        with self.plain_errors(refusals):
+            return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+
+    def train_on_batch(
+        self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
+    ):
+        """One training step, as `keras.Model.train_on_batch`."""
+        if class_weight is not None:
+            refuse_class_weight()
+        with self.plain_errors():
+            return super().train_on_batch(
+                x, y, sample_weight=sample_weight, return_dict=return_dict
+            )
+
+
+def refuse_class_weight():
+    """Says what to give instead.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(
+        "`class_weight` weighs classes, of which an ELBO knows none: give "
+        "`sample_weight`, one number an image, such as weights[labels]."
+    )
