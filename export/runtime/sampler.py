@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from export.errors import RuntimeModelError
+from export.priors.codes import draw_codes
 from export.runtime.arguments import (
     check_array,
+    check_codes,
     check_images,
     check_num_samples,
     check_seed,
@@ -16,7 +18,6 @@ from export.runtime.arguments import (
     check_threads,
 )
 from export.runtime.chunks import run_in_chunks
-from export.runtime.codes import check_codes, check_prior, draw_codes
 from export.runtime.labels import check_labels
 from export.runtime.manifest import (
     DECODER,
@@ -26,7 +27,7 @@ from export.runtime.manifest import (
     check_file,
     read_manifest,
 )
-from export.runtime.prior import read_prior
+from export.runtime.prior import check_prior, read_prior
 from export.runtime.session import Session
 from export.runtime.signature import has_codes
 from export.runtime.threefry import fresh_seed, normals, uniforms
@@ -83,11 +84,11 @@ class Sampler:
             check_file(path, DECODER, self._manifest)
             path = path / DECODER
         self._decoder = Session(path, "decoder")
-        self._latents = read_prior(self._decoder)
         self.metadata = self._decoder.metadata
         self.image_shape = tuple(self.metadata["image_shape"])
         self.latent_dim = self.metadata["latent_dim"]
         self._has_codes = has_codes(self.metadata)
+        self._latents = None if self._has_codes else read_prior(self._decoder)
         if self._has_codes:
             self._code_shape = tuple(self.metadata["code_shape"])
 

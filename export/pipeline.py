@@ -3,17 +3,12 @@
 import hashlib
 import json
 
-from export import _child, _compare, _metadata
-from export._readme import readme
+from export import priors
+from export.check import compare
+from export.convert import process
 from export.errors import ExportError
-from export.options import (
-    DIFFERING_CODES_TOLERANCES,
-    DRAWN_CODES_TOLERANCE,
-    EXTREME_TOLERANCES,
-    FLOW_LATENT_TOLERANCE,
-    LATENT_TOLERANCE,
-    TOLERANCES,
-)
+from export.options import DIFFERING_CODES_TOLERANCES, EXTREME_TOLERANCES, TOLERANCES
+from export.readme import readme
 from export.report import ExportReport, ModelReport
 from export.runtime.manifest import (
     DECODER,
@@ -25,7 +20,7 @@ from export.runtime.manifest import (
 )
 
 # What `latent_error` reports; a file has one of them at most.
-_LATENT = ("latents", "flow_latents", "drawn_codes", "differing_codes")
+_LATENT = ("latents", "differing_codes")
 
 
 def decoder(model, workspace, path, opset, quantize, verify):
@@ -37,10 +32,10 @@ def decoder(model, workspace, path, opset, quantize, verify):
 def folder(model, workspace, path, opset, quantize, verify):
     """Fills workspace/out with all files of a folder: its `ModelReport`."""
     names = [DECODER, ENCODER]
-    prior = _metadata.prior_name(getattr(model, "prior", None))
-    if prior in _metadata.SAMPLED_PRIORS:
+    record = priors.of_prior(getattr(model, "prior", None))
+    if record is not None:
         names.append(SAMPLER)
-    if prior == "autoregressive_codes":
+    if record is priors.codes.RECORD:
         names.append(PRIOR_STEP)
     entries = _convert(model, workspace, names, opset, quantize, verify)
     files = {name: _report(entries[name], path / name, quantize) for name in names}
@@ -75,7 +70,7 @@ def folder(model, workspace, path, opset, quantize, verify):
 
 
 def _convert(model, workspace, names, opset, quantize, verify):
-    _child.check_packages()
+    process.check_packages()
     for method in ("save_to_preset", "decode", "encode"):
         if not callable(getattr(model, method, None)):
             raise TypeError(
@@ -96,30 +91,30 @@ def _convert(model, workspace, names, opset, quantize, verify):
         "preset_name": getattr(model, "preset_name", None),
         "module": module,
     }
-    entries = _child.convert(workspace, request)
+    entries = process.convert(workspace, request)
     if verify:
         for name in names:
             errors = entries[name]["errors"]
-            own = _compare.with_model(model, workspace, name)
+            own = compare.with_model(model, workspace, name)
             errors.update({kind: max(errors[kind], own[kind]) for kind in errors})
-            check(name, errors, quantize)
+            record = priors.of_prior(model.prior) or priors.PriorRecord
+            check(name, errors, quantize, record)
     return entries
 
 
-def check(name, errors, quantize):
+def check(name, errors, quantize, record=priors.PriorRecord):
     """Raises ExportError if a file differs from its model by more than is allowed.
 
     Args:
         name: of the file.
-        errors: as `_compare.largest_errors` returns them.
+        errors: as `check.compare.largest_errors` returns them.
         quantize: how the weights are stored.
+        record: of the model's prior.
     """
     allowed = {
         "ordinary": (TOLERANCES[quantize], "on ordinary inputs"),
         "extreme": (EXTREME_TOLERANCES[quantize], "on extreme inputs"),
-        "latents": (LATENT_TOLERANCE, "in its latents"),
-        "flow_latents": (FLOW_LATENT_TOLERANCE, "in its latents"),
-        "drawn_codes": (DRAWN_CODES_TOLERANCE, "in the probabilities of its codes"),
+        "latents": (record.tolerance, record.latents),
         "differing_codes": (
             DIFFERING_CODES_TOLERANCES[quantize],
             "in the share of codes that are the same",

@@ -1,4 +1,4 @@
-"""Conversion itself: `python -m export._convert <workspace>`, started by `_child`.
+"""Conversion itself: started by `process` in a process of its own.
 
 Runs with Keras on TensorFlow whatever backend the caller uses. Reads request.json and
 the preset folder, writes out/*.onnx and result.json.
@@ -18,17 +18,11 @@ import tensorflow as tf
 import tf2onnx
 
 import zoo
-from export import (
-    _code_sampler,
-    _compare,
-    _functions,
-    _graph,
-    _metadata,
-    _noise,
-)
-from export._float32 import in_float32
-from export._lean import fix_shapes
-from export._quantize import quantize_weights
+from export.check import compare
+from export.convert import code_sampler, functions, graph, metadata, noise
+from export.convert.float32 import in_float32
+from export.convert.lean import fix_shapes
+from export.convert.quantize import quantize_weights
 from export.errors import ExportError, RuntimeModelError
 from export.runtime.files import MAX_FILE_BYTES
 from export.runtime.golden import (
@@ -57,7 +51,7 @@ def main(workspace):
     importlib.import_module(request["module"])  # registers a user's own class
     try:
         model = in_float32(zoo.from_preset(os.fspath(workspace / "preset")))
-        description = _metadata.describe(model, request["preset_name"])
+        description = metadata.describe(model, request["preset_name"])
         result = {
             name: _convert_one(model, workspace / "out" / name, description, request)
             for name in request["names"]
@@ -71,7 +65,7 @@ def _convert_one(model, path, description, request):
     """Writes one file; returns what was measured of it."""
     kind = path.name.removesuffix(".onnx")
     proto, opset, further = _graph_of(model, kind, description, request)
-    operators = _graph.check(proto, further)
+    operators = graph.check(proto, further)
     if proto.ByteSize() > MAX_FILE_BYTES - 2**20:
         raise ExportError(
             f"{path.name} would be {proto.ByteSize() / 2**20:.0f} MB; "
@@ -79,7 +73,7 @@ def _convert_one(model, path, description, request):
         )
     entries = {
         **description,
-        **_metadata.of_kind(model, kind),
+        **metadata.of_kind(model, kind),
         "kind": kind,
         "opset": opset,
         "quantize": request["quantize"],
@@ -88,19 +82,19 @@ def _convert_one(model, path, description, request):
         "golden": {},
     }
     # Measured on the file itself, which is then written again with the results.
-    path.write_bytes(_metadata.stamp(proto, entries))
+    path.write_bytes(metadata.stamp(proto, entries))
     session = Session(path, kind)
-    errors = _compare.largest_errors(session, kind, model)
+    errors = compare.largest_errors(session, kind, model)
     if not np.isfinite([*errors.values()]).all():
         raise ExportError(
             f"{path.name} would give NaN or infinite values: check its model."
         )
-    entries["max_abs_error"] = _metadata.round_up(errors["ordinary"])
-    entries["extreme_error"] = _metadata.round_up(errors["extreme"])
-    feeds, outputs = _compare.golden(session, kind, model)
+    entries["max_abs_error"] = metadata.round_up(errors["ordinary"])
+    entries["extreme_error"] = metadata.round_up(errors["extreme"])
+    feeds, outputs = compare.golden(session, kind, model)
     tolerance = LOGITS_REPLAY_TOLERANCE if kind == PRIOR_STEP_KIND else REPLAY_TOLERANCE
     entries["golden"] = make_golden(feeds, outputs, tolerance)
-    data = _metadata.stamp(proto, entries)
+    data = metadata.stamp(proto, entries)
     path.write_bytes(data)
     measured = ("opset", "max_abs_error", "extreme_error", "golden")
     return {
@@ -119,34 +113,34 @@ def _graph_of(model, kind, description, request):
     """(ModelProto, its opset, operators it may hold beside the usual ones)."""
     opset, quantize = request["opset"], request["quantize"]
     if kind == SAMPLER_KIND:
-        opset = max(opset, _noise.OPSET)
+        opset = max(opset, noise.OPSET)
 
     def convert(kind, inputs, outputs, quantize=quantize, exact=()):
-        proto = _converted(functions[kind], inputs, outputs, opset)
+        proto = _converted(compute[kind], inputs, outputs, opset)
         if quantize:
-            _graph.check(proto)
+            graph.check(proto)
             quantize_weights(proto, quantize, exact)
         return proto
 
     inputs, outputs = signature(kind, description)
     if not has_codes(description):
-        functions = _functions.of_vectors(model)
+        compute = functions.of_vectors(model)
         if kind != SAMPLER_KIND:
             return convert(kind, inputs, outputs), opset, frozenset()
-        noise = _noise.noise_value(model.latent_dim)
-        labels = labels_signature(noise.shape[0], description)
+        drawn = noise.noise_value(model.latent_dim)
+        labels = labels_signature(drawn.shape[0], description)
         # The prior stays as it is: `z` is the same whatever `quantize` is.
-        proto = convert(kind, {_noise.NOISE: noise, **labels}, outputs, exact=("z",))
-        _noise.prepend(proto, model.latent_dim)
-        return _graph.tidy(proto, inputs, outputs, opset), opset, _noise.OPERATORS
+        proto = convert(kind, {noise.NOISE: drawn, **labels}, outputs, exact=("z",))
+        noise.prepend(proto, model.latent_dim)
+        return graph.tidy(proto, inputs, outputs, opset), opset, noise.OPERATORS
 
-    functions = _functions.of_codes(model)
+    compute = functions.of_codes(model)
     if kind == SAMPLER_KIND:
         # The prior stays as it is: rounded weights would draw other codes.
-        step = convert(kind, *_code_sampler.step_signature(description), quantize=None)
+        step = convert(kind, *code_sampler.step_signature(description), quantize=None)
         decoder = convert(DECODER_KIND, *signature(DECODER_KIND, description))
-        proto = _code_sampler.assemble(step, decoder, description, opset)
-        return proto, opset, _code_sampler.OPERATORS
+        proto = code_sampler.assemble(step, decoder, description, opset)
+        return proto, opset, code_sampler.OPERATORS
     if kind == PRIOR_STEP_KIND:
         quantize = None
     return convert(kind, inputs, outputs, quantize), opset, frozenset()
@@ -172,7 +166,7 @@ def _converted(function, inputs, outputs, opset):
         tf.function(function), input_signature=specs, opset=opset
     )
     fix_shapes(proto)
-    return _graph.tidy(proto, inputs, outputs, opset)
+    return graph.tidy(proto, inputs, outputs, opset)
 
 
 def _values(values):

@@ -3,8 +3,8 @@
 import contextlib
 import os
 
-from export import _compare_codes, _metadata, _probes
-from export._float32 import in_float32
+from export.check import compare_codes, probes
+from export.convert.float32 import in_float32
 from export.errors import ExportError
 from export.runtime.golden import max_error
 from export.runtime.session import Session
@@ -29,18 +29,17 @@ def largest_errors(session, kind, model):
 
     Returns:
         {"ordinary": error, "extreme": error} on the two kinds of probes; of a sampler
-        of vectors {"latents": error} of its output `z` on both, {"flow_latents": error}
-        if a flow makes them, and of files that give codes what `export._compare_codes`
-        measures.
+        {"latents": error} on both, of vectors of its output `z`, and of files that give
+        codes what `compare_codes` measures.
 
     Raises:
         ExportError: if the file gives pixels outside [0, 1].
     """
     compare = _comparison(kind, model)
     errors = {}
-    for extent, probes in _probes.probes(kind, model).items():
+    for extent, all_feeds in probes.probes(kind, model).items():
         errors[extent] = 0.0
-        for feeds in probes:
+        for feeds in all_feeds:
             got = session.run(feeds)
             _check_pixels(got.get("image"))
             for about, error in compare(feeds, got).items():
@@ -51,27 +50,25 @@ def largest_errors(session, kind, model):
 
 def golden(session, kind, model):
     """Golden vectors: inputs, and what onnxruntime gave for them."""
-    feeds = _probes.golden(kind, model)
+    feeds = probes.golden(kind, model)
     if kind == ENCODER_KIND:
-        decoded = model.decode(**_probes.golden(DECODER_KIND, model))
+        decoded = model.decode(**probes.golden(DECODER_KIND, model))
         feeds = {"image": _numpy(decoded), **feeds}
-    elif kind == SAMPLER_KIND and _probes.has_codes(model):
-        return _compare_codes.golden_draw(session, model, feeds)
+    elif kind == SAMPLER_KIND and probes.has_codes(model):
+        return compare_codes.golden_draw(session, model, feeds)
     return feeds, session.run(feeds)
 
 
 def _comparison(kind, model):
     """A function of a file's inputs and outputs: {about: error}."""
-    if _probes.has_codes(model):
-        return _compare_codes.comparison(kind, model)
+    if probes.has_codes(model):
+        return compare_codes.comparison(kind, model)
     expected = _vectors(kind, model)
-    flows = _metadata.prior_name(model.prior) == "flow"
-    about_latents = "flow_latents" if flows else "latents"
 
     def compare(feeds, got):
         errors = {"values": 0.0}
         for name, value in expected(**feeds).items():
-            about = about_latents if name == "z" else "values"
+            about = "latents" if name == "z" else "values"
             error = max_error(got[name], _numpy(value))
             errors[about] = max(errors.get(about, 0.0), error)
         return errors
@@ -123,7 +120,7 @@ def _reference(model, workspace):
 
     import zoo
 
-    feeds = _probes.golden(DECODER_KIND, model)
+    feeds = probes.golden(DECODER_KIND, model)
     # The device's name: "cpu", "TFRT_CPU_0", "/job:localhost/.../device:CPU:0".
     device = getattr(model.decode(**feeds), "device", "cpu")
     if "cpu" in str(device).lower() and in_float32(model) is model:

@@ -8,9 +8,9 @@ places to come. The uniform numbers are drawn before it, and the decoder follows
 import numpy as np
 from onnx import TensorProto, helper
 
-from export import _noise
-from export._builder import Builder
-from export._graph import IR_VERSION, value_info
+from export.convert import noise
+from export.convert.builder import Builder
+from export.convert.graph import IR_VERSION, value_info
 from export.runtime.signature import (
     DECODER_KIND,
     SAMPLER_KIND,
@@ -19,7 +19,7 @@ from export.runtime.signature import (
     signature,
 )
 
-OPERATORS = _noise.OPERATORS | {"Loop"}
+OPERATORS = noise.OPERATORS | {"Loop"}
 
 
 def step_signature(description):
@@ -52,7 +52,7 @@ def assemble(step, decoder, description, opset):
     """
     inputs, outputs = signature(SAMPLER_KIND, description)
     build = Builder("draw")
-    uniforms = _noise.uniforms(build, int(np.prod(description["code_shape"])))
+    uniforms = noise.uniforms(build, int(np.prod(description["code_shape"])))
     drawn = _loop(build, step.graph, uniforms, description)  # (places, num_samples)
     drawn = build("Transpose", drawn, perm=[1, 0])
     shape = build.int64([0, *description["code_shape"]])  # 0 keeps the rows

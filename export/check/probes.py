@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from export import _metadata
+from export import priors
 from export.runtime.signature import (
     DECODER_KIND,
     ENCODER_KIND,
@@ -50,13 +50,8 @@ def probes(kind, model):
 
 def _extreme_temperatures(model):
     """One for each batch."""
-    if has_codes(model):  # whose logits are divided by it
-        return 10, 0, 10
-    if _metadata.prior_name(model.prior) == "flow":
-        # It has learned nothing of noise much larger than its own: latents get further
-        # and further out there, and rounding errors with them.
-        return 2, 0, 2
-    return 10, 10, 10
+    record = priors.of_prior(model.prior) or priors.PriorRecord
+    return record.extreme_temperatures
 
 
 def _row_pairs(kind, model):

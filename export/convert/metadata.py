@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 
-from export.runtime import prior as runtime_prior
+from export import priors
 from export.runtime.files import add_digest
 from export.runtime.metadata import FORMAT, TEXT_KEYS
 from export.runtime.signature import DECODER_KIND, SAMPLER_KIND
@@ -46,65 +46,26 @@ def of_kind(model, kind):
     one file is enough to sample: `z` stays the true latent, and `export.runtime` needs
     no second graph to find it.
     """
-    if kind == DECODER_KIND and prior_name(model.prior) in _IN_NUMPY:
-        prior = _IN_NUMPY[prior_name(model.prior)](model.prior)
-        return {"prior_parameters": prior.to_json()}
+    if kind == DECODER_KIND:
+        record = priors.of_prior(model.prior)
+        numpy_form = record and record.in_numpy(model.prior)
+        stored = numpy_form and numpy_form.to_json()
+        return {} if stored is None else {"prior_parameters": stored}
     if kind == SAMPLER_KIND:
         return {"generator": "threefry2x32-20"}
     return {}
 
 
-def _label_normal(prior):
-    """A `zoo.priors.LabelNormal` in NumPy."""
-    from keras import ops
-
-    from zoo import posteriors
-
-    tables = [
-        ops.convert_to_numpy(kernel)
-        for kernel in (prior.mean_kernel, prior.log_var_kernel)
-    ]
-    return runtime_prior.LabelNormal(*tables, log_var_limit=posteriors.LOG_VAR_LIMIT)
-
-
-def _flow(prior):
-    """A `zoo.priors.Flow` in NumPy."""
-    from keras import ops
-
-    from zoo.networks import coupling
-
-    layers = []
-    for step in prior.couplings:
-        layers.append({"fixed": step.fixed})
-        for name in ("hidden", "head"):
-            for part in ("kernel", "bias"):
-                array = ops.convert_to_numpy(getattr(getattr(step, name), part))
-                layers[-1][f"{name}_{part}"] = array
-    return runtime_prior.Flow(layers, log_scale_limit=coupling.LOG_SCALE_LIMIT)
-
-
-_IN_NUMPY = {"label_normal": _label_normal, "flow": _flow}
-
-
-# Of models with these a sampler.onnx is made: those that draw latents from standard
-# normal noise alone, by `from_noise`, and a learned `zoo.CodePrior`.
-SAMPLED_PRIORS = ("standard_normal", "label_normal", "flow", "autoregressive_codes")
-
-
 def prior_name(prior):
-    """The name of a prior that the runtime knows, else that of its class."""
-    from zoo.models.code_prior import CodePrior
-    from zoo.priors import Flow, LabelNormal, StandardNormal, UniformCodes
+    """The name that files give a prior: of its record, else of its class."""
+    from zoo import CodePrior
+    from zoo.priors import UniformCodes
 
-    if isinstance(prior, CodePrior):  # which is uniform until it is trained
-        return "autoregressive_codes" if prior.is_trained else "uniform_codes"
-    names = {
-        StandardNormal: "standard_normal",
-        LabelNormal: "label_normal",
-        Flow: "flow",
-        UniformCodes: "uniform_codes",
-    }
-    return names.get(type(prior), type(prior).__name__)
+    if record := priors.of_prior(prior):
+        return record.name
+    if isinstance(prior, (CodePrior, UniformCodes)):  # untrained, it is uniform, too
+        return "uniform_codes"
+    return type(prior).__name__
 
 
 def _latents(model):

@@ -30,7 +30,7 @@ def comparison(kind, model):
 
         "values": of images, and of logits and caches as `_error_of_sums` says,
         "differing_codes": the share of an encoder's codes that are not the model's,
-        "drawn_codes": how far a sampler's codes are from what its uniforms stand for,
+        "latents": how far a sampler's codes are from what its uniforms stand for,
             as `beyond_edges` says.
     """
     from keras import ops
@@ -60,7 +60,7 @@ def comparison(kind, model):
 
     def draw(feeds, got):
         error = max(0.0, beyond_edges(model, feeds, got["codes"]))
-        return {**decode(got, got), "drawn_codes": error}
+        return {**decode(got, got), "latents": error}
 
     functions = {
         DECODER_KIND: decode,

@@ -11,13 +11,13 @@ import math
 import numpy as np
 from onnx import TensorProto, helper
 
-from export._builder import Builder
+from export.convert.builder import Builder
 from export.runtime.signature import Value
 from export.runtime.threefry import FIRST_OF_UNIFORMS, PARITY, ROTATIONS, ROUNDS
 
 # BitwiseXor and its kind came with this operator set.
 OPSET = 18
-# What the generator needs beside `_graph.ALLOWED_OPERATORS`: deterministic, all of it.
+# What the generator needs beside `graph.ALLOWED_OPERATORS`: deterministic, all of it.
 OPERATORS = frozenset("BitShift BitwiseOr BitwiseXor Range Sin".split())
 
 NOISE = "noise"
@@ -33,7 +33,7 @@ def prepend(model, latent_dim):
 
     Args:
         model: a tidied ModelProto with an input `noise`, changed in place: its graph's
-            inputs are left as they are, for `_graph.tidy` to replace.
+            inputs are left as they are, for `graph.tidy` to replace.
         latent_dim: number of columns of the noise.
     """
     build = Builder("noise")
