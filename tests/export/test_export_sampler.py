@@ -12,7 +12,7 @@ import export
 from export import pipeline, priors
 from export.convert import graph, noise
 from export.runtime.signature import Value
-from export.runtime.threefry import MAX_SEED, normals
+from zoo.threefry import MAX_SEED, normals
 
 
 def run(path, num_samples, seed, temperature=1.0, **labels):
