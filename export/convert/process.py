@@ -43,12 +43,13 @@ def _is_installed(name):
 
 
 def convert(workspace, request):
-    """Converts workspace/preset to workspace/out/<name> for each requested name.
+    """Converts workspace/preset to files workspace/out/<name>.
 
     Args:
         workspace: a folder.
-        request: `names` of files, `opset`, `quantize`, `preset_name` or None, and the
-            `module` that defines the model's class.
+        request: whether a whole `folder` is wanted or a decoder alone, `opset`,
+            `quantize`, `preset_name` or None, and `classes` as `classes.prepare` finds
+            them.
 
     Returns:
         {name: what `export.convert.conversion` measured of the file}.

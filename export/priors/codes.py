@@ -98,5 +98,10 @@ class _Record(PriorRecord):
 
         return type(prior) is zoo.CodePrior and prior.is_trained
 
+    def is_drawn_by(self, model):
+        from export.check import compare_codes
+
+        return compare_codes.draws_from_prior(model, self.tolerance)
+
 
 RECORD = _Record()

@@ -61,13 +61,13 @@ class _Record(PriorRecord):
     def in_numpy(self, prior):
         from keras import ops
 
-        from zoo import posteriors
+        from zoo.distributions import normal
 
         tables = [
             ops.convert_to_numpy(kernel)
             for kernel in (prior.mean_kernel, prior.log_var_kernel)
         ]
-        return LabelNormal(*tables, log_var_limit=posteriors.LOG_VAR_LIMIT)
+        return LabelNormal(*tables, log_var_limit=normal.LOG_VAR_LIMIT)
 
     def from_json(self, stored, metadata):
         rows = metadata["num_classes"] or metadata["num_attributes"]

@@ -22,6 +22,13 @@ class PriorRecord:
         """Whether a Keras layer is this prior, and drawn from as NumPy does here."""
         raise NotImplementedError
 
+    def is_drawn_by(self, model):
+        """Whether a model's `draw_latents` draws as `in_numpy`'s file of its own does.
+
+        Asked only of a record whose `in_numpy` is None.
+        """
+        return False
+
     def in_numpy(self, prior):
         """The NumPy form of a Keras layer that `is_of` this prior.
 

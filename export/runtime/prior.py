@@ -13,32 +13,14 @@ def read_prior(session):
     Raises:
         RuntimeModelError: if the file names a prior and lacks its numbers.
     """
-    record = RECORDS.get(session.metadata.get("latent_prior"))
-    if record is None:
+    metadata = session.metadata
+    record = RECORDS.get(metadata.get("latent_prior"))
+    if record is None or metadata["latent_dim"] is None:
         return None
     try:
-        return record.from_json(session.prior_parameters, session.metadata)
+        return record.from_json(session.prior_parameters, metadata)
     except (ValueError, KeyError, TypeError) as error:
         raise RuntimeModelError(
             f"{session.path} cannot be used: the `prior_parameters` in its metadata "
             f"are damaged ({error})."
         ) from error
-
-
-def check_prior(metadata, path, has_step):
-    """Refuses to sample where there is no prior over codes to draw from.
-
-    Raises:
-        RuntimeModelError: saying what to do instead.
-    """
-    if metadata["latent_prior"] != "autoregressive_codes":
-        raise RuntimeModelError(
-            f"{path} cannot be sampled: its model has no learned prior over its codes; "
-            "use `decode` on codes of your own, or train the prior with fit_prior and "
-            "export again."
-        )
-    if not has_step:
-        raise RuntimeModelError(
-            f"{path} cannot be sampled: it holds a decoder alone, and the prior over "
-            "its codes lies beside it; open the folder that export.export_model wrote."
-        )
