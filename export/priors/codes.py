@@ -1,11 +1,10 @@
-"""Drawing grids of codes, one code after another, with a file of one step."""
+"""A learned prior over grids of codes: a file of one step draws one after another."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from export.errors import RuntimeModelError
-from export.runtime.arguments import short
+from export.priors.record import PriorRecord
 
 # Caches are large: fewer rows than of `chunks`, and as fast.
 CHUNK = 16
@@ -86,46 +85,23 @@ def choose(logits, uniforms, temperature):
     return passed.sum(axis=-1, dtype=np.int32)
 
 
-def check_codes(value, codebook_size, code_shape):
-    """`value` as codes int32 (N, *code_shape) from 0 to codebook_size - 1."""
-    try:
-        codes = np.asarray(value)
-    except Exception as error:  # ragged lists, tensors on another device
-        raise TypeError(
-            f"`codes` must be an array of whole numbers; got {type(value).__name__}, "
-            "which numpy cannot read."
-        ) from error
-    if codes.dtype.kind not in "iu":
-        raise TypeError(
-            f"`codes` must be an array of whole numbers; got dtype {codes.dtype}."
-        )
-    if codes.ndim == 0 or codes.shape[1:] != code_shape:
-        wanted = ", ".join(map(str, ("N", *code_shape)))
-        raise ValueError(
-            f"`codes` must have shape ({wanted}), one grid a row; got {codes.shape}."
-        )
-    if codes.size and not 0 <= codes.min() <= codes.max() < codebook_size:
-        raise ValueError(
-            f"`codes` must lie between 0 and {codebook_size - 1}; got values from "
-            f"{short(int(codes.min()))} to {short(int(codes.max()))}."
-        )
-    return np.ascontiguousarray(codes, dtype=np.int32)
+class _Record(PriorRecord):
+    """A `zoo.CodePrior` once it is trained: prior_step.onnx holds its weights."""
+
+    name = "autoregressive_codes"
+    extreme_temperatures = (10, 0, 10)  # logits are divided by it
+    tolerance = 1e-5  # in cumulative probability: see `export.check.compare_codes`
+    latents = "in the probabilities of its codes"
+
+    def is_of(self, prior):
+        import zoo
+
+        return type(prior) is zoo.CodePrior and prior.is_trained
+
+    def is_drawn_by(self, model):
+        from export.check import compare_codes
+
+        return compare_codes.draws_from_prior(model, self.tolerance)
 
 
-def check_prior(metadata, path, has_step):
-    """Refuses to sample where there is no prior over codes to draw from.
-
-    Raises:
-        RuntimeModelError: saying what to do instead.
-    """
-    if metadata["latent_prior"] != "autoregressive_codes":
-        raise RuntimeModelError(
-            f"{path} cannot be sampled: its model has no learned prior over its codes; "
-            "use `decode` on codes of your own, or train the prior with fit_prior and "
-            "export again."
-        )
-    if not has_step:
-        raise RuntimeModelError(
-            f"{path} cannot be sampled: it holds a decoder alone, and the prior over "
-            "its codes lies beside it; open the folder that export.export_model wrote."
-        )
+RECORD = _Record()

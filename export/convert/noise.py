@@ -9,45 +9,42 @@ Each node costs a third of a microsecond however few rows there are: they are co
 import math
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
-from export._builder import Builder
-from export.runtime.signature import Value
+from export.convert.builder import Builder
+from export.runtime.signature import NOISE, UNIFORMS
 from zoo.threefry import FIRST_OF_UNIFORMS, PARITY, ROTATIONS, ROUNDS
 
 # BitwiseXor and its kind came with this operator set.
 OPSET = 18
-# What the generator needs beside `_graph.ALLOWED_OPERATORS`: deterministic, all of it.
+# What the generator needs beside `graph.ALLOWED_OPERATORS`: deterministic, all of it.
 OPERATORS = frozenset("BitShift BitwiseOr BitwiseXor Range Sin".split())
 
-NOISE = "noise"
 
-
-def noise_value(latent_dim):
-    """The signature of what is drawn: float32 (num_samples, latent_dim)."""
-    return Value("float32", ("num_samples", latent_dim))
-
-
-def prepend(model, latent_dim):
-    """Computes the input `noise` of a graph from `seed`, `num_samples`, `temperature`.
+def prepend(model, num_normals, num_uniforms):
+    """Computes `noise` and `uniforms` of a graph from `seed` and `num_samples`.
 
     Args:
-        model: a tidied ModelProto with an input `noise`, changed in place: its graph's
-            inputs are left as they are, for `_graph.tidy` to replace.
-        latent_dim: number of columns of the noise.
+        model: a tidied ModelProto with those inputs, changed in place: its graph's
+            inputs are left as they are, for `graph.tidy` to replace.
+        num_normals, num_uniforms: columns of each; 0 for none.
     """
     build = Builder("noise")
-    noise = _normals(build, latent_dim)
-    build.nodes.append(helper.make_node("Mul", [noise, "temperature"], [NOISE]))
+    if num_normals:
+        _normals(build, num_normals)
+        build.nodes[-1].output[0] = NOISE
+    if num_uniforms:
+        _uniform_rows(build, num_uniforms)
+        build.nodes[-1].output[0] = UNIFORMS
     nodes = [*build.nodes, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(build.constants)
 
 
-def _normals(build, latent_dim):
-    """Adds nodes for float32 (num_samples, latent_dim) of N(0, 1): their name."""
-    pairs = (latent_dim + 1) // 2
+def _normals(build, num_columns):
+    """Adds nodes for float32 (num_samples, num_columns) of N(0, 1): their name."""
+    pairs = (num_columns + 1) // 2
     a, b = _threefry(build, pairs)  # (pairs, num_samples)
     uniform = build("Cast", a, to=TensorProto.DOUBLE)
     uniform = build("Add", uniform, build.float64(1.0))
@@ -61,9 +58,21 @@ def _normals(build, latent_dim):
     z = build("Mul", radius, build("Sin", angles))  # (2, pairs, num_samples)
     z = build("Transpose", build("Cast", z, to=TensorProto.FLOAT), perm=[2, 1, 0])
     z = build("Reshape", z, build.int64([0, 2 * pairs]))  # 0 keeps the rows
-    if latent_dim % 2:
-        z = build("Slice", z, build.int64([0]), build.int64([-1]), build.int64([1]))
-    return z
+    return _even(build, z, num_columns)
+
+
+def _uniform_rows(build, num_columns):
+    """Adds nodes for float32 (num_samples, num_columns) in [0, 1): their name."""
+    numbers = build("Transpose", uniforms(build, num_columns), perm=[1, 0])
+    return _even(build, numbers, num_columns)
+
+
+def _even(build, numbers, num_columns):
+    """Leaves out the last of an odd number of columns."""
+    if num_columns % 2 == 0:
+        return numbers
+    ends = build.int64([0]), build.int64([-1]), build.int64([1])
+    return build("Slice", numbers, *ends)
 
 
 def uniforms(build, num_columns):

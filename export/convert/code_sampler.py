@@ -1,25 +1,28 @@
-"""sampler.onnx of a model with codes: the whole autoregressive draw in one graph.
+"""Models with codes: the whole autoregressive draw in one graph.
 
 A `Loop` runs the prior once for each code, with a cache of keys and values that grows
 by a place each time: every iteration costs what is new, and nothing is computed for
-places to come. The uniform numbers are drawn before it, and the decoder follows it.
+places to come. In sampler.onnx uniform numbers are drawn before it, generator.onnx is
+given them; the decoder follows it.
 """
 
 import numpy as np
 from onnx import TensorProto, helper
 
-from export import _noise
-from export._builder import Builder
-from export._graph import IR_VERSION, value_info
+from export.convert import noise
+from export.convert.builder import Builder
+from export.convert.graph import IR_VERSION, value_info
 from export.runtime.signature import (
     DECODER_KIND,
     SAMPLER_KIND,
+    UNIFORMS,
     Value,
     labels_signature,
     signature,
 )
 
-OPERATORS = _noise.OPERATORS | {"Loop"}
+# What a draw needs beside `graph.ALLOWED_OPERATORS`.
+LOOP = frozenset({"Loop"})
 
 
 def step_signature(description):
@@ -41,19 +44,26 @@ def step_signature(description):
     return inputs, {"new_code": code, **cache("new_cache", "new_places")}
 
 
-def assemble(step, decoder, description, opset):
-    """The sampler's ModelProto.
+def assemble(step, decoder, description, opset, kind):
+    """The ModelProto of a sampler or a generator.
 
     Args:
         step: tidied ModelProto of `step_signature`.
         decoder: tidied ModelProto of a decoder.
         description: what the files say about the model.
         opset: operator set of both, and of the result.
+        kind: "sampler" or "generator".
     """
-    inputs, outputs = signature(SAMPLER_KIND, description)
+    inputs, outputs = signature(kind, description)
     build = Builder("draw")
-    uniforms = _noise.uniforms(build, int(np.prod(description["code_shape"])))
-    drawn = _loop(build, step.graph, uniforms, description)  # (places, num_samples)
+    if kind == SAMPLER_KIND:
+        uniforms = noise.uniforms(build, int(np.prod(description["code_shape"])))
+        rows = build("Reshape", "num_samples", build.int64([1]))
+    else:
+        uniforms = build("Transpose", UNIFORMS, perm=[1, 0])
+        shape = build("Shape", UNIFORMS)
+        rows = build("Slice", shape, build.int64([0]), build.int64([1]))
+    drawn = _loop(build, step.graph, uniforms, rows, description)  # (places, rows)
     drawn = build("Transpose", drawn, perm=[1, 0])
     shape = build.int64([0, *description["code_shape"]])  # 0 keeps the rows
     build("Reshape", drawn, shape, name="codes")
@@ -73,11 +83,10 @@ def assemble(step, decoder, description, opset):
     )
 
 
-def _loop(build, step, uniforms, description):
-    """Adds the loop over places: the name of the codes (places, num_samples)."""
+def _loop(build, step, uniforms, rows, description):
+    """Adds the loop over places: the name of the codes (places, rows)."""
     tensors, heads, head_dim = description["cache_shape"]
     caches = [f"cache_{i}" for i in range(tensors)]
-    rows = build("Reshape", "num_samples", build.int64([1]))
     first = build("Expand", build.int32(0), rows)
     shape = build("Concat", rows, build.int64([heads, 0, head_dim]), axis=0)
     empty = build("Expand", build.float32(np.zeros((1, 1, 0, 1))), shape)

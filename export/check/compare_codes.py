@@ -10,12 +10,9 @@ Images are compared with those of the file's own codes.
 import numpy as np
 
 from export.runtime.golden import max_error
-from export.runtime.signature import (
-    DECODER_KIND,
-    ENCODER_KIND,
-    PRIOR_STEP_KIND,
-    SAMPLER_KIND,
-)
+
+# Draws that a model's own `draw_latents` is tried on.
+_TRIED_ROWS = 4
 
 # How far the uniforms of stored draws keep from the edges between codes, so that every
 # machine draws the same.
@@ -23,29 +20,16 @@ _GOLDEN_DISTANCE = 1e-4
 _GOLDEN_DRAWS = 50
 
 
-def comparison(kind, model):
-    """A function of a file's inputs and outputs: {about: error}.
+def step_comparison(model):
+    """A function of a prior_step.onnx's inputs and outputs: {"values": error}.
 
-    The errors are
-
-        "values": of images, and of logits and caches as `_error_of_sums` says,
-        "differing_codes": the share of an encoder's codes that are not the model's,
-        "drawn_codes": how far a sampler's codes are from what its uniforms stand for,
-            as `beyond_edges` says.
+    Errors are as `_error_of_sums` says.
     """
     from keras import ops
 
     from zoo.networks.cache import DynamicCache
 
-    def decode(feeds, got):
-        image = ops.convert_to_numpy(model.decode(feeds["codes"]))
-        return {"values": max_error(got["image"], image)}
-
-    def encode(feeds, got):
-        codes = ops.convert_to_numpy(model.encode(feeds["image"]).codes)
-        return {"values": 0.0, "differing_codes": float(np.mean(got["codes"] != codes))}
-
-    def step(feeds, got):
+    def compare(feeds, got):
         tensors = ops.unstack(ops.convert_to_tensor(feeds["cache"]), axis=1)
         cache = DynamicCache(tensors)
         code = ops.convert_to_tensor(feeds["code"])
@@ -58,17 +42,48 @@ def comparison(kind, model):
             )
         }
 
-    def draw(feeds, got):
-        error = max(0.0, beyond_edges(model, feeds, got["codes"]))
-        return {**decode(got, got), "drawn_codes": error}
+    return compare
 
-    functions = {
-        DECODER_KIND: decode,
-        ENCODER_KIND: encode,
-        PRIOR_STEP_KIND: step,
-        SAMPLER_KIND: draw,
-    }
-    return functions[kind]
+
+def draw_comparison(model):
+    """A function of a sampler's inputs and outputs: {about: error}.
+
+    "values" is of images, and "latents" how far codes are from what their uniforms
+    stand for, as `beyond_edges` says.
+    """
+    from keras import ops
+
+    def compare(feeds, got):
+        image = model.expected_images(ops.convert_to_tensor(got["codes"]))
+        error = max(0.0, beyond_edges(model, feeds, got["codes"]))
+        values = max_error(got["image"], ops.convert_to_numpy(image))
+        return {"values": values, "latents": error}
+
+    return compare
+
+
+def draws_from_prior(model, tolerance):
+    """Whether `draw_latents` draws as a prior_step.onnx of `model.prior` does."""
+    from keras import ops
+
+    from export.check.subject import labels
+    from zoo import threefry
+
+    if model.noise != (0, model.prior.length):
+        return False
+    given = labels(model, _TRIED_ROWS)
+    for seed, temperature in ((5, 1.0), (6, 0.5)):
+        u = threefry.uniforms(seed, _TRIED_ROWS, model.prior.length)
+        feeds = {"seed": seed, "temperature": temperature}
+        feeds["labels"] = None if given is None else given[0]
+        codes = model.draw_latents(
+            uniforms=ops.convert_to_tensor(u),
+            temperature=temperature,
+            labels=_tensor(feeds["labels"]),
+        )
+        if beyond_edges(model, feeds, ops.convert_to_numpy(codes)) > tolerance:
+            return False
+    return True
 
 
 def beyond_edges(model, feeds, codes):
@@ -103,7 +118,9 @@ def beyond_edges(model, feeds, codes):
     u = threefry.uniforms(int(feeds["seed"]), len(codes), model.prior.length)
     # Nothing lies beyond the first code, or the last.
     below = np.where(chosen[..., 0] == 0, -np.inf, below)
-    up_to = np.where(chosen[..., 0] == model.codebook_size - 1, np.inf, up_to)
+    up_to = np.where(
+        chosen[..., 0] == model.latents[0].codebook_size - 1, np.inf, up_to
+    )
     return float(np.max(np.maximum(below - u, u - up_to)))
 
 

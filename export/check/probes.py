@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from export import _metadata
+from export import priors
+from export.check import subject as subjects
 from export.runtime.signature import (
     DECODER_KIND,
     ENCODER_KIND,
+    GENERATOR_KIND,
     PRIOR_STEP_KIND,
     SAMPLER_KIND,
 )
@@ -15,31 +17,33 @@ _ROWS = max(BATCHES)
 # One for each batch; the last has bits in both words of the generator's key.
 _SEEDS = (0, 1, 2**62 + 2**32 + 3)
 _GOLDEN_SEED = 2**33 + 1
+# The largest float32 number that `uniforms` can be.
+_LAST_UNIFORM = np.float32(1 - 2.0**-24)
 
 
-def has_codes(model):
-    """Whether a zoo model's latents are grids of codes, not vectors."""
-    return not hasattr(model, "latent_dim")
-
-
-def probes(kind, model):
+def probes(kind, subject):
     """What to compare a file on: {"ordinary": list of feeds, "extreme": the same}.
 
     Args:
-        kind: "decoder", "encoder", "sampler" or "prior_step".
-        model: a zoo model.
+        kind: "decoder", "encoder", "generator", "sampler" or "prior_step".
+        subject: a `Subject`.
     """
-    pairs = _row_pairs(kind, model)
+    model = subject.model
+    pairs = _row_pairs(kind, subject)
+    record = subject.record or priors.PriorRecord
     answer = {}
     for i, extent in enumerate(("ordinary", "extreme")):
         answer[extent] = [
             {name: pair[i][:n] for name, pair in pairs.items()} for n in BATCHES
         ]
         for n, seed, extreme, feeds in zip(
-            BATCHES, _SEEDS, _extreme_temperatures(model), answer[extent], strict=True
+            BATCHES, _SEEDS, record.extreme_temperatures, answer[extent], strict=True
         ):
+            temperature = (1, extreme)[i]
             if kind == SAMPLER_KIND:
-                feeds.update(_draw(n, seed, temperature=(1, extreme)[i]))
+                feeds.update(_draw(n, seed, temperature))
+            elif kind == GENERATOR_KIND:
+                feeds["temperature"] = np.array(temperature, np.float32)
             elif kind == PRIOR_STEP_KIND:
                 # The first place, one in the middle and the last.
                 length = model.prior.length
@@ -48,40 +52,31 @@ def probes(kind, model):
     return answer
 
 
-def _extreme_temperatures(model):
-    """One for each batch."""
-    if has_codes(model):  # whose logits are divided by it
-        return 10, 0, 10
-    if _metadata.prior_name(model.prior) == "flow":
-        # It has learned nothing of noise much larger than its own: latents get further
-        # and further out there, and rounding errors with them.
-        return 2, 0, 2
-    return 10, 10, 10
-
-
-def _row_pairs(kind, model):
+def _row_pairs(kind, subject):
     """{input: (ordinary, extreme) rows}, for all that has rows."""
-    pairs = {}
+    model, pairs = subject.model, {}
     if kind == ENCODER_KIND:
         pairs["image"] = images(model.image_shape)
     elif kind == DECODER_KIND:
-        pairs["codes" if has_codes(model) else "z"] = latents(model)
+        pairs[subject.latent_name] = latents(subject.group)
+    elif kind == GENERATOR_KIND:
+        pairs.update(_numbers(model.noise))
     elif kind == PRIOR_STEP_KIND:
-        given = labels(model)
-        pairs["codes"] = codes(model.codebook_size, (model.prior.length,))
+        given = subjects.labels(model, _ROWS)
+        pairs["codes"] = codes(subject.group.codebook_size, (model.prior.length,))
         pairs["cache"] = [
             _cache(model.prior, pairs["codes"][i], given and given[i]) for i in (0, 1)
         ]
-    if takes_labels(kind, model):
-        pairs["labels"] = labels(model)
+    if takes_labels(kind, subject):
+        pairs["labels"] = subjects.labels(model, _ROWS)
     return pairs
 
 
-def takes_labels(kind, model):
+def takes_labels(kind, subject):
     """Whether a file of this kind has an input `labels`."""
-    if has_codes(model) and kind in (DECODER_KIND, ENCODER_KIND):
-        return False  # they concern the prior alone
-    return labels(model) is not None
+    if kind in (DECODER_KIND, ENCODER_KIND):
+        return subject.networks_see_labels
+    return subjects.has_labels(subject.model)
 
 
 def _draw(num_samples, seed, temperature):
@@ -92,19 +87,36 @@ def _draw(num_samples, seed, temperature):
     }
 
 
-def latents(model):
-    """Ordinary and extreme latents to compare on: two arrays of vectors or codes."""
-    if has_codes(model):
-        return codes(model.codebook_size, model.code_shape)
+def _numbers(noise):
+    """{input of a generator: (ordinary, extreme) random numbers}."""
     rng = np.random.default_rng(0)
-    shape = (_ROWS, model.latent_dim)
+    pairs = {}
+    if noise.normals:
+        shape = (_ROWS, noise.normals)
+        ordinary, extreme = (rng.standard_normal(shape, np.float32) for _ in range(2))
+        extreme[1], extreme[2] = 0, -2
+        pairs["noise"] = ordinary, extreme
+    if noise.uniforms:
+        shape = (_ROWS, noise.uniforms)
+        ordinary, extreme = (rng.random(shape, np.float32) for _ in range(2))
+        extreme[1], extreme[2] = 0, _LAST_UNIFORM
+        pairs["uniforms"] = ordinary, extreme
+    return pairs
+
+
+def latents(group):
+    """Ordinary and extreme latents of a group: two arrays of real numbers or codes."""
+    if group.is_codes:
+        return codes(group.codebook_size, group.shape)
+    rng = np.random.default_rng(0)
+    shape = (_ROWS, group.size)
     ordinary = rng.standard_normal(shape, dtype=np.float32)
     extreme = 10 * rng.standard_normal(shape, dtype=np.float32)
     for row, value in enumerate((-5, 5, 0, -1, 1)):
         extreme[1 + row] = value
     extreme[6:9] = 0
     extreme[6:9, 0] = (-20, 20, 1e-6)  # one direction only
-    return ordinary, extreme
+    return tuple(z.reshape(_ROWS, *group.shape) for z in (ordinary, extreme))
 
 
 def codes(codebook_size, code_shape):
@@ -155,45 +167,35 @@ def images(image_shape):
     return ordinary, extreme
 
 
-def labels(model):
-    """Labels to compare with: int32 (N,) or float32 (N, num_attributes), or None.
-
-    Returns:
-        a pair of arrays, for ordinary and for extreme probes: the first and the last
-        classes; attributes that are 0 or 1, and ones from N(0, 4).
-    """
-    if getattr(model, "num_classes", None) is not None:
-        first = (np.arange(_ROWS) % model.num_classes).astype(np.int32)
-        return first, np.int32(model.num_classes - 1) - first
-    if getattr(model, "num_attributes", None) is not None:
-        rng = np.random.default_rng(2)
-        shape = (_ROWS, model.num_attributes)
-        binary = rng.integers(0, 2, shape).astype(np.float32)
-        return binary, 2 * rng.standard_normal(shape, dtype=np.float32)
-    return None
-
-
-def golden(kind, model):
+def golden(kind, subject):
     """Feeds that a file keeps to check itself: 1 to 4 rows, about 64 KB of pixels.
 
-    Those of an encoder lack the images, which are decoded from a decoder's.
+    Those of an encoder lack the images, which are decoded from latents.
     """
+    model = subject.model
     rows = int(np.clip(65536 // (4 * np.prod(model.image_shape)), 1, 4))
+    # Each code drawn may come close to an edge between two: the fewer the better.
+    drawn = 1 if subject.has_codes else rows
     feeds = {}
-    if kind == DECODER_KIND and has_codes(model):
-        feeds["codes"] = latents(model)[0][:rows]
+    if kind == DECODER_KIND and subject.has_codes:
+        feeds["codes"] = latents(subject.group)[0][:rows]
     elif kind == DECODER_KIND:
         rng = np.random.default_rng(1)
-        feeds["z"] = rng.standard_normal((rows, model.latent_dim), dtype=np.float32)
+        shape = (rows, *subject.group.shape)
+        feeds["z"] = rng.standard_normal(shape, dtype=np.float32)
+    elif kind == GENERATOR_KIND:
+        rows = drawn
+        pairs = _numbers(model.noise)
+        feeds = {name: pair[0][:rows] for name, pair in pairs.items()}
+        feeds["temperature"] = np.array(1, np.float32)
     elif kind == SAMPLER_KIND:
-        # Each code drawn may come close to an edge between two: the fewer the better.
-        rows = 1 if has_codes(model) else rows
+        rows = drawn
         feeds = _draw(rows, _GOLDEN_SEED, temperature=1)
     elif kind == PRIOR_STEP_KIND:
         rows = 1  # a cache is large
-        pairs = _row_pairs(kind, model)
+        pairs = _row_pairs(kind, subject)
         given = (pairs[name][0][:rows] for name in ("codes", "cache"))
         feeds = _step(*given, place=min(2, model.prior.length - 1))
-    if takes_labels(kind, model):
-        feeds["labels"] = labels(model)[0][:rows]
+    if takes_labels(kind, subject):
+        feeds["labels"] = subjects.labels(model, _ROWS)[0][:rows]
     return feeds

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from export.priors.record import PriorRecord
 from export.runtime.golden import decode_array, encode_array
 
 # Rows worked on at a time, which bounds the memory of the hidden layers.
@@ -73,13 +74,36 @@ class Flow:
             "log_scale_limit": self.log_scale_limit,
         }
 
-    @classmethod
-    def from_json(cls, stored, latent_dim):
-        """The prior that `to_json` stored.
 
-        Raises:
-            ValueError, KeyError or TypeError: if it is not of so many dimensions.
-        """
+class _Record(PriorRecord):
+    name = "flow"
+    # It has learned nothing of noise much larger than its own: latents get further and
+    # further out there, and rounding errors with them.
+    extreme_temperatures = (2, 0, 2)
+    # Every layer may stretch the rounding errors of those before.
+    tolerance = 1e-4
+
+    def is_of(self, prior):
+        from zoo import priors
+
+        return type(prior) is priors.Flow
+
+    def in_numpy(self, prior):
+        from keras import ops
+
+        from zoo.networks import coupling
+
+        layers = []
+        for step in prior.couplings:
+            layers.append({"fixed": step.fixed})
+            for name in ("hidden", "head"):
+                for part in ("kernel", "bias"):
+                    array = ops.convert_to_numpy(getattr(getattr(step, name), part))
+                    layers[-1][f"{name}_{part}"] = array
+        return Flow(layers, log_scale_limit=coupling.LOG_SCALE_LIMIT)
+
+    def from_json(self, stored, metadata):
+        latent_dim = metadata["latent_dim"]
         limit = float(stored["log_scale_limit"])
         if not 0 < limit < math.inf:
             raise ValueError(f"its log-scales are bounded by {limit}")
@@ -100,4 +124,7 @@ class Flow:
             layers.append(layer)
         if not layers:
             raise ValueError("it has no layers")
-        return cls(layers, limit)
+        return Flow(layers, limit)
+
+
+RECORD = _Record()

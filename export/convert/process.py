@@ -43,23 +43,25 @@ def _is_installed(name):
 
 
 def convert(workspace, request):
-    """Converts workspace/preset to workspace/out/<name> for each requested name.
+    """Converts workspace/preset to files workspace/out/<name>.
 
     Args:
         workspace: a folder.
-        request: `names` of files, `opset`, `quantize`, `preset_name` or None, and the
-            `module` that defines the model's class.
+        request: whether a whole `folder` is wanted or a decoder alone, `opset`,
+            `quantize`, `preset_name` or None, and `classes` as `classes.prepare` finds
+            them.
 
     Returns:
-        {name: what `export._convert` measured of the file}.
+        {name: what `export.convert.conversion` measured of the file}.
 
     Raises:
         ExportError: with the child's own sentence if it gave one.
     """
+    workspace = workspace.resolve()
     (workspace / "request.json").write_text(json.dumps(request), encoding="utf-8")
     (workspace / "out").mkdir()
     # The child must find the same packages, wherever the parent found them.
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     paths = [root, *(os.path.abspath(p) for p in sys.path if p and os.path.exists(p))]
     environment = {
         **os.environ,
@@ -68,7 +70,7 @@ def convert(workspace, request):
     }
     try:
         process = subprocess.run(
-            [sys.executable, "-m", "export._convert", str(workspace.resolve())],
+            [sys.executable, "-m", "export.convert.conversion", str(workspace)],
             env=environment,
             cwd=workspace,
             stdin=subprocess.DEVNULL,

@@ -3,62 +3,48 @@
 import hashlib
 import json
 
-from export import _child, _compare, _metadata
-from export._readme import readme
+from export import priors
+from export.check import compare
+from export.convert import classes, process
 from export.errors import ExportError
-from export.options import (
-    DIFFERING_CODES_TOLERANCES,
-    DRAWN_CODES_TOLERANCE,
-    EXTREME_TOLERANCES,
-    FLOW_LATENT_TOLERANCE,
-    LATENT_TOLERANCE,
-    TOLERANCES,
-)
+from export.options import DIFFERING_CODES_TOLERANCES, EXTREME_TOLERANCES, TOLERANCES
+from export.readme import readme
 from export.report import ExportReport, ModelReport
-from export.runtime.manifest import (
-    DECODER,
-    ENCODER,
-    MANIFEST,
-    MANIFEST_FORMAT,
-    PRIOR_STEP,
-    SAMPLER,
-)
+from export.runtime.manifest import DECODER, MANIFEST, MANIFEST_FORMAT
 
 # What `latent_error` reports; a file has one of them at most.
-_LATENT = ("latents", "flow_latents", "drawn_codes", "differing_codes")
+_LATENT = ("latents", "differing_codes")
 
 
 def decoder(model, workspace, path, opset, quantize, verify):
     """Fills workspace/out with decoder.onnx: its `ExportReport`."""
-    entries = _convert(model, workspace, [DECODER], opset, quantize, verify)
+    entries = _convert(model, workspace, False, opset, quantize, verify)
     return _report(entries[DECODER], path, quantize)
 
 
 def folder(model, workspace, path, opset, quantize, verify):
     """Fills workspace/out with all files of a folder: its `ModelReport`."""
-    names = [DECODER, ENCODER]
-    prior = _metadata.prior_name(getattr(model, "prior", None))
-    if prior in _metadata.SAMPLED_PRIORS:
-        names.append(SAMPLER)
-    if prior == "autoregressive_codes":
-        names.append(PRIOR_STEP)
-    entries = _convert(model, workspace, names, opset, quantize, verify)
-    files = {name: _report(entries[name], path / name, quantize) for name in names}
+    entries = _convert(model, workspace, True, opset, quantize, verify)
+    files = {
+        name: _report(entry, path / name, quantize) for name, entry in entries.items()
+    }
+    description = next(iter(entries.values()))["description"]
     manifest = {
         "format": MANIFEST_FORMAT,
-        **entries[DECODER]["description"],
+        **description,
+        "noise": model.noise._asdict(),
         "files": {
             name: {
                 "sha256": files[name].sha256,
                 "bytes": files[name].bytes,
-                "inputs": entries[name]["inputs"],
-                "outputs": entries[name]["outputs"],
-                "opset": entries[name]["opset"],
-                "max_abs_error": entries[name]["max_abs_error"],
-                "extreme_error": entries[name]["extreme_error"],
-                "golden": entries[name]["golden"],
+                "inputs": entry["inputs"],
+                "outputs": entry["outputs"],
+                "opset": entry["opset"],
+                "max_abs_error": entry["max_abs_error"],
+                "extreme_error": entry["extreme_error"],
+                "golden": entry["golden"],
             }
-            for name in names
+            for name, entry in entries.items()
         },
     }
     text = json.dumps(manifest, indent=1) + "\n"
@@ -74,52 +60,56 @@ def folder(model, workspace, path, opset, quantize, verify):
     )
 
 
-def _convert(model, workspace, names, opset, quantize, verify):
-    _child.check_packages()
-    for method in ("save_to_preset", "decode", "encode"):
-        if not callable(getattr(model, method, None)):
+def _convert(model, workspace, whole, opset, quantize, verify):
+    """Converts one decoder, or all files of a folder: {name: what was measured}."""
+    process.check_packages()
+    for attribute in ("save_to_preset", "latents", "expected_images"):
+        if not hasattr(model, attribute):
             raise TypeError(
                 "`model` must be a built zoo model, such as zoo.from_preset(...); got "
                 f"{type(model).__name__}."
             )
-    module = type(model).__module__
-    if module == "__main__":
+    if not whole and len(model.latents) > 1:
         raise ExportError(
-            f"{type(model).__name__} is defined in the script that runs, which the "
-            "fresh process that converts cannot import: move it to a module."
+            f"{type(model).__name__} has {len(model.latents)} groups of latents, and "
+            "no decoder of one: use export_model, whose generator.onnx draws them all."
         )
     model.save_to_preset(str(workspace / "preset"))
     request = {
-        "names": names,
+        "folder": whole,
         "opset": opset,
         "quantize": quantize,
         "preset_name": getattr(model, "preset_name", None),
-        "module": module,
+        "classes": classes.prepare(workspace / "preset"),
     }
-    entries = _child.convert(workspace, request)
+    entries = process.convert(workspace, request)
     if verify:
-        for name in names:
-            errors = entries[name]["errors"]
-            own = _compare.with_model(model, workspace, name)
-            errors.update({kind: max(errors[kind], own[kind]) for kind in errors})
-            check(name, errors, quantize)
+        import keras
+
+        named = next(iter(entries.values()))["description"].get("latent_prior")
+        record = priors.RECORDS.get(named)
+        with keras.saving.custom_object_scope(classes.find(request["classes"])):
+            found = compare.with_model(model, record, workspace, list(entries))
+        for name, entry in entries.items():
+            errors, own = entry["errors"], found[name]
+            errors.update({about: max(errors[about], own[about]) for about in errors})
+            check(name, errors, quantize, record or priors.PriorRecord)
     return entries
 
 
-def check(name, errors, quantize):
+def check(name, errors, quantize, record=priors.PriorRecord):
     """Raises ExportError if a file differs from its model by more than is allowed.
 
     Args:
         name: of the file.
-        errors: as `_compare.largest_errors` returns them.
+        errors: as `check.compare.largest_errors` returns them.
         quantize: how the weights are stored.
+        record: of the model's prior.
     """
     allowed = {
         "ordinary": (TOLERANCES[quantize], "on ordinary inputs"),
         "extreme": (EXTREME_TOLERANCES[quantize], "on extreme inputs"),
-        "latents": (LATENT_TOLERANCE, "in its latents"),
-        "flow_latents": (FLOW_LATENT_TOLERANCE, "in its latents"),
-        "drawn_codes": (DRAWN_CODES_TOLERANCE, "in the probabilities of its codes"),
+        "latents": (record.tolerance, record.latents),
         "differing_codes": (
             DIFFERING_CODES_TOLERANCES[quantize],
             "in the share of codes that are the same",
