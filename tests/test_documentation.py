@@ -20,8 +20,9 @@ from markdown_blocks import (
     run_in_fresh_process,
 )
 
-from recipes import catalog, readme
-from recipes.cli import app
+from recipes.commands.cli import app
+from recipes.common import catalog
+from recipes.documents import readme
 from recipes.recipe import RECIPES
 
 README = ROOT / "README.md"

@@ -81,7 +81,7 @@ def test_wheel_says_what_it_is(wheel):
     base = re.findall(r"^Requires-Dist: ([\w.-]+)[^;\n]*$", text, re.M)
     assert sorted(base) == ["numpy", "onnxruntime", "pillow", "typer"]
     (scripts,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
-    assert "vae-zoo = recipes.cli:main" in wheel.read(scripts).decode()
+    assert "vae-zoo = recipes.commands.cli:main" in wheel.read(scripts).decode()
 
 
 def test_versions_agree():
@@ -197,7 +197,7 @@ TRAIN = """
 import json
 import numpy as np, zoo, export
 from recipes.recipe import get_recipe
-from recipes.training import train
+from recipes.runs.training import train
 
 x = np.random.default_rng(0).random((64, 8, 8, 1), dtype="float32")
 model = zoo.DenseVAE((8, 8, 1), latent_dim=2, hidden_units=(16,), seed=0)

@@ -19,7 +19,7 @@ from recipes.plots.images import Reconstructions, Samples, Styles
 from recipes.plots.kind import Kind
 from recipes.plots.latents import Animation, Interpolation, Manifold, Traversal
 from recipes.plots.subjects import open_subject
-from recipes.plots.training import Training
+from recipes.plots.training_curves import Training
 
 __all__ = [
     "KINDS",

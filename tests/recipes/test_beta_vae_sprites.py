@@ -10,17 +10,19 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import zoo
-from recipes import beta_vae_family, beta_vae_sprites, catalog, disentanglement
-from recipes import comparison as comparisons
-from recipes import training as recipe_training
-from recipes.cli import app
-from recipes.comparison import measure
+from recipes import beta_vae_family, beta_vae_sprites
+from recipes.commands import study as comparisons
+from recipes.commands.cli import app
+from recipes.commands.study import measure
+from recipes.common import catalog
 from recipes.data import FactorGrid, load_images
 from recipes.data.sprites import FACTOR_NAMES, SpritesGrid
-from recipes.disentanglement import factor_grid
-from recipes.evaluation import evaluate_preset
-from recipes.readme import COMPARISONS, comparison_section
+from recipes.documents.readme import COMPARISONS, comparison_section
+from recipes.metrics import disentanglement
+from recipes.metrics.disentanglement import factor_grid
+from recipes.metrics.evaluation import evaluate_preset
 from recipes.recipe import get_recipe
+from recipes.runs import training as recipe_training
 
 pytest.importorskip("tensorflow_datasets")
 

@@ -10,7 +10,8 @@ import pytest
 from command_helpers import fail, run, succeed
 from PIL import Image
 
-from recipes import backend, command
+from recipes.commands import command
+from recipes.common import backend
 
 
 @pytest.fixture(scope="module")
@@ -227,10 +228,10 @@ def test_interruption_is_exit_code_130(monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recipes.deploy.verify", interrupt)
+    monkeypatch.setattr("recipes.commands.deploy.verify", interrupt)
     result = run("verify", "x.onnx")
     assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
-    monkeypatch.setattr("recipes.command.start_keras", interrupt)
+    monkeypatch.setattr("recipes.commands.command.start_keras", interrupt)
     result = run("train", "dense_vae_digits")
     assert result.exit_code == 130 and "--resume" in result.stderr
 
@@ -278,7 +279,7 @@ def test_an_output_is_whole_or_not_there(exported, tmp_path):
     code = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-from recipes.cli import main
+from recipes.commands.cli import main
 main()
 """
     pytest.importorskip("resource")

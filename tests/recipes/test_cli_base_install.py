@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from recipes import catalog, doctor
+from recipes.commands import doctor
+from recipes.common import catalog
 
 # All that the extras bring, made impossible to import.
 WITHOUT_EXTRAS = """
@@ -20,7 +21,7 @@ class Blocker:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocker())
-from recipes.cli import main
+from recipes.commands.cli import main
 try:
     main()
 finally:

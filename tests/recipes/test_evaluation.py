@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 import zoo
-from recipes.evaluation import evaluate_preset, image_figures
-from recipes.figures import confidence_intervals, figure_rows
-from recipes.partial import PartialValues
-from recipes.preset_pair import compare_presets
-from recipes.sample_quality import sample_quality
+from recipes.documents.metric_rows import confidence_intervals, figure_rows
+from recipes.metrics.evaluation import evaluate_preset, image_figures
+from recipes.metrics.preset_pair import compare_presets
+from recipes.metrics.resumable import PartialValues
+from recipes.metrics.sample_quality import sample_quality
 
 SHAPE = (12, 12, 1)
 

@@ -17,8 +17,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from recipes import plots
-from recipes.plots import codes, paths, projection, ranking, style, tiles, training
-from recipes.plots.history import read_histories, write_histories
+from recipes.common.histories import read_histories, write_histories
+from recipes.plots import codes, paths, projection, ranking, style, tiles
+from recipes.plots import training_curves as training
 from recipes.plots.latents import close_up
 from recipes.plots.subjects import ImageSet, Subject
 
@@ -676,7 +677,7 @@ def test_without_images_what_needs_none_is_still_drawn(dense, tmp_path, monkeypa
 def test_without_matplotlib_it_says_what_to_install(exported, tmp_path):
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
-        "from recipes.cli import main; main()"
+        "from recipes.commands.cli import main; main()"
     )
     process = subprocess.run(
         [sys.executable, "-c", code, "plot", "samples", exported / "decoder.onnx"],

@@ -8,11 +8,11 @@ from event_files import assert_same_picture, read_events
 from rich.console import Console
 
 import zoo
-from recipes import callbacks as run_callbacks
-from recipes.evaluation import evaluate_preset
-from recipes.grid import grid_png
+from recipes.common.contact_sheet import grid_png
+from recipes.metrics.evaluation import evaluate_preset
 from recipes.recipe import Recipe, Training
-from recipes.training import finetune, train
+from recipes.runs import callbacks as run_callbacks
+from recipes.runs.training import finetune, train
 
 
 def draw_images(count, seed):

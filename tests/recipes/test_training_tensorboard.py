@@ -11,8 +11,8 @@ import pytest
 from event_files import assert_same_picture, pixels, read_events
 
 import zoo
-from recipes.grid import grid_png, in_pairs
-from recipes.tensorboard import (
+from recipes.common.contact_sheet import grid_png, in_pairs
+from recipes.runs.tensorboard import (
     TensorBoardImages,
     TensorBoardLatents,
     TensorBoardScalars,
@@ -284,7 +284,7 @@ WITHOUT_TENSORFLOW = """
 import sys
 
 sys.modules["tensorflow"] = None  # any import of it fails
-from recipes.event_log import EventLog
+from recipes.runs.event_log import EventLog
 
 log = EventLog("logs")
 log.add_scalar("elbo", -90.5, step=3)

@@ -3,8 +3,8 @@
 import numpy as np
 
 import export
-from recipes import catalog
-from recipes.command import sentence
+from recipes.commands.command import sentence
+from recipes.common import catalog
 from recipes.plots.subjects.subject import Subject
 
 

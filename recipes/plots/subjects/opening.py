@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from recipes import catalog
-from recipes.plots.history import CHECKPOINTS, read_checkpoints
+from recipes.common import catalog
+from recipes.common.histories import CHECKPOINTS, read_checkpoints
 from recipes.plots.subjects.subject import Subject
 
 

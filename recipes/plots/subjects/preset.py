@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
-from recipes import backend as backends
-from recipes.plots.history import read_histories
+from recipes.common import backend as backends
+from recipes.common.histories import read_histories
 from recipes.plots.subjects.subject import Subject
 
 # Of the names of a preset's config: those that exported files give priors.
@@ -22,7 +22,7 @@ class PresetSubject(Subject):
     """A preset, shipped or in a folder.
 
     Args:
-        preset: `recipes.catalog.Preset`.
+        preset: `recipes.common.catalog.Preset`.
         histories: as `Subject.histories`; None reads those in the preset's folder.
         backend: of Keras, or None for that of the environment.
         data, data_dir, seed: as for `Subject`.

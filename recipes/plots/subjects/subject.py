@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from recipes.command import USER_ERRORS, sentence
+from recipes.commands.command import USER_ERRORS, sentence
 from recipes.plots.subjects.image_set import import_readers, read_images
 
 # Of the facts of a subject: what it does not know is None.
@@ -29,7 +29,7 @@ class Subject:
         name: what figures call it.
         facts: dict of `FACTS`; what is missing is None. `prior` is "standard_normal",
             "label_normal", "flow" or another name.
-        preset: the `recipes.catalog.Preset` that it is, or was; None if it has none.
+        preset: the `recipes.common.catalog.Preset` that it is, or was, or None.
         data: what `recipes.data.load_images` takes, or None for the preset's own.
         data_dir: folder of prepared TFDS data sets, or None.
         seed: of what figures draw at random, unless they are told another.

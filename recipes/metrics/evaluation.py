@@ -1,0 +1,293 @@
+"""Figures of a preset on the test split, with all that is needed to get them again."""
+
+import time
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+import zoo
+from recipes.common.progress import reading_images, working
+from recipes.data import binarize, load_images
+from recipes.documents.card import can_sample
+from recipes.documents.metric_rows import confidence_intervals
+from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
+from recipes.metrics.resumable import PartialValues
+from recipes.metrics.sample_quality import sample_quality
+from zoo.evaluation.codes import code_statistics
+from zoo.evaluation.diagnosis import diagnose_codes, diagnose_latents
+from zoo.evaluation.latents import active_units, kl_per_latent
+
+# Of the dict of metrics: to be raised when a name changes its meaning.
+SCHEMA_VERSION = 1
+
+# Images scored between two steps of the progress bar: few, so that most of a compiled
+# call goes into draws and little into encoding the same images again.
+IMAGES_PER_STEP = 10
+
+# Squared errors are counted as no smaller: a PSNR of at most 100 dB.
+LEAST_ERROR = 1e-10
+
+
+def labels_for(model, data, split):
+    """The labels of a split if the model takes labels, else None.
+
+    Raises:
+        ValueError: if it does and there are none.
+    """
+    if not model.label_dim:
+        return None
+    labels = getattr(data, f"{split}_labels")
+    if labels is None:
+        raise ValueError(
+            f"{type(model).__name__} needs labels beside the images, and {data.name} "
+            "has none: give images in one sub-folder a class, or an .npz with labels."
+        )
+    return labels
+
+
+def image_figures(
+    model, test, labels=None, *, num_importance_samples, seed=0, console, partial=None
+):
+    """What can be said of each test image by itself.
+
+    Args:
+        model: a model of the zoo.
+        test: images (N, H, W, C), float32 in [0, 1], binarized already if need be.
+        labels: (N,), for models that take them; all figures are then given y.
+        num_importance_samples: K of the importance-weighted NLL.
+        seed: fixes the noise of the estimates.
+        console: `rich.console.Console` for progress.
+        partial: `PartialValues` of the log-likelihood to go on with, or None.
+
+    Returns:
+        dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats; "mse",
+        the squared error a pixel; "psnr" in dB.
+
+    Raises:
+        ValueError: if the ELBO is not finite.
+        OSError: if what is finished cannot be kept.
+    """
+    with working("ELBO", console):
+        terms = model.elbo(test, labels, seed=seed)
+    if not np.all(np.isfinite(terms["elbo"])):
+        raise ValueError(
+            "The model's ELBO on the test images is not finite: its weights are broken."
+        )
+    partial = partial or PartialValues(None, {})
+    batches = model.iter_log_marginal_likelihood(
+        test,
+        labels,
+        num_importance_samples,
+        batch_size=IMAGES_PER_STEP,
+        seed=seed,
+        skip=len(partial.values),
+    )
+    try:
+        for values in track(
+            batches,
+            description=f"IW-{num_importance_samples} likelihood",
+            total=-(-(len(test) - len(partial.values)) // IMAGES_PER_STEP),
+            console=console,
+        ):
+            partial.extend(values)
+    finally:  # interrupted or not
+        partial.save()
+    with working("Reconstructions", console):
+        error = np.square(model.reconstruct(test, labels) - test)
+    mse = np.mean(error, axis=(1, 2, 3), dtype=np.float64)
+    return {
+        "elbo": terms["elbo"],
+        "reconstruction": -terms["log_likelihood"],
+        "kl": terms["kl"],
+        "nll": -partial.values,
+        "mse": mse,
+        "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
+    }
+
+
+def evaluate_model(
+    model,
+    test,
+    labels=None,
+    *,
+    binarized,
+    num_importance_samples=100,
+    seed=0,
+    console=None,
+    partial=None,
+):
+    """Scores a model on test images.
+
+    Args:
+        model, labels, num_importance_samples, seed, partial: as in `image_figures`.
+        test: images (N, H, W, C), float32 in [0, 1].
+        binarized: binarize them once, with `numpy.random.default_rng(0)`, before.
+        console: `rich.console.Console` for progress.
+
+    Returns:
+        dict of JSON values: the figures of `image_figures` averaged over images, with
+        their standard errors; bits a dimension for discretized likelihoods; what the
+        latents or codes are used for, "diagnosis" in words; and the settings.
+
+    Raises:
+        ValueError, OSError: as `image_figures`.
+    """
+    start = time.monotonic()
+    console = console or Console()
+    if binarized:
+        test = binarize(test)
+    values = image_figures(
+        model,
+        test,
+        labels,
+        num_importance_samples=num_importance_samples,
+        seed=seed,
+        console=console,
+        partial=partial,
+    )
+    if model.likelihood.discretized:
+        nats_per_bit = np.prod(model.image_shape) * np.log(2)
+        values["elbo_bits_per_dim"] = -values["elbo"] / nats_per_bit
+        values["nll_bits_per_dim"] = values["nll"] / nats_per_bit
+    metrics = {"schema_version": SCHEMA_VERSION}
+    for name, each in values.items():
+        metrics[name] = float(np.mean(each, dtype=np.float64))
+        metrics[f"{name}_standard_error"] = standard_error(each)
+    variance = np.var(test, dtype=np.float64)
+    with working("Use of the latents", console):
+        latents = _latents(model, test, labels, metrics["kl"])
+    return metrics | {
+        "mse_over_variance": float(metrics["mse"] / max(variance, LEAST_ERROR)),
+        **latents,
+        "num_importance_samples": num_importance_samples,
+        "test_images": len(test),
+        "binarized": binarized,
+        "seed": seed,
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def evaluate_preset(
+    preset,
+    source=None,
+    *,
+    data_dir=None,
+    num_importance_samples=None,
+    seed=0,
+    console=None,
+    kept=None,
+    resume=False,
+):
+    """Scores a preset on a test split, the one it was made for unless told otherwise.
+
+    Args:
+        preset: name or folder.
+        source: what `recipes.data.load_images` takes; None is the preset's own data.
+        data_dir: folder of prepared TFDS data sets.
+        num_importance_samples: K; None is the K of the figures stored with the preset.
+        seed, console: as in `evaluate_model`.
+        kept: file for the likelihoods of images that are done, or None.
+        resume: go on with what that file has.
+
+    Returns:
+        The dict of `evaluate_model` and "intervals", of 95 %; where the images have
+        classes, with that of `sample_quality`; on data of known factors, with that of
+        `disentanglement_metrics`.
+
+    Raises:
+        ValueError, OSError: if the preset or the data are not usable.
+    """
+    start = time.monotonic()
+    info = zoo.preset_info(preset)
+    source = data_source(info, source)
+    k = num_importance_samples or stored_k(info)
+    options = {"image_shape": info["image_shape"], "data_dir": data_dir}
+    with reading_images(console):
+        model = zoo.from_preset(preset)
+        data = load_images(source, splits="test", **options)
+    grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
+    labels = labels_for(model, data, "test")
+    settings = {
+        "weights": info.get("sha256", {}).get("model.weights.h5"),
+        "data": data.name,
+        "images": len(data.test),
+        "K": k,
+        "seed": seed,
+        "backend": keras.backend.backend(),
+    }
+    partial = PartialValues(kept, settings, resume)
+    metrics = evaluate_model(
+        model,
+        data.test,
+        labels,
+        binarized=bool(info.get("dataset", {}).get("binarized")),
+        num_importance_samples=k,
+        seed=seed,
+        console=console,
+        partial=partial,
+    )
+    if data.test_labels is not None and can_sample(model):
+        # Training images are for the classifier alone: not in memory before.
+        with reading_images(console):
+            data = load_images(source, splits=("train", "test"), **options)
+        metrics |= sample_quality(
+            model, data, labels=labels, seed=seed, console=console
+        )
+    if grid is not None:
+        metrics |= disentanglement_metrics(model, grid, seed=seed, console=console)
+    partial.remove()
+    return metrics | {
+        "intervals": confidence_intervals(metrics),
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def data_source(info, source=None):
+    """The data to score a preset on: those given, or its own.
+
+    Args:
+        info: `zoo.preset_info` of it.
+        source: what `recipes.data.load_images` takes, or None.
+
+    Raises:
+        ValueError: if none are given and it does not say which its own are.
+    """
+    if source is None:
+        source = info.get("dataset", {}).get("name")
+    if source is None:
+        raise ValueError(
+            f"The preset {info['preset']!r} does not say which data it was trained on: "
+            "give some with --data."
+        )
+    return source
+
+
+def stored_k(info):
+    """The K of the figures that are stored with a preset."""
+    return info.get("metrics", {}).get("num_importance_samples", 100)
+
+
+def standard_error(values):
+    """That of the mean of values (N,)."""
+    if len(values) < 2:
+        return 0.0
+    return float(np.std(values, ddof=1, dtype=np.float64) / np.sqrt(len(values)))
+
+
+def _latents(model, test, labels, total_kl):
+    """How much of the latents is used, in figures and in words."""
+    if isinstance(model, zoo.VQVAE):
+        figures = code_statistics(model, test, labels)
+        certain = not model.quantizer.stochastic
+        diagnosis = diagnose_codes(
+            figures["codebook_usage"], figures["perplexity"], model.codebook_size
+        )
+        return {**figures, "exact_codes": certain, "diagnosis": diagnosis}
+    kl = kl_per_latent(model, test, labels)
+    return {
+        "active_units": active_units(model, test, labels),
+        "kl_per_latent": [round(float(value), 4) for value in kl],
+        "diagnosis": diagnose_latents(kl, total_kl),
+    }
