@@ -10,7 +10,7 @@ import dataclasses
 import typer
 
 from recipes import beta_vae_sprites as base
-from recipes.commands.study import comparison_command, member
+from recipes.commands.study import member, study_command
 
 EPOCHS = 10
 # Half the recipe's: the first latents come in there, and short runs have no epochs to
@@ -106,7 +106,7 @@ def _build_model(name, steps):
     return build_model
 
 
-main = comparison_command(
+main = study_command(
     "beta_vae_family",
     members,
     EPOCHS,

@@ -10,7 +10,7 @@ import dataclasses
 import typer
 
 from recipes import conv_vae_cifar10 as base
-from recipes.commands.study import comparison_command, member
+from recipes.commands.study import member, study_command
 from recipes.recipe import Training
 
 EPOCHS = 3
@@ -101,7 +101,7 @@ def _build_model(mixtures, **options):
     return build_model
 
 
-main = comparison_command(
+main = study_command(
     "conv_vae_ablation",
     members,
     EPOCHS,

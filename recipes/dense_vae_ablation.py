@@ -10,7 +10,7 @@ import dataclasses
 import typer
 
 from recipes import dense_vae_mnist as base
-from recipes.commands.study import comparison_command, member
+from recipes.commands.study import member, study_command
 
 EPOCHS = 20
 K = 200
@@ -94,7 +94,7 @@ def _build_model(free_bits=0.0, draws=1, **options):
     return build_model
 
 
-main = comparison_command(
+main = study_command(
     "dense_vae_ablation",
     members,
     EPOCHS,

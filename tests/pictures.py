@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURES = ROOT / "recipes" / "documents" / "pictures"
+PICTURES = ROOT / "recipes" / "documents" / "readme_pictures"
 # file: (kind of figure, preset, options)
 FIGURES = {
     "styles.png": ("styles", "conditional_vae_mnist", {"num_samples": 6}),

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 import typer
 import typer.core
 
-from recipes.commands import command
-from recipes.commands.command import (
+from recipes.commands.options import (
     Backend,
     DataDir,
     Dtype,
@@ -18,6 +17,9 @@ from recipes.commands.command import (
     Resume,
     Seed,
 )
+from recipes.commands.starting import start_keras
+from recipes.commands.train import finetune_preset, train_recipe
+from recipes.common.errors import one_sentence_errors
 
 
 class Group(typer.core.TyperGroup):
@@ -27,7 +29,7 @@ class Group(typer.core.TyperGroup):
         return list(self.commands)  # in the order they are written, not the alphabet's
 
     def invoke(self, ctx):
-        with command.one_sentence_errors():
+        with one_sentence_errors():
             return super().invoke(ctx)
 
 
@@ -118,9 +120,7 @@ def train(
     from recipes.recipe import get_recipe
 
     found, prog = get_recipe(recipe), ("vae-zoo",)
-    command.train_recipe(
-        found, backend, epochs, dtype, data_dir, out, seed, resume, prog
-    )
+    train_recipe(found, backend, epochs, dtype, data_dir, out, seed, resume, prog)
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -141,7 +141,7 @@ def finetune(
     from recipes.common.catalog import find_preset
 
     found = find_preset(preset)
-    command.finetune_preset(
+    finetune_preset(
         found.folder, data, backend, epochs, dtype, data_dir, out, seed, resume
     )
 
@@ -191,14 +191,14 @@ def evaluate(
         check_output(out.with_suffix(".md"), overwrite)
         kept = out.with_suffix(".partial.npz")
     found = [find_preset(name) for name in (compare or [preset])]
-    command.start_keras(backend)
+    start_keras(backend)
     from recipes.commands import evaluate as scoring
 
     options = (data, data_dir, num_importance_samples, seed, out)
     if compare:
         scoring.score_pair(found, *options)
         return
-    with command.one_sentence_errors(
+    with one_sentence_errors(
         f"Interrupted: --resume goes on with {kept}." if kept else "Interrupted."
     ):
         scoring.score(*found, *options, save, kept=kept, resume=resume)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from recipes.commands.command import start_keras
 from recipes.commands.demo_folder import PAGE, PICTURES, REPORT, check_folder, staged
 from recipes.commands.sample_without_keras import sample_in_fresh_process
+from recipes.commands.starting import start_keras
 from recipes.commands.tables import new_table
 from recipes.common import catalog
 from recipes.common.progress import working
@@ -172,9 +172,9 @@ class _Demo:
         return images
 
     def _grid(self, name, images):
-        from recipes.common.contact_sheet import save_grid
+        from recipes.common.contact_sheet import save_contact_sheet
 
-        save_grid(self.folder / name, images, columns=8)
+        save_contact_sheet(self.folder / name, images, columns=8)
 
     def _save(self, model, data, history):
         from recipes.common.histories import write_histories

@@ -5,22 +5,13 @@ from rich.console import Console
 from rich.progress import track
 
 import export
-from recipes.commands.command import start_keras
-from recipes.commands.tables import megabytes, new_table
+from recipes.commands.starting import load_preset
+from recipes.commands.tables import new_table
 from recipes.common import catalog
-from recipes.common.contact_sheet import save_grid
+from recipes.common.contact_sheet import save_contact_sheet
 from recipes.common.files import check_output
 from recipes.common.progress import working
-
-
-def load_preset(name, backend):
-    """A preset's model, on the backend that was asked for."""
-    found = catalog.find_preset(name)
-    start_keras(backend)
-    import zoo
-
-    with working("Loading the preset"):
-        return zoo.from_preset(found.folder)
+from recipes.documents.texts import megabytes
 
 
 def sample(source, out, num_samples, label, seed, temperature, backend, overwrite):
@@ -38,7 +29,7 @@ def sample(source, out, num_samples, label, seed, temperature, backend, overwrit
         label, columns = np.arange(num_samples) % num_classes, num_classes
     images = _draw(model, num_samples, label, temperature, seed)
     with working("Writing the picture"):
-        save_grid(out, images, columns=columns)
+        save_contact_sheet(out, images, columns=columns)
     print(f"{num_samples} samples: {out}")
 
 

@@ -7,13 +7,14 @@ import keras
 from rich.console import Console
 
 import zoo.presets
-from recipes.commands.command import without_folders
-from recipes.commands.tables import figures_table, new_table
+from recipes.commands.command_line import without_folders
+from recipes.commands.tables import metrics_table, new_table
 from recipes.common.backend import versions
 from recipes.common.files import write_whole
 from recipes.common.provenance import hardware
 from recipes.documents.card import diagnosis_lines, evaluation_lines, write_card
-from recipes.documents.metric_rows import COLUMNS, figure_rows, markdown_table
+from recipes.documents.metric_rows import COLUMNS, metric_rows
+from recipes.documents.texts import markdown_table
 from recipes.metrics.evaluation import evaluate_preset
 from recipes.metrics.preset_pair import compare_presets, comparison_rows
 
@@ -44,11 +45,11 @@ def score(
     )
     metrics |= _provenance([preset.name], data, metrics["num_importance_samples"], seed)
     screen = Console()
-    screen.print(figures_table(metrics, preset.name))
+    screen.print(metrics_table(metrics, preset.name))
     for sentence in metrics["diagnosis"]:
         screen.print(sentence, markup=False, highlight=False)
     if out:
-        rows = figure_rows(metrics, preset.about.get("latent_dim"))
+        rows = metric_rows(metrics, preset.about.get("latent_dim"))
         _write(out, f"Figures of {preset.name}", metrics, COLUMNS, rows)
     if save:
         zoo.presets.update_metadata(preset.folder, metrics=metrics)

@@ -4,11 +4,11 @@ import tempfile
 from pathlib import Path
 
 from export import explorer
-from recipes.commands.deploy import load_preset
-from recipes.commands.tables import megabytes
+from recipes.commands.starting import load_preset
 from recipes.common import catalog
 from recipes.common.files import check_output, write_whole
 from recipes.common.progress import working
+from recipes.documents.texts import megabytes
 
 
 def explore(source, out, serve, quantize, backend, overwrite):

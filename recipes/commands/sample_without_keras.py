@@ -58,9 +58,9 @@ def main():
         import numpy as np
 
         np.save(options.array, images)
-    from recipes.common.contact_sheet import save_grid
+    from recipes.common.contact_sheet import save_contact_sheet
 
-    save_grid(options.picture, images, columns=8)
+    save_contact_sheet(options.picture, images, columns=8)
     report = {
         "refused": refused(),
         "loaded": sorted(set(BLOCKED) & set(sys.modules)),

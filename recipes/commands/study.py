@@ -10,17 +10,11 @@ from typing import Annotated
 
 import typer
 
-from recipes.commands.command import (
-    INTERRUPTED_RUN,
-    Backend,
-    DataDir,
-    Epochs,
-    Out,
-    Seed,
-    command_line,
-    one_sentence_errors,
-    start_keras,
-)
+from recipes.commands.command_line import command_line
+from recipes.commands.options import Backend, DataDir, Epochs, Out, Seed
+from recipes.commands.starting import start_keras
+from recipes.commands.train import INTERRUPTED_RUN
+from recipes.common.errors import one_sentence_errors
 from recipes.common.files import write_whole
 from recipes.recipe import Recipe
 
@@ -68,7 +62,7 @@ def member(
     return Member(title, setting, recipe, scored_again)
 
 
-def comparison_command(name, members, default_epochs, summary):
+def study_command(name, members, default_epochs, summary):
     """The `main` of a comparison's script, `recipes.<name>`.
 
     Args:

@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from recipes.common import catalog
-from recipes.documents.metric_rows import COLUMNS, figure_rows, latents_text
+from recipes.documents.metric_rows import COLUMNS, metric_rows
+from recipes.documents.texts import data_name, duration, latents_text, megabytes, metric
 from recipes.recipe import RECIPES, get_recipe
 
 
@@ -57,8 +58,8 @@ def presets_table(presets):
             latents_text(preset.about),
             f"{info.get('parameters', 0) / 1e6:.2f} M",
             megabytes(preset.bytes),
-            figure(metrics, "elbo"),
-            figure(metrics, "nll"),
+            metric(metrics, "elbo"),
+            metric(metrics, "nll"),
             f"{metrics.get('num_importance_samples', '-')}",
         )
     return table
@@ -72,10 +73,10 @@ def recipes_table(recipes):
     return table
 
 
-def figures_table(metrics, title="Figures"):
+def metrics_table(metrics, title="Figures"):
     """The metrics of an evaluation."""
     table = new_table(title, *COLUMNS, numbers=COLUMNS[1:])
-    for row in figure_rows(metrics):
+    for row in metric_rows(metrics):
         table.add_row(*row)
     for name in ("test_images", "seed"):
         if name in metrics:
@@ -115,7 +116,7 @@ def preset_details(preset):
     parts += [Text(), table, Text()]
     if metrics := preset.entry("metrics"):
         where = " on the test split"
-        parts += [figures_table(metrics, f"Figures{where}"), Text()]
+        parts += [metrics_table(metrics, f"Figures{where}"), Text()]
         if metrics.get("command"):
             parts += [Text(f"Again: {metrics['command']}"), Text()]
     return Group(*parts, Text("How to use it", style="bold"), Text(usage(preset)))
@@ -136,36 +137,3 @@ def usage(preset):
             f"           vae-zoo export {address} exported",
         )
     )
-
-
-def figure(metrics, name, decimals=2):
-    """A metric with so many decimals, or "-" where there is none."""
-    value = metrics.get(name)
-    return f"{value:.{decimals}f}" if isinstance(value, (int, float)) else "-"
-
-
-def data_name(preset):
-    """The data set of a preset, and whether it was binarized."""
-    data = preset.entry("dataset")
-    return data.get("name", "-") + (", binary" if data.get("binarized") else "")
-
-
-def megabytes(count):
-    """A size in MB."""
-    return f"{count / 1e6:.1f} MB"
-
-
-def epochs_and_time(training):
-    """Those of a training and, of codes, of the prior's after it; "-" if not known."""
-    phases = [training, training["prior"]] if "prior" in training else [training]
-    if not all("seconds" in phase for phase in phases):
-        return "-"
-    epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
-    return f"{epochs} epochs, {duration(sum(phase['seconds'] for phase in phases))}"
-
-
-def duration(seconds):
-    """A time in the unit that suits it."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

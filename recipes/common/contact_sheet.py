@@ -7,21 +7,21 @@ import numpy as np
 from recipes.common.files import write_whole
 
 
-def save_grid(path, images, columns, scale=2, gap=2):
+def save_contact_sheet(path, images, columns, scale=2, gap=2):
     """Saves images (N, H, W, C) in [0, 1] as one PNG, row by row.
 
     Args:
         path: the file.
-        columns, scale, gap: as in `grid_png`.
+        columns, scale, gap: as in `contact_sheet_png`.
 
     Raises:
         ValueError: if the images are neither grey nor RGB.
         OSError: if the file cannot be written.
     """
-    write_whole(path, grid_png(images, columns, scale, gap, optimize=True))
+    write_whole(path, contact_sheet_png(images, columns, scale, gap, optimize=True))
 
 
-def grid_png(images, columns, scale=1, gap=2, optimize=False):
+def contact_sheet_png(images, columns, scale=1, gap=2, optimize=False):
     """Images (N, H, W, C) in [0, 1] as the bytes of one PNG, row by row.
 
     Args:

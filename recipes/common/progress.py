@@ -21,11 +21,3 @@ def working(what, console=None):
     ) as progress:
         progress.add_task(what, total=None)
         yield
-
-
-def reading_images(console=None):
-    """`working` around `recipes.data.load_images`."""
-    from recipes.data import import_early
-
-    import_early()
-    return working("Reading the images", console)

@@ -2,52 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-
 import zoo
-from recipes.common.contact_sheet import save_grid
 from recipes.common.files import write_whole
-from recipes.common.histories import write_histories
-from recipes.documents.metric_rows import COLUMNS, figure_rows, markdown_table
-from recipes.plots.training_curves import training_png
-
-
-def write_pictures_and_card(preset, model, images, labels, histories):
-    """Adds pictures, the history of training and README.md to a preset.
-
-    Args:
-        preset: the preset's folder.
-        model: the model it holds.
-        images: test images (N, H, W, C) to reconstruct.
-        labels: (N,), for models that take them.
-        histories: as `recipes.common.histories.write_histories` takes them.
-    """
-    preset = Path(preset)
-    if can_sample(model):
-        sampled = sample_labels(model)
-        count = 64 if sampled is None else len(sampled)
-        samples = model.sample(count, sampled, seed=0)
-        save_grid(preset / "samples.png", samples, columns=8)
-    images = images[:32]
-    labels = None if labels is None else labels[:32]
-    pairs = np.stack([images, model.reconstruct(images, labels)], axis=1)
-    pairs = pairs.reshape(-1, *images.shape[1:])
-    save_grid(preset / "reconstructions.png", pairs, columns=8)
-    if histories["model"]:
-        write_histories(preset, histories)
-        write_whole(preset / "training.png", training_png(histories))
-    write_card(preset)
-
-
-def can_sample(model):
-    """Whether a model has a prior that is worth drawing from: not uniform codes."""
-    return not isinstance(model, zoo.VQVAE) or model.has_learned_prior
-
-
-def sample_labels(model):
-    """Labels for a picture of samples, a row of eight for each class, or None."""
-    num_classes = getattr(model, "num_classes", None)
-    return None if num_classes is None else np.repeat(np.arange(num_classes), 8)
+from recipes.documents.metric_rows import COLUMNS, metric_rows
+from recipes.documents.texts import markdown_table
 
 
 def write_card(preset):
@@ -64,7 +22,7 @@ def model_card(info):
     """
     metrics, training = info["metrics"], info["training"]
     data = info["dataset"]
-    rows = figure_rows(metrics, info.get("latent_dim"))
+    rows = metric_rows(metrics, info.get("latent_dim"))
     classes = info.get("num_classes")
     labels = "" if classes is None else f"labels={classes - 1}, "
     lines = [

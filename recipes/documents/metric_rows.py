@@ -1,31 +1,11 @@
 """The figures of an evaluation in words: one list for the screen and for documents."""
 
-# 95 % of a normal distribution lie within so many standard deviations of its mean.
-DEVIATIONS = 1.96
+from recipes.metrics.intervals import confidence_intervals
+
 COLUMNS = ("figure", "value", "95 % interval")
 
 
-def confidence_intervals(metrics):
-    """Where 95 % of repetitions on other test images would lie, roughly.
-
-    Args:
-        metrics: dict that has "<name>_standard_error" beside some figures.
-
-    Returns:
-        dict: name to [low, high], by the normal approximation.
-    """
-    ending = "_standard_error"
-    return {
-        name: [metrics[name] - DEVIATIONS * error, metrics[name] + DEVIATIONS * error]
-        for name, error in (
-            (key.removesuffix(ending), value)
-            for key, value in metrics.items()
-            if key.endswith(ending)
-        )
-    }
-
-
-def figure_rows(metrics, latent_dim=None):
+def metric_rows(metrics, latent_dim=None):
     """What to show of metrics, as texts for `COLUMNS`.
 
     Args:
@@ -83,21 +63,3 @@ def figure_rows(metrics, latent_dim=None):
             ends = (form.format(end) for end in intervals.get(name, ()))
             answer.append((what, form.format(value), " to ".join(ends)))
     return answer
-
-
-def latents_text(info):
-    """What the latents of a model are, in few words.
-
-    Args:
-        info: its preset's metadata and config.
-    """
-    if info.get("codebook_size") is None:
-        return str(info["latent_dim"])
-    shape = "x".join(map(str, info.get("code_shape", [])))
-    return f"{shape} codes of {info['codebook_size']}".strip()
-
-
-def markdown_table(columns, rows):
-    """A Markdown table as a list of lines."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]

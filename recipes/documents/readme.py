@@ -11,20 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.commands.tables import (
+from recipes.common import catalog
+from recipes.common.files import write_whole
+from recipes.documents.texts import (
     data_name,
     duration,
     epochs_and_time,
-    figure,
-    megabytes,
-)
-from recipes.common import catalog
-from recipes.common.files import write_whole
-from recipes.documents.metric_rows import (
-    confidence_intervals,
     latents_text,
     markdown_table,
+    megabytes,
+    metric,
 )
+from recipes.metrics.intervals import confidence_intervals
 
 RECIPES = Path(__file__).resolve().parents[1]
 README = RECIPES.parent / "README.md"
@@ -45,7 +43,7 @@ COLUMNS = (
 )
 # Of each comparison in recipes/README.md, the columns between setting and time: where
 # in an evaluation's metrics the figure is, and its format.
-COMPARISONS = {
+STUDIES = {
     "beta_vae_family": {
         "reconstruction": ("reconstruction", "{:.1f}"),
         "KL": ("kl", "{:.1f}"),
@@ -170,13 +168,13 @@ def _figures_beside_anchors(preset):
         yield f"{what}: {value}"
 
 
-def comparison_section(rows, columns):
+def study_section(rows, columns):
     """The table of a comparison, in Markdown.
 
     Args:
         rows: what `recipes.commands.study.compare` wrote; seeds of a model are
             averaged.
-        columns: one of `COMPARISONS`.
+        columns: one of `STUDIES`.
     """
     runs = {}
     for row in rows:
@@ -231,12 +229,12 @@ def documents():
     path = RECIPES / "README.md"
     text = path.read_text(encoding="utf-8")
     new = with_section(text, *markers("results"), results_section(shipped_presets()))
-    for name, columns in COMPARISONS.items():
+    for name, columns in STUDIES.items():
         results = RECIPES / f"{name}.json"
         if not results.is_file():  # not run yet
             continue
         rows = json.loads(results.read_text(encoding="utf-8"))
-        new = with_section(new, *markers(name), comparison_section(rows, columns))
+        new = with_section(new, *markers(name), study_section(rows, columns))
     yield path, text, new
 
 
@@ -259,10 +257,10 @@ def _row(preset):
         latents_text(preset.about),
         f"{preset.metadata.get('parameters', 0):,}",
         megabytes((preset.folder / "model.weights.h5").stat().st_size),
-        figure(metrics, "elbo"),
-        figure(metrics, "nll") if samples else "-",
+        metric(metrics, "elbo"),
+        metric(metrics, "nll") if samples else "-",
         f"{samples:,}" if samples else "-",
-        figure(metrics, f"{best}_bits_per_dim", 3),
+        metric(metrics, f"{best}_bits_per_dim", 3),
         epochs_and_time(preset.entry("training")),
     )
 

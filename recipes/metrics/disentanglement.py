@@ -3,8 +3,9 @@
 import time
 
 import zoo
-from recipes.common.progress import reading_images, working
+from recipes.common.progress import working
 from recipes.data import load_factor_grid
+from recipes.data.reading import reading_images
 from zoo.evaluation.disentanglement import disentanglement
 
 # Images and groups that are drawn: those of published figures.

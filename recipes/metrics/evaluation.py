@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.progress import track
 
 import zoo
-from recipes.common.progress import reading_images, working
+from recipes.common.progress import working
 from recipes.data import binarize, load_images
-from recipes.documents.card import can_sample
-from recipes.documents.metric_rows import confidence_intervals
+from recipes.data.reading import reading_images
 from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
-from recipes.metrics.resumable import PartialValues
-from recipes.metrics.sample_quality import sample_quality
+from recipes.metrics.intervals import confidence_intervals, standard_error
+from recipes.metrics.resumable import ResumableValues
+from recipes.metrics.sample_quality import can_sample, sample_quality
 from zoo.evaluation.codes import code_statistics
 from zoo.evaluation.diagnosis import diagnose_codes, diagnose_latents
 from zoo.evaluation.latents import active_units, kl_per_latent
@@ -47,7 +47,7 @@ def labels_for(model, data, split):
     return labels
 
 
-def image_figures(
+def image_metrics(
     model, test, labels=None, *, num_importance_samples, seed=0, console, partial=None
 ):
     """What can be said of each test image by itself.
@@ -59,7 +59,7 @@ def image_figures(
         num_importance_samples: K of the importance-weighted NLL.
         seed: fixes the noise of the estimates.
         console: `rich.console.Console` for progress.
-        partial: `PartialValues` of the log-likelihood to go on with, or None.
+        partial: `ResumableValues` of the log-likelihood to go on with, or None.
 
     Returns:
         dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats; "mse",
@@ -75,7 +75,7 @@ def image_figures(
         raise ValueError(
             "The model's ELBO on the test images is not finite: its weights are broken."
         )
-    partial = partial or PartialValues(None, {})
+    partial = partial or ResumableValues(None, {})
     batches = model.iter_log_marginal_likelihood(
         test,
         labels,
@@ -121,24 +121,24 @@ def evaluate_model(
     """Scores a model on test images.
 
     Args:
-        model, labels, num_importance_samples, seed, partial: as in `image_figures`.
+        model, labels, num_importance_samples, seed, partial: as in `image_metrics`.
         test: images (N, H, W, C), float32 in [0, 1].
         binarized: binarize them once, with `numpy.random.default_rng(0)`, before.
         console: `rich.console.Console` for progress.
 
     Returns:
-        dict of JSON values: the figures of `image_figures` averaged over images, with
+        dict of JSON values: the figures of `image_metrics` averaged over images, with
         their standard errors; bits a dimension for discretized likelihoods; what the
         latents or codes are used for, "diagnosis" in words; and the settings.
 
     Raises:
-        ValueError, OSError: as `image_figures`.
+        ValueError, OSError: as `image_metrics`.
     """
     start = time.monotonic()
     console = console or Console()
     if binarized:
         test = binarize(test)
-    values = image_figures(
+    values = image_metrics(
         model,
         test,
         labels,
@@ -217,7 +217,7 @@ def evaluate_preset(
         "seed": seed,
         "backend": keras.backend.backend(),
     }
-    partial = PartialValues(kept, settings, resume)
+    partial = ResumableValues(kept, settings, resume)
     metrics = evaluate_model(
         model,
         data.test,
@@ -267,13 +267,6 @@ def data_source(info, source=None):
 def stored_k(info):
     """The K of the figures that are stored with a preset."""
     return info.get("metrics", {}).get("num_importance_samples", 100)
-
-
-def standard_error(values):
-    """That of the mean of values (N,)."""
-    if len(values) < 2:
-        return 0.0
-    return float(np.std(values, ddof=1, dtype=np.float64) / np.sqrt(len(values)))
 
 
 def _latents(model, test, labels, total_kl):

@@ -6,17 +6,16 @@ import numpy as np
 from rich.console import Console
 
 import zoo
-from recipes.common.progress import reading_images
 from recipes.data import binarize, load_images
-from recipes.documents.metric_rows import DEVIATIONS
+from recipes.data.reading import reading_images
 from recipes.metrics.evaluation import (
     SCHEMA_VERSION,
     data_source,
-    image_figures,
+    image_metrics,
     labels_for,
-    standard_error,
     stored_k,
 )
+from recipes.metrics.intervals import DEVIATIONS, standard_error
 
 # (what, name, format) of the figures that are compared; each is one of an image.
 FIGURES = (
@@ -86,7 +85,7 @@ def compare_presets(
     values = []
     for preset in pair:
         model = zoo.from_preset(preset)
-        figures = image_figures(
+        figures = image_metrics(
             model,
             test,
             labels_for(model, data, "test"),

@@ -14,7 +14,7 @@ from recipes.common.files import write_whole
 EVERY = 20
 
 
-class PartialValues:
+class ResumableValues:
     """One value an image, of the first images, in a file that is saved now and then.
 
     Args:

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 from rich.console import Console
 
+from recipes.documents.card import write_card
 from recipes.runs import callbacks as run_callbacks
 from recipes.common.backend import versions
-from recipes.documents.card import write_pictures_and_card
+from recipes.documents.preset_pictures import write_pictures
 from recipes.data import binarize
 from recipes.metrics.evaluation import evaluate_model, labels_for
 from recipes.common.files import make_folder
@@ -286,6 +287,7 @@ class Run:
             name: phase.checkpoint.history for name, phase in self.phases.items()
         }
         with working("Drawing the pictures of the model card", self.console):
-            write_pictures_and_card(preset, model, images, shown, histories)
+            write_pictures(preset, model, images, shown, histories)
+            write_card(preset)
         self.console.print(f"Preset: {preset}")
         return preset

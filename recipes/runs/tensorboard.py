@@ -18,10 +18,11 @@ import keras
 import numpy as np
 
 import zoo
-from recipes.documents.card import can_sample, sample_labels
+from recipes.metrics.sample_quality import can_sample
+from recipes.documents.preset_pictures import sample_labels
 from recipes.runs.event_log import EventLog
 from recipes.common.files import make_folder
-from recipes.common.contact_sheet import check_channels, grid_png, in_pairs
+from recipes.common.contact_sheet import check_channels, contact_sheet_png, in_pairs
 from zoo.evaluation.codes import code_counts, statistics_of_counts
 from zoo.evaluation.diagnosis import SILENT
 from zoo.evaluation.latents import kl_per_latent
@@ -199,10 +200,10 @@ class TensorBoardImages(Summaries):
             labels = self._labels_to_sample(model)
             count = SAMPLES if labels is None else len(labels)
             samples = model.sample(count, labels, seed=0)
-            log.add_picture("samples", grid_png(samples, columns=8), step)
+            log.add_picture("samples", contact_sheet_png(samples, columns=8), step)
         if self.reconstructions:
             pairs = in_pairs(self.images, model.reconstruct(self.images, self.labels))
-            log.add_picture("reconstructions", grid_png(pairs, columns=8), step)
+            log.add_picture("reconstructions", contact_sheet_png(pairs, columns=8), step)
 
     def _labels_to_sample(self, model):
         labels = sample_labels(model)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import zoo
 from recipes.data import load_images
-from recipes.common.progress import reading_images
+from recipes.data.reading import reading_images
 from recipes.common.provenance import on_gpu
 from recipes.recipe import Training
 from recipes.runs.run import Run, steps_per_epoch

@@ -17,7 +17,7 @@ from recipes.commands.study import measure
 from recipes.common import catalog
 from recipes.data import FactorGrid, load_images
 from recipes.data.sprites import FACTOR_NAMES, SpritesGrid
-from recipes.documents.readme import COMPARISONS, comparison_section
+from recipes.documents.readme import STUDIES, study_section
 from recipes.metrics import disentanglement
 from recipes.metrics.disentanglement import factor_grid
 from recipes.metrics.evaluation import evaluate_preset
@@ -109,7 +109,7 @@ def test_family_keeps_what_is_finished(tmp_path, monkeypatch):
     row = measure(member, tmp_path, **options)
     assert row["setting"] == "beta 4" and row["training"]["epochs"] == 2
     assert row["training"]["command"] == "the command"
-    columns = COMPARISONS["beta_vae_family"]
+    columns = STUDIES["beta_vae_family"]
     assert {key for key, _ in columns.values()} <= set(row["metrics"])
 
     def train(*args, **kwargs):
@@ -152,7 +152,7 @@ def test_comparison_averages_seeds():
         return {"name": name, **words, "metrics": {"mig": value}, "training": training}
 
     rows = [row("a", 0, 0.25), row("b", 0, 1), row("a", 1, 0.75), row("b", 1, 1)]
-    lines = comparison_section(rows, {"MIG": ("mig", "{:.3f}")}).splitlines()
+    lines = study_section(rows, {"MIG": ("mig", "{:.3f}")}).splitlines()
     header, _, first, second, _, caption = lines
     assert header == "| model | setting | MIG | trained |" and "2 seeds" in caption
     assert first == "| A | beta 1 | 0.500 | 60 s |"

@@ -10,7 +10,7 @@ import pytest
 from command_helpers import fail, run, succeed
 from PIL import Image
 
-from recipes.commands import command
+from recipes.commands.command_line import command_line
 from recipes.common import backend
 
 
@@ -231,7 +231,7 @@ def test_interruption_is_exit_code_130(monkeypatch):
     monkeypatch.setattr("recipes.commands.deploy.verify", interrupt)
     result = run("verify", "x.onnx")
     assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
-    monkeypatch.setattr("recipes.commands.command.start_keras", interrupt)
+    monkeypatch.setattr("recipes.commands.train.start_keras", interrupt)
     result = run("train", "dense_vae_digits")
     assert result.exit_code == 130 and "--resume" in result.stderr
 
@@ -256,13 +256,13 @@ def test_tracebacks_can_be_had(monkeypatch):
     ],
 )
 def test_recorded_commands_name_no_machine(arguments, recorded):
-    assert command.command_line(("vae-zoo",), arguments.split()) == recorded
+    assert command_line(("vae-zoo",), arguments.split()) == recorded
 
 
 def test_recorded_command_of_a_script(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/x/conv.py", "--backend", "jax", "--seed", "1"])
     prog = ("python", "-m", "recipes.conv")
-    assert command.command_line(prog) == "python -m recipes.conv --backend jax --seed 1"
+    assert command_line(prog) == "python -m recipes.conv --backend jax --seed 1"
 
 
 def test_a_running_backend_cannot_be_changed(preset):

@@ -13,7 +13,7 @@ import pytest
 
 from recipes.common import catalog
 from recipes.data import data_folder
-from recipes.documents.metric_rows import DEVIATIONS
+from recipes.metrics.intervals import DEVIATIONS
 
 PRESETS = [catalog.find_preset(name) for name in catalog.preset_names()]
 # Noise of the draws themselves, beside that of the images.

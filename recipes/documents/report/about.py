@@ -3,10 +3,16 @@
 import dataclasses
 from pathlib import Path
 
-from recipes.commands.tables import data_name, duration, epochs_and_time, megabytes
 from recipes.common import catalog
 from recipes.common.histories import read_checkpoint
-from recipes.documents.metric_rows import figure_rows, latents_text
+from recipes.documents.metric_rows import metric_rows
+from recipes.documents.texts import (
+    data_name,
+    duration,
+    epochs_and_time,
+    latents_text,
+    megabytes,
+)
 
 # Settings of a training that the page's first table has already.
 SHOWN_ABOVE = ("seconds", "hardware", "backend", "command", "versions", "prior")
@@ -98,7 +104,7 @@ def _of_preset(preset):
         num_classes=config.get("num_classes"),
         num_attributes=config.get("num_attributes"),
         facts=_known(facts),
-        figures=tuple(figure_rows(metrics, config.get("latent_dim"))),
+        figures=tuple(metric_rows(metrics, config.get("latent_dim"))),
         scored_on=metrics and _scored_on(data, metrics, config.get("num_classes")),
         scored_by=metrics.get("command", ""),
         published=tuple(map(tuple, metadata.get("anchors", []))),

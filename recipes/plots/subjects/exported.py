@@ -3,8 +3,8 @@
 import numpy as np
 
 import export
-from recipes.commands.command import sentence
 from recipes.common import catalog
+from recipes.common.errors import sentence
 from recipes.plots.subjects.subject import Subject
 
 

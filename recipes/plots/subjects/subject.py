@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from recipes.commands.command import USER_ERRORS, sentence
+from recipes.common.errors import USER_ERRORS, sentence
 from recipes.plots.subjects.image_set import import_readers, read_images
 
 # Of the facts of a subject: what it does not know is None.

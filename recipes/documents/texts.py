@@ -1,0 +1,52 @@
+"""Facts of presets in few words, for the screen and for documents."""
+
+
+def latents_text(info):
+    """What the latents of a model are, in few words.
+
+    Args:
+        info: its preset's metadata and config.
+    """
+    if info.get("codebook_size") is None:
+        return str(info["latent_dim"])
+    shape = "x".join(map(str, info.get("code_shape", [])))
+    return f"{shape} codes of {info['codebook_size']}".strip()
+
+
+def markdown_table(columns, rows):
+    """A Markdown table as a list of lines."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def metric(metrics, name, decimals=2):
+    """A metric with so many decimals, or "-" where there is none."""
+    value = metrics.get(name)
+    return f"{value:.{decimals}f}" if isinstance(value, (int, float)) else "-"
+
+
+def data_name(preset):
+    """The data set of a preset, and whether it was binarized."""
+    data = preset.entry("dataset")
+    return data.get("name", "-") + (", binary" if data.get("binarized") else "")
+
+
+def megabytes(count):
+    """A size in MB."""
+    return f"{count / 1e6:.1f} MB"
+
+
+def epochs_and_time(training):
+    """Those of a training and, of codes, of the prior's after it; "-" if not known."""
+    phases = [training, training["prior"]] if "prior" in training else [training]
+    if not all("seconds" in phase for phase in phases):
+        return "-"
+    epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
+    return f"{epochs} epochs, {duration(sum(phase['seconds'] for phase in phases))}"
+
+
+def duration(seconds):
+    """A time in the unit that suits it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
