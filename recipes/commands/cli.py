@@ -233,9 +233,7 @@ def verify(
 
 @app.command(rich_help_panel=LOOK)
 def plot(
-    kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="Which of these figures.")
-    ],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Which of these.")],
     source: Annotated[
         str, typer.Argument(metavar="P", help="Preset, run folder, or ONNX file.")
     ],
@@ -266,7 +264,7 @@ def plot(
     backend: Backend = None,
     overwrite: Overwrite = False,
 ):
-    """Draws a figure of a preset, of a run, or of an ONNX file without Keras.
+    """Draws a plot of a preset, of a run, or of an ONNX file without Keras.
 
     samples, reconstructions, traversal, animation (a GIF), interpolation, manifold,
     scatter, styles, training, units, codebook, codes.
@@ -304,7 +302,7 @@ def report(
     backend: Backend = None,
     overwrite: Overwrite = False,
 ):
-    """One HTML page about a model: pictures, figures, training, code."""
+    """One HTML page about a model: plots, figures, training, code."""
     from recipes.documents.report import write_report
 
     missing = write_report(

@@ -100,7 +100,7 @@ class _Demo:
             self.binarized = model.dynamic_binarization
             test = binarize(data.test) if self.binarized else data.test
             before = self._elbo(model, test)
-            self._grid("samples_before.png", model.sample(64, seed=0))
+            self._contact_sheet("samples_before.png", model.sample(64, seed=0))
         self.console.print(
             f"  {len(data.train):,} digits to train on, {len(test)} held out; ELBO of "
             f"the preset as it is {before:.1f} nats"
@@ -160,18 +160,17 @@ class _Demo:
 
     def _pictures(self, model, test):
         """Draws the fine-tuned model; returns its samples."""
-        import numpy as np
+        from recipes.common.contact_sheet import in_pairs
 
         images = model.sample(64, seed=0)
-        self._grid("samples_after.png", images)
+        self._contact_sheet("samples_after.png", images)
         # Every ninth: the test digits come in the order of their writers.
         originals = test[::9][:32]
-        pairs = np.stack([originals, model.reconstruct(originals)], axis=1)
-        pairs = pairs.reshape(-1, *originals.shape[1:])
-        self._grid("reconstructions.png", pairs)
+        pairs = in_pairs(originals, model.reconstruct(originals))
+        self._contact_sheet("reconstructions.png", pairs)
         return images
 
-    def _grid(self, name, images):
+    def _contact_sheet(self, name, images):
         from recipes.common.contact_sheet import save_contact_sheet
 
         save_contact_sheet(self.folder / name, images, columns=8)

@@ -39,7 +39,7 @@ print("\\n" + json.dumps([module.__version__, devices]))
 _EXTRAS = (
     ("", "sampling", ("numpy", "onnxruntime", "PIL", "typer", "rich")),
     ("train", "training", ("keras", "tensorboard")),
-    ("plots", "figures", ("matplotlib", "sklearn")),
+    ("plots", "plots", ("matplotlib", "sklearn")),
     (
         "data",
         "data sets",

@@ -18,14 +18,14 @@ def plot(
     backend=None,
     **options,
 ):
-    """Draws one figure to a file, all or nothing, and prints what is seen.
+    """Draws one plot to a file, all or nothing, and prints what is seen.
 
     Args:
         kind: a name of `plots.KINDS`.
         source, data, data_dir, backend: as for `plots.open_subject`.
         out: the file, whose ending decides what it is; None is named after the kind.
         overwrite: whether there may be a file already.
-        options: of the figure; those that are None were not given.
+        options: of the plot; those that are None were not given.
 
     Raises:
         ValueError, OSError, ImportError: as `plots.render`, and for the file.
@@ -36,7 +36,7 @@ def plot(
     if form not in kind.forms:
         endings = " or ".join(f".{form}" for form in kind.forms)
         raise ValueError(
-            f"The figure {kind.name!r} is written as {endings}; got {str(out)!r}."
+            f"The plot {kind.name!r} is written as {endings}; got {str(out)!r}."
         )
     check_output(out, overwrite)
     subject = plots.open_subject(source, data, data_dir, backend)

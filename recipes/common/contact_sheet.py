@@ -1,4 +1,4 @@
-"""Many images as one picture. Needs NumPy and Pillow only."""
+"""Contact sheets: many images as one picture. Needs NumPy and Pillow only."""
 
 import io
 
@@ -40,12 +40,12 @@ def contact_sheet_png(images, columns, scale=1, gap=2, optimize=False):
     check_channels(channels)
     rows = -(-count // columns)
     cell = (height + gap, width + gap)
-    grid = np.ones((rows * cell[0] + gap, columns * cell[1] + gap, channels))
+    sheet = np.ones((rows * cell[0] + gap, columns * cell[1] + gap, channels))
     for i, image in enumerate(images):
         top = gap + (i // columns) * cell[0]
         left = gap + (i % columns) * cell[1]
-        grid[top : top + height, left : left + width] = image
-    pixels = np.round(grid * 255).astype(np.uint8)
+        sheet[top : top + height, left : left + width] = image
+    pixels = np.round(sheet * 255).astype(np.uint8)
     pixels = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
     picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
     buffer = io.BytesIO()
@@ -64,6 +64,6 @@ def check_channels(channels):
 
 
 def in_pairs(images, others):
-    """Images of two arrays (N, H, W, C) in turns, (2 N, H, W, C), for a grid."""
+    """Images of two arrays (N, H, W, C) in turns, (2 N, H, W, C), for a sheet."""
     pairs = np.stack([images, others], axis=1)
     return pairs.reshape(-1, *images.shape[1:])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.common.contact_sheet import save_contact_sheet
+from recipes.common.contact_sheet import in_pairs, save_contact_sheet
 from recipes.common.files import write_whole
 from recipes.common.histories import write_histories
 from recipes.metrics.sample_quality import can_sample
@@ -29,8 +29,7 @@ def write_pictures(preset, model, images, labels, histories):
         save_contact_sheet(preset / "samples.png", samples, columns=8)
     images = images[:32]
     labels = None if labels is None else labels[:32]
-    pairs = np.stack([images, model.reconstruct(images, labels)], axis=1)
-    pairs = pairs.reshape(-1, *images.shape[1:])
+    pairs = in_pairs(images, model.reconstruct(images, labels))
     save_contact_sheet(preset / "reconstructions.png", pairs, columns=8)
     if histories["model"]:
         write_histories(preset, histories)

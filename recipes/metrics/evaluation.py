@@ -48,7 +48,7 @@ def labels_for(model, data, split):
 
 
 def image_metrics(
-    model, test, labels=None, *, num_importance_samples, seed=0, console, partial=None
+    model, test, labels=None, *, num_importance_samples, seed=0, console, finished=None
 ):
     """What can be said of each test image by itself.
 
@@ -59,7 +59,7 @@ def image_metrics(
         num_importance_samples: K of the importance-weighted NLL.
         seed: fixes the noise of the estimates.
         console: `rich.console.Console` for progress.
-        partial: `ResumableValues` of the log-likelihood to go on with, or None.
+        finished: `ResumableValues`, log-likelihoods to go on with, or None.
 
     Returns:
         dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats; "mse",
@@ -75,25 +75,25 @@ def image_metrics(
         raise ValueError(
             "The model's ELBO on the test images is not finite: its weights are broken."
         )
-    partial = partial or ResumableValues(None, {})
+    finished = finished or ResumableValues(None, {})
     batches = model.iter_log_marginal_likelihood(
         test,
         labels,
         num_importance_samples,
         batch_size=IMAGES_PER_STEP,
         seed=seed,
-        skip=len(partial.values),
+        skip=len(finished.values),
     )
     try:
         for values in track(
             batches,
             description=f"IW-{num_importance_samples} likelihood",
-            total=-(-(len(test) - len(partial.values)) // IMAGES_PER_STEP),
+            total=-(-(len(test) - len(finished.values)) // IMAGES_PER_STEP),
             console=console,
         ):
-            partial.extend(values)
+            finished.extend(values)
     finally:  # interrupted or not
-        partial.save()
+        finished.save()
     with working("Reconstructions", console):
         error = np.square(model.reconstruct(test, labels) - test)
     mse = np.mean(error, axis=(1, 2, 3), dtype=np.float64)
@@ -101,7 +101,7 @@ def image_metrics(
         "elbo": terms["elbo"],
         "reconstruction": -terms["log_likelihood"],
         "kl": terms["kl"],
-        "nll": -partial.values,
+        "nll": -finished.values,
         "mse": mse,
         "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
     }
@@ -116,12 +116,12 @@ def evaluate_model(
     num_importance_samples=100,
     seed=0,
     console=None,
-    partial=None,
+    finished=None,
 ):
     """Scores a model on test images.
 
     Args:
-        model, labels, num_importance_samples, seed, partial: as in `image_metrics`.
+        model, labels, num_importance_samples, seed, finished: as in `image_metrics`.
         test: images (N, H, W, C), float32 in [0, 1].
         binarized: binarize them once, with `numpy.random.default_rng(0)`, before.
         console: `rich.console.Console` for progress.
@@ -145,7 +145,7 @@ def evaluate_model(
         num_importance_samples=num_importance_samples,
         seed=seed,
         console=console,
-        partial=partial,
+        finished=finished,
     )
     if model.likelihood.discretized:
         nats_per_bit = np.prod(model.image_shape) * np.log(2)
@@ -217,7 +217,7 @@ def evaluate_preset(
         "seed": seed,
         "backend": keras.backend.backend(),
     }
-    partial = ResumableValues(kept, settings, resume)
+    finished = ResumableValues(kept, settings, resume)
     metrics = evaluate_model(
         model,
         data.test,
@@ -226,7 +226,7 @@ def evaluate_preset(
         num_importance_samples=k,
         seed=seed,
         console=console,
-        partial=partial,
+        finished=finished,
     )
     if data.test_labels is not None and can_sample(model):
         # Training images are for the classifier alone: not in memory before.
@@ -237,7 +237,7 @@ def evaluate_preset(
         )
     if grid is not None:
         metrics |= disentanglement_metrics(model, grid, seed=seed, console=console)
-    partial.remove()
+    finished.remove()
     return metrics | {
         "intervals": confidence_intervals(metrics),
         "seconds": round(time.monotonic() - start, 1),

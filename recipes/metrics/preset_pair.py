@@ -18,7 +18,7 @@ from recipes.metrics.evaluation import (
 from recipes.metrics.intervals import DEVIATIONS, standard_error
 
 # (what, name, format) of the figures that are compared; each is one of an image.
-FIGURES = (
+COMPARED = (
     ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
     ("NLL, importance-weighted, nats", "nll", "{:.2f}"),
     ("reconstruction, -E log p(x given z), nats", "reconstruction", "{:.2f}"),
@@ -112,7 +112,7 @@ def compare_presets(
 def comparison_rows(compared):
     """Rows of texts: a figure, its two values, their difference and its interval."""
     rows = []
-    for what, name, form in FIGURES:
+    for what, name, form in COMPARED:
         figure = compared["figures"][name]
         signed = form.replace("{:", "{:+")
         ends = " to ".join(signed.format(end) for end in figure["interval"])

@@ -1,4 +1,4 @@
-"""Figures of a VQVAE: how its codebook is used, and where its codes lie."""
+"""Plots of a VQVAE: how its codebook is used, and where its codes lie."""
 
 import numpy as np
 

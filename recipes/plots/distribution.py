@@ -1,4 +1,4 @@
-"""Figures of how latents are used: a scatter of them, and the KL of each."""
+"""Plots of how latents are used: a scatter of them, and the KL of each."""
 
 import numpy as np
 

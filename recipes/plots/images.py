@@ -1,4 +1,4 @@
-"""Figures of whole images: samples, reconstructions, styles."""
+"""Plots of whole images: samples, reconstructions, styles."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from recipes.plots import needs
 from recipes.plots.kind import Kind, columns_for
 from recipes.plots.tiles import draw_tiles, in_rows, interleave
 
-# Classes that fit into one figure.
+# Classes that fit into one plot.
 MOST_CLASSES = 20
 
 
 def shown_classes(subject):
-    """The classes that a figure shows: all, or the first of many."""
+    """The classes that a plot shows: all, or the first of many."""
     return np.arange(min(subject.num_classes, MOST_CLASSES))
 
 

@@ -1,4 +1,4 @@
-"""What a figure needs of a subject: each function says in one sentence what lacks."""
+"""What a plot needs of a subject: each function says in one sentence what lacks."""
 
 
 def model(subject):
@@ -14,7 +14,7 @@ def model(subject):
     if subject.num_attributes is not None:
         return (
             f"The labels of {subject.name!r} are vectors of {subject.num_attributes} "
-            "attributes, and figures can choose classes alone."
+            "attributes, and plots can choose classes alone."
         )
     return None
 

@@ -45,7 +45,7 @@ def draw_histories(histories, title):
 
     Args:
         histories: as `recipes.common.histories.write_histories` takes them.
-        title: of the figure.
+        title: of the plot.
     """
     panels = [
         (histories["model"], *panel)

@@ -36,20 +36,20 @@ class SeedEveryEpoch(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the best validation figure, and stops early.
+    """Keeps the weights of the best validation metric, and stops early.
 
     Args:
         patience: epochs without a better one before training stops.
         ready_epoch: no weights are kept and no patience runs before this epoch: the
             ELBO of a warm-up is not yet the one that is optimized.
-        figure: "elbo", the larger the better, or "loss", the smaller the better.
+        metric: "elbo", the larger the better, or "loss", the smaller the better.
     """
 
-    def __init__(self, patience, ready_epoch=0, figure="elbo"):
+    def __init__(self, patience, ready_epoch=0, metric="elbo"):
         super().__init__()
         self.patience = patience
         self.ready_epoch = ready_epoch
-        self.figure = figure
+        self.metric = metric
         self.best_score = -np.inf
         self.best_epoch = -1
         self.best_weights = None
@@ -59,7 +59,7 @@ class KeepBest(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_test_end(self, logs=None):
-        score = float(logs[self.figure]) * (-1 if self.figure == "loss" else 1)
+        score = float(logs[self.metric]) * (-1 if self.metric == "loss" else 1)
         if self._epoch >= self.ready_epoch and score > self.best_score:
             self.best_score = score
             self.best_epoch = self._epoch
@@ -189,14 +189,14 @@ class ProgressBar(keras.callbacks.Callback):
     Args:
         console: `rich.console.Console`.
         epochs, first_epoch: where the run ends and where it begins.
-        figure: what is logged and shown, "elbo" or "loss".
+        metric: what is logged and shown, "elbo" or "loss".
         label: what that is called.
     """
 
-    def __init__(self, console, epochs, first_epoch=0, figure="elbo", label="ELBO"):
+    def __init__(self, console, epochs, first_epoch=0, metric="elbo", label="ELBO"):
         super().__init__()
         self.epochs = epochs
-        self.figure, self.label = figure, label
+        self.metric, self.label = metric, label
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(bar_width=12),
@@ -228,10 +228,10 @@ class ProgressBar(keras.callbacks.Callback):
         self.progress.update(self._task, completed=done)
 
     def on_epoch_end(self, epoch, logs=None):
-        digits = 2 if self.figure == "elbo" else 3
-        figures = f"{self.label} {logs[self.figure]:.{digits}f}"
-        if f"val_{self.figure}" in logs:
-            figures += f", validation {logs[f'val_{self.figure}']:.{digits}f}"
+        digits = 2 if self.metric == "elbo" else 3
+        figures = f"{self.label} {logs[self.metric]:.{digits}f}"
+        if f"val_{self.metric}" in logs:
+            figures += f", validation {logs[f'val_{self.metric}']:.{digits}f}"
         done = (epoch + 1 - self.first_epoch) * self._steps
         self.progress.update(self._task, completed=done, figures=figures)
         if not self.progress.console.is_terminal:

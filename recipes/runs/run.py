@@ -195,12 +195,12 @@ class Run:
             data, training: as in `fit`.
             summaries: callbacks of `recipes.runs.tensorboard`.
         """
-        figure, label, prefix = {
+        metric, label, prefix = {
             "model": ("elbo", "ELBO", ""),
             "prior": ("loss", "nats a code", "prior_"),
         }[name]
         best = run_callbacks.KeepBest(
-            training.patience, int(training.warmup_epochs), figure
+            training.patience, int(training.warmup_epochs), metric
         )
         checkpoint = run_callbacks.Checkpoint(
             self.folder / f"{prefix}checkpoint.npz",
@@ -236,7 +236,7 @@ class Run:
                 keras.callbacks.TerminateOnNaN(),
                 TensorBoardScalars(self.logs, prefix),
                 run_callbacks.ProgressBar(
-                    self.console, training.epochs, first_epoch, figure, label
+                    self.console, training.epochs, first_epoch, metric, label
                 ),
                 # Last, so that it keeps what the others decided.
                 checkpoint,

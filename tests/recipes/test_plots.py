@@ -1,4 +1,4 @@
-"""Every kind of figure for every kind of subject, and the mathematics beneath."""
+"""Every kind of plot for every kind of subject, and the mathematics beneath."""
 
 import io
 import json
@@ -191,7 +191,7 @@ def test_enlarged_tiles_keep_their_pixels(count, columns, height, width):
         np.testing.assert_array_equal(large[:, :, ::step, ::step], grid)
 
 
-def test_a_figure_shows_every_pixel_as_a_square():
+def test_a_plot_shows_every_pixel_as_a_square():
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)) / 255
     with style.look():
         figure = tiles.draw_tiles("title", image[None, None], row_labels=["row"])
@@ -217,8 +217,8 @@ def size_of(content, form):
         return (*picture.size, getattr(picture, "n_frames", 1))
 
 
-def check_figure(kind, subject, form=None, **options):
-    """Draws a figure, checks that it is one, and returns its bytes."""
+def check_plot(kind, subject, form=None, **options):
+    """Draws a plot, checks that it is one, and returns its bytes."""
     form = form or plots.KINDS[kind].forms[0]
     content = plots.render(kind, subject, form, **options)
     width, height, frames = size_of(content, form)
@@ -316,7 +316,7 @@ def test_every_kind_that_fits_a_preset_is_drawn(name, request):
     assert plots.kinds_for(subject) == FITTING[name]
     for kind in plots.KINDS:
         if kind in FITTING[name]:
-            check_figure(kind, subject)
+            check_plot(kind, subject)
         else:
             reason = plots.why_not(kind, subject)
             assert reason.endswith(".") and len(reason.splitlines()) == 1
@@ -357,7 +357,7 @@ def test_samples_are_those_of_the_model(conditional):
     assert "8 for each label" in plots.caption("samples", subject)
     words = plots.caption("samples", subject, label=3, temperature=0.5, num_samples=4)
     assert "4 latents of label '3'" in words and "temperature 0.5" in words
-    check_figure("samples", subject, label=3, num_samples=4)
+    check_plot("samples", subject, label=3, num_samples=4)
 
 
 @pytest.mark.parametrize(
@@ -371,14 +371,12 @@ def test_samples_are_those_of_the_model(conditional):
 )
 def test_options_change_what_is_drawn(kind, options, conditional):
     subject = plots.open_subject(conditional)
-    assert check_figure(kind, subject, **options) != plots.render(kind, subject)
+    assert check_plot(kind, subject, **options) != plots.render(kind, subject)
 
 
-def test_same_figure_same_bytes(dense):
+def test_same_plot_same_bytes(dense):
     for form, kind in (("png", "scatter"), ("svg", "scatter"), ("svg", "traversal")):
-        contents = [
-            check_figure(kind, plots.open_subject(dense), form) for _ in range(2)
-        ]
+        contents = [check_plot(kind, plots.open_subject(dense), form) for _ in range(2)]
         assert contents[0] == contents[1]
         assert b"<dc:date>" not in contents[0]
 
@@ -396,7 +394,7 @@ def test_state_of_matplotlib_is_left_alone(dense, monkeypatch):
 @pytest.mark.slow  # it compiles itself, for a minute
 def test_umap_of_the_extra(dense):
     pytest.importorskip("umap")
-    check_figure("scatter", plots.open_subject(dense), method="umap")
+    check_plot("scatter", plots.open_subject(dense), method="umap")
 
 
 def test_umap_is_an_extra(dense, monkeypatch):
@@ -415,7 +413,7 @@ def test_umap_is_an_extra(dense, monkeypatch):
         UMAP = FirstTwo
 
     monkeypatch.setitem(sys.modules, "umap", Module)
-    check_figure("scatter", plots.open_subject(dense), method="umap", seed=5)
+    check_plot("scatter", plots.open_subject(dense), method="umap", seed=5)
 
 
 # Any model.
@@ -424,9 +422,9 @@ def test_umap_is_an_extra(dense, monkeypatch):
 def test_grid_of_many_latents_has_a_traversal_and_no_manifold():
     subject = linear_subject(latents=1200)
     assert "1,200 latents" in plots.why_not("manifold", subject)
-    check_figure("traversal", subject, num_samples=3)
+    check_plot("traversal", subject, num_samples=3)
     assert "the 3 x 3 pixels around it" in plots.caption("traversal", subject)
-    check_figure("units", subject)
+    check_plot("units", subject)
 
 
 @pytest.mark.parametrize("place", [(0, 0), (5, 9), (15, 31), (8, 0)])
@@ -442,28 +440,28 @@ def test_close_up_holds_what_changes(place):
 
 
 @pytest.mark.parametrize("shape", [(1, 64), (2, 64), (70, 64), (3, 150 * 150)])
-def test_figures_of_other_sizes(shape):
+def test_plots_of_other_sizes(shape):
     weights = 0.1 * np.random.default_rng(0).standard_normal(shape)
     images = LinearSubject(weights).sample(5, seed=1)
     subject = LinearSubject(weights, images=images)
     assert ("manifold" in plots.kinds_for(subject)) == (shape[0] > 1)
     for kind in ("samples", "interpolation", "traversal", "units"):
-        check_figure(kind, subject)
+        check_plot(kind, subject)
 
 
 @pytest.mark.parametrize("classes", [30, 300])
 def test_many_classes(classes):
     subject = linear_subject(count=400, classes=classes)
     for kind in ("samples", "styles", "scatter"):
-        check_figure(kind, subject)
+        check_plot(kind, subject)
     assert "first 20 labels" in plots.caption("styles", subject)
 
 
 def test_learned_prior_of_labels_keeps_the_noise():
     subject = linear_subject(classes=3, prior="label_normal")
-    check_figure("styles", subject)
+    check_plot("styles", subject)
     assert "draw from the prior" in plots.caption("styles", subject)
-    check_figure("traversal", subject)
+    check_plot("traversal", subject)
 
 
 # Runs.
@@ -479,7 +477,7 @@ def unfinished(tmp_path):
 def test_unfinished_run_has_training_curves_alone(unfinished):
     subject = plots.open_subject(unfinished)
     assert plots.kinds_for(subject) == ["training"]
-    check_figure("training", subject)
+    check_plot("training", subject)
     assert f"{EPOCHS} epochs" in plots.caption("training", subject)
     for kind in ("samples", "units", "codebook"):
         assert "is not finished" in plots.why_not(kind, subject)
@@ -491,10 +489,10 @@ def test_finished_run_has_all(unfinished, dense):
     np.savez(unfinished / "prior_checkpoint.npz", state=np.array(json.dumps(prior)))
     subject = plots.open_subject(unfinished)
     assert {"training", "units", "samples"} <= set(plots.kinds_for(subject))
-    four = check_figure("training", subject)
+    four = check_plot("training", subject)
     assert f"for {EPOCHS} more" in plots.caption("training", subject)
     (unfinished / "prior_checkpoint.npz").unlink()
-    three = check_figure("training", plots.open_subject(unfinished))
+    three = check_plot("training", plots.open_subject(unfinished))
     # In two rows, and in one.
     assert size_of(four, "png")[1] > 1.5 * size_of(three, "png")[1]
 
@@ -507,7 +505,7 @@ def test_preset_keeps_its_history(dense, tmp_path):
     kept = {"model": history("elbo", "kl"), "prior": history("loss")}
     write_histories(preset, kept)
     assert read_histories(preset) == kept
-    check_figure("training", plots.open_subject(preset))
+    check_plot("training", plots.open_subject(preset))
 
 
 @pytest.mark.parametrize("how", ["truncated", "other"])

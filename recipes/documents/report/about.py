@@ -29,7 +29,7 @@ class About:
         image_shape: (H, W, C), or None where it is not known.
         has_codes, num_classes, num_attributes: what it takes.
         facts: (name, value) of the first table.
-        figures: (what, value, interval) of its evaluation; `scored_by` is the command.
+        metrics: (what, value, interval) of its evaluation; `scored_by` is the command.
         published: (model, figure) that others reached.
         diagnosis: sentences on what the latents are used for.
         settings: (name, value) of its training; `trained_by` is the command.
@@ -44,7 +44,7 @@ class About:
     num_classes: int | None = None
     num_attributes: int | None = None
     facts: tuple = ()
-    figures: tuple = ()
+    metrics: tuple = ()
     scored_on: str = ""
     scored_by: str = ""
     published: tuple = ()
@@ -104,7 +104,7 @@ def _of_preset(preset):
         num_classes=config.get("num_classes"),
         num_attributes=config.get("num_attributes"),
         facts=_known(facts),
-        figures=tuple(metric_rows(metrics, config.get("latent_dim"))),
+        metrics=tuple(metric_rows(metrics, config.get("latent_dim"))),
         scored_on=metrics and _scored_on(data, metrics, config.get("num_classes")),
         scored_by=metrics.get("command", ""),
         published=tuple(map(tuple, metadata.get("anchors", []))),

@@ -15,7 +15,7 @@ TEMPLATE = "page.html.j2"
 
 
 class Picture(NamedTuple):
-    """A drawn kind of figure: its heading, what is seen, and the file as an address."""
+    """A drawn kind of plot: its heading, what is seen, and the file as an address."""
 
     name: str
     title: str
@@ -50,7 +50,7 @@ def write_report(
         address: what the page's code calls the model, where `source` is about to move.
 
     Returns:
-        list of sentences: why which kinds of figures are missing.
+        list of sentences: why which kinds of plots are missing.
 
     Raises:
         ValueError, OSError, ImportError: if source, file or packages are not usable.

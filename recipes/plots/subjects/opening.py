@@ -23,7 +23,7 @@ class UnfinishedRun(Subject):
 
 
 def open_subject(source, data=None, data_dir=None, backend=None, seed=0):
-    """What figures are to be drawn of. Nothing large is read, and Keras not started.
+    """What plots are to be drawn of. Nothing large is read, and Keras not started.
 
     Args:
         source: name or folder of a preset; folder of a run, finished or not; or an
@@ -32,7 +32,7 @@ def open_subject(source, data=None, data_dir=None, backend=None, seed=0):
             preset was made for; exported files know none.
         data_dir: folder of prepared TFDS data sets.
         backend: of Keras; None is that of the environment.
-        seed: of what figures draw at random, unless they are told another.
+        seed: of what plots draw at random, unless they are told another.
 
     Raises:
         ValueError, OSError: if there is no such thing, or it is damaged.

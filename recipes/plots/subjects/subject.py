@@ -1,4 +1,4 @@
-"""`Subject`: a model's facts and what a figure asks it, each computed once."""
+"""`Subject`: a model's facts and what a plot asks it, each computed once."""
 
 import functools
 
@@ -26,13 +26,13 @@ class Subject:
     A subclass reads its facts when it is made, and all else when it is first asked.
 
     Args:
-        name: what figures call it.
+        name: what plots call it.
         facts: dict of `FACTS`; what is missing is None. `prior` is "standard_normal",
             "label_normal", "flow" or another name.
         preset: the `recipes.common.catalog.Preset` that it is, or was, or None.
         data: what `recipes.data.load_images` takes, or None for the preset's own.
         data_dir: folder of prepared TFDS data sets, or None.
-        seed: of what figures draw at random, unless they are told another.
+        seed: of what plots draw at random, unless they are told another.
     """
 
     # A sentence on why there is no model to ask, or None.
