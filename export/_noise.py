@@ -1,4 +1,4 @@
-"""The generator of `export.runtime.threefry` as a graph, put before a decoder.
+"""The generator of `zoo.threefry` as a graph, put before a decoder.
 
 Sums drop what overflows because they are of uint32, for which onnxruntime has CPU
 kernels since 1.21. Rows come last until the end: an axis of two there, for cosine and
@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from export._builder import Builder
 from export.runtime.signature import Value
-from export.runtime.threefry import FIRST_OF_UNIFORMS, PARITY, ROTATIONS, ROUNDS
+from zoo.threefry import FIRST_OF_UNIFORMS, PARITY, ROTATIONS, ROUNDS
 
 # BitwiseXor and its kind came with this operator set.
 OPSET = 18
@@ -70,7 +70,7 @@ def uniforms(build, num_columns):
     """Adds nodes for float32 uniform numbers in [0, 1): their name.
 
     Their shape is (columns, num_samples), the transpose of what
-    `export.runtime.threefry` says, with one more column where `num_columns` is odd: a
+    `zoo.threefry` says, with one more column where `num_columns` is odd: a
     column is what all rows need at one step.
     """
     pairs = (num_columns + 1) // 2

@@ -77,7 +77,7 @@ def export_model(
     language: it takes single numbers `seed` (int64, from 0 to 2**63 - 1), `num_samples`
     (int64), `temperature` (float32), and `labels` (num_samples, ...) if the model does,
     and returns `image` (num_samples, H, W, C) and the latents `z` they are decoded
-    from. `export.runtime.threefry` says what a seed means. All samples are decoded at
+    from. `zoo.threefry` says what a seed means. All samples are decoded at
     once: memory grows with `num_samples`, so draw many in several runs with different
     seeds. It needs onnxruntime 1.21 or later, and is left out for priors that are
     neither drawn from normal noise alone nor a trained `zoo.CodePrior`.

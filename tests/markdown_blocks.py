@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WITHOUT_KERAS = """
 import sys
 
-for name in ("keras", "tensorflow", "jax", "torch", "zoo", "onnx"):
+for name in ("keras", "tensorflow", "jax", "torch", "onnx"):
     sys.modules[name] = None
 """
 

@@ -58,6 +58,7 @@ def test_wheel_ships_the_packages_and_presets_alone(wheel):
     names = wheel.namelist()
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
+    assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
     presets = [path for path in (ROOT / "zoo" / "presets").glob("*/*")]
     shipped = {path.relative_to(ROOT).as_posix() for path in presets}
     assert shipped <= set(names)
@@ -151,7 +152,7 @@ BACKENDS = {"tensorflow", "jax", "torch"}
 ALLOWED = {
     "zoo": {"keras", "numpy"},
     "export": {"keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "zoo"},
-    "export/runtime": {"numpy", "onnxruntime"},
+    "export/runtime": {"numpy", "onnxruntime", "zoo"},
 }
 
 
@@ -168,9 +169,14 @@ def test_imports_go_one_way(folder):
 
 def test_runtime_imports_no_more_of_export_than_it_is():
     for path in sorted((ROOT / "export" / "runtime").glob("*.py")):
-        modules = re.findall(r"^from (export[\w.]*) import", path.read_text(), re.M)
-        for module in modules:
-            assert re.match(r"export\.(runtime|errors)", module), f"{path.name}"
+        text = path.read_text("utf-8")
+        for module in re.findall(
+            r"^\s*(?:from|import) ((?:export|zoo)[\w.]*)", text, re.M
+        ):
+            # Of zoo what needs numpy alone.
+            assert re.match(r"export\.(runtime|errors)|zoo\.threefry$", module), (
+                path.name
+            )
 
 
 def modules():
@@ -189,6 +195,9 @@ def imports_of(path, names, at_import_time):
     while nodes:
         node = nodes.pop()
         if at_import_time and isinstance(node, ast.FunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            nodes += node.orelse
             continue
         nodes += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
@@ -330,15 +339,32 @@ def test_zoo_says_what_to_install(missing, tmp_path):
     code = f"""
 MISSING = {missing}
 {WITHOUT}
-try:
-    import zoo
-except ImportError as error:
-    print(error)
+import zoo, zoo.presets
+
+for use in (
+    lambda: zoo.VAE,
+    lambda: zoo.likelihoods,
+    lambda: __import__("zoo", fromlist=["priors"]),
+    lambda: zoo.from_preset("dense_vae_digits"),
+    lambda: zoo.presets.save_to_preset,
+):
+    try:
+        use()
+    except ImportError as error:
+        print(error)
 """
-    said = run_python(code, tmp_path, KERAS_BACKEND="torch")
-    assert f"No module named '{missing[0]}'" in said
-    for backend in ("tensorflow", "jax", "torch"):
-        assert f'"vae-zoo[{backend}]"' in said
+    said = run_python(code, tmp_path, KERAS_BACKEND="torch").splitlines()
+    assert [line.partition(" needs Keras")[0] for line in said] == [
+        "zoo.VAE",
+        "zoo.likelihoods",
+        "zoo.priors",
+        "zoo.from_preset",
+        "zoo.presets.save_to_preset",
+    ]
+    for line in said:
+        assert f"No module named '{missing[0]}'" in line
+        for backend in ("tensorflow", "jax", "torch"):
+            assert f'"vae-zoo[{backend}]"' in line
 
 
 # Doing it all.

@@ -1,54 +1,87 @@
 """A zoo of variational autoencoders in Keras 3: TensorFlow, JAX and PyTorch.
 
 A model is *networks + posterior + prior + likelihood + objective*; see `zoo.vae.VAE`.
+
+What stands below is imported when it is first asked for, and Keras with it: `presets`
+(all but loading and saving) and `threefry` never need it.
 """
 
-try:
-    import keras as _keras  # noqa: F401
-except ImportError as error:
-    raise ImportError(
-        "zoo needs Keras and the backend that KERAS_BACKEND names (TensorFlow when "
-        "it is not set), but importing Keras failed with "
-        f'"{error}": install one with pip install "vae-zoo[tensorflow]", '
-        '"vae-zoo[jax]" or "vae-zoo[torch]", and set KERAS_BACKEND to match.'
-    ) from error
+from typing import TYPE_CHECKING
 
-from zoo import (
-    likelihoods,
-    objectives,
-    posteriors,
-    priors,
-    quantizers,
-    schedules,
-)
-from zoo.models.beta_vae import BetaVAE
-from zoo.models.code_prior import CodePrior
-from zoo.models.conditional_vae import ConditionalVAE
-from zoo.models.conv_vae import ConvVAE
-from zoo.models.dense_vae import DenseVAE
-from zoo.models.factor_vae import FactorVAE
-from zoo.models.vq_vae import VQVAE
-from zoo.presets import from_preset, list_presets, preset_info
-from zoo.vae import VAE
+from zoo import lazy
+
+if TYPE_CHECKING:
+    from zoo import (
+        evaluation,
+        likelihoods,
+        models,
+        networks,
+        objectives,
+        posteriors,
+        presets,
+        priors,
+        quantizers,
+        schedules,
+        threefry,
+        training,
+    )
+    from zoo.models.beta_vae import BetaVAE
+    from zoo.models.code_prior import CodePrior
+    from zoo.models.conditional_vae import ConditionalVAE
+    from zoo.models.conv_vae import ConvVAE
+    from zoo.models.dense_vae import DenseVAE
+    from zoo.models.factor_vae import FactorVAE
+    from zoo.models.vq_vae import VQVAE
+    from zoo.presets.folder import list_presets, preset_info
+    from zoo.presets.loading import from_preset
+    from zoo.vae import VAE
 
 __version__ = "0.1.0"
 
 __all__ = [
     "VAE",
-    "BetaVAE",
     "VQVAE",
+    "BetaVAE",
     "CodePrior",
     "ConditionalVAE",
     "ConvVAE",
     "DenseVAE",
     "FactorVAE",
+    "evaluation",
     "from_preset",
     "likelihoods",
     "list_presets",
+    "models",
+    "networks",
     "objectives",
     "posteriors",
     "preset_info",
+    "presets",
     "priors",
     "quantizers",
     "schedules",
+    "threefry",
+    "training",
 ]
+
+# The same once more, for when the program runs.
+_DEFINED_IN = {
+    "BetaVAE": "zoo.models.beta_vae",
+    "CodePrior": "zoo.models.code_prior",
+    "ConditionalVAE": "zoo.models.conditional_vae",
+    "ConvVAE": "zoo.models.conv_vae",
+    "DenseVAE": "zoo.models.dense_vae",
+    "FactorVAE": "zoo.models.factor_vae",
+    "VAE": "zoo.vae",
+    "VQVAE": "zoo.models.vq_vae",
+    "from_preset": "zoo.presets.loading",
+    "list_presets": "zoo.presets.folder",
+    "preset_info": "zoo.presets.folder",
+}
+
+__getattr__, __dir__ = lazy.attributes(
+    __name__,
+    modules=[name for name in __all__ if name not in _DEFINED_IN],
+    defined_in=_DEFINED_IN,
+    without_keras=["evaluation", "list_presets", "preset_info", "presets", "threefry"],
+)

@@ -7,7 +7,8 @@ from keras import ops
 from zoo import likelihoods, objectives, validation
 from zoo.evaluation import likelihood as likelihood_evaluation
 from zoo.inference import InferenceFunctions
-from zoo.presets import from_preset, save_to_preset
+from zoo.presets.loading import from_preset
+from zoo.presets.saving import save_to_preset
 from zoo.serialization import to_json
 from zoo.training import Trainer
 
@@ -240,13 +241,13 @@ class Autoencoder(Trainer, keras.Model):
         save_to_preset(self, folder, metadata)
 
     @classmethod
-    def from_preset(cls, name_or_folder, load_weights=True):
+    def from_preset(cls, name_or_folder, load_weights=True, dtype=None):
         """`zoo.from_preset`, for a preset of this class.
 
         Raises:
             ValueError: if it is of another class.
         """
-        model = from_preset(name_or_folder, load_weights=load_weights)
+        model = from_preset(name_or_folder, load_weights, dtype)
         if not isinstance(model, cls):
             raise ValueError(
                 f"{str(name_or_folder)!r} is a {type(model).__name__}, not a "

@@ -5,9 +5,8 @@ cipher-like function Threefry-2x32 with 20 rounds turns a key and a counter into
 random 32-bit words. There is no state. The key is the seed and the counter says which
 number is wanted, so that each can be computed alone, in any order, by anything.
 
-This file exists twice, the same to the byte: zoo, which needs Keras, and
-export.runtime, which must not, import nothing from each other. sampler.onnx computes
-the same as a graph.
+This module needs numpy alone: `zoo` samples with it, and so does `export.runtime`,
+where Keras is not installed. sampler.onnx computes the same as a graph.
 
 In words of 32 bits, where sums drop what overflows and `rotate` turns to the left:
 
@@ -40,16 +39,20 @@ counters have the highest bit set, so that they share no words with the normals:
     uniforms[row, 2 pair] = (a div 2**8) / 2**24
     uniforms[row, 2 pair + 1] = (b div 2**8) / 2**24
 
-Rows and pairs count from 0. Where the number of columns is odd, the last number of the
-last pair is left out. No number depends on how many rows or columns are asked for.
+Rows and pairs count from 0, rows up to 2**32 - 1. Where the number of columns is odd,
+the last number of the last pair is left out. No number depends on how many rows or
+columns are asked for, nor on which row is the first of them.
 """
 
 import math
+import operator
 import secrets
 
 import numpy as np
 
 MAX_SEED = 2**63 - 1
+# Rows of a seed: their counter is a word.
+MAX_ROWS = 2**32
 
 ROUNDS = 20
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
@@ -97,25 +100,30 @@ def threefry2x32(key, counter):
     return x0, x1
 
 
-def normals(seed, num_rows, num_columns):
+def normals(seed, num_rows, num_columns, first=0):
     """Standard normal numbers, fixed by a seed.
 
     Args:
         seed: integer from 0 to `MAX_SEED`.
         num_rows, num_columns: how many, >= 0 and >= 1.
+        first: the row to begin with; first + num_rows is at most 2**32.
 
     Returns:
-        float32 array (num_rows, num_columns); none is larger than 6.67. The first n
-        rows do not change when more are asked for.
+        float32 array (num_rows, num_columns), rows first, first + 1, ... of the seed;
+        no number is larger than 6.67. The first n rows do not change when more are
+        asked for.
+
+    Raises:
+        ValueError: if `first` is out of range, or no whole number.
 
     Example:
 
     >>> z = normals(seed=7, num_rows=1000, num_columns=3)
-    >>> bool((z[:10] == normals(7, 10, 3)).all()), round(float(z.std()), 1)
+    >>> bool((z[10:] == normals(7, 990, 3, first=10)).all()), round(float(z.std()), 1)
     (True, 1.0)
     """
     z = np.empty((num_rows, num_columns), np.float32)
-    for block, a, b in _blocks(z, seed, 0):
+    for block, a, b in _blocks(z, seed, first, 0):
         radius = np.sqrt(-2.0 * np.log((a + 1.0) * 2.0**-32))
         angle = b * (2.0 * math.pi * 2.0**-32)
         block[:, 0::2] = radius * np.cos(angle)
@@ -123,46 +131,73 @@ def normals(seed, num_rows, num_columns):
     return z
 
 
-def uniforms(seed, num_rows, num_columns):
+def uniforms(seed, num_rows, num_columns, first=0):
     """Numbers spread evenly over [0, 1), fixed by a seed.
 
     Args:
         seed: integer from 0 to `MAX_SEED`.
-        num_rows, num_columns: how many, >= 0 and >= 1.
+        num_rows, num_columns, first: as in `normals`.
 
     Returns:
-        float32 array (num_rows, num_columns) of multiples of 2**-24. The first n rows
-        do not change when more are asked for.
+        float32 array (num_rows, num_columns) of multiples of 2**-24, rows first,
+        first + 1, ... of the seed. The first n rows do not change when more are asked
+        for.
+
+    Raises:
+        ValueError: if `first` is out of range, or no whole number.
 
     Example:
 
     >>> u = uniforms(seed=7, num_rows=1000, num_columns=3)
-    >>> bool((u[:10] == uniforms(7, 10, 3)).all()), round(float(u.mean()), 1)
+    >>> bool((u[10:] == uniforms(7, 990, 3, first=10)).all()), round(float(u.mean()), 1)
     (True, 0.5)
     """
     u = np.empty((num_rows, num_columns), np.float32)
-    for block, a, b in _blocks(u, seed, FIRST_OF_UNIFORMS):
+    for block, a, b in _blocks(u, seed, first, FIRST_OF_UNIFORMS):
         block[:, 0::2] = a >> np.uint32(8)
         block[:, 1::2] = (b >> np.uint32(8))[:, : num_columns // 2]
         block *= np.float32(2.0**-24)
     return u
 
 
-def _blocks(array, seed, first):
+def _blocks(array, seed, first, first_pair):
     """Rows of `array`, some at a time, and the words (a, b) of their pairs.
 
     Args:
         array: (num_rows, num_columns).
         seed: the key.
-        first: the second word of the first pair's counter.
+        first: the first row's number, the first word of its counter.
+        first_pair: the second word of the first pair's counter.
     """
-    pairs = np.arange(first, first + (array.shape[1] + 1) // 2, dtype=np.uint32)
+    first = _check_first(first, len(array))
+    num_pairs = (array.shape[1] + 1) // 2
+    pairs = np.arange(first_pair, first_pair + num_pairs, dtype=np.uint32)
     step = max(1, _BLOCK // len(pairs))
     for start in range(0, len(array), step):
         block = array[start : start + step]
-        rows = np.arange(start, start + len(block), dtype=np.uint32)
+        begin = first + start
+        # Counted in 64 bits, as the end may be 2**32.
+        rows = np.arange(begin, begin + len(block), dtype=np.int64).astype(np.uint32)
         counter = rows[:, None], pairs
         yield block, *threefry2x32((seed & 0xFFFFFFFF, seed >> 32), counter)
+
+
+def _check_first(first, num_rows):
+    """`first`, if a seed has so many rows from there on.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    try:
+        valid = 0 <= operator.index(first) <= MAX_ROWS - num_rows
+    except TypeError:
+        valid = False
+    if not valid:
+        raise ValueError(
+            "`first` must be a whole number from 0 to 2**32 less the number of rows, "
+            f"as a seed has 2**32 of them; got {first!r} for {num_rows} rows."
+        )
+    return operator.index(first)
 
 
 def fresh_seed():

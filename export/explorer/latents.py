@@ -8,7 +8,7 @@ import numpy as np
 
 from export.runtime.chunks import run_in_chunks
 from export.runtime.prior import read_prior
-from export.runtime.threefry import normals
+from zoo.threefry import normals
 
 _SEED = 0
 # Draws that ranges are taken from, and how many standard deviations they go.

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from export.runtime.threefry import MAX_SEED
+from zoo.threefry import MAX_SEED
 
 MAX_OUTPUT_BYTES = 2 * 2**30
 

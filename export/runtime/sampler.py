@@ -29,7 +29,7 @@ from export.runtime.manifest import (
 from export.runtime.prior import read_prior
 from export.runtime.session import Session
 from export.runtime.signature import has_codes
-from export.runtime.threefry import fresh_seed, normals, uniforms
+from zoo.threefry import fresh_seed, normals, uniforms
 
 
 class Sampler:
@@ -38,7 +38,7 @@ class Sampler:
     One `Sampler` may be used from any number of threads. The same seed gives the same
     images, however many threads or chunks compute them (a single one up to rounding):
     those of the model's own `sample` and of sampler.onnx (see
-    `export.runtime.threefry`). Noise is drawn with numpy and decoded in chunks, which
+    `zoo.threefry`). Noise is drawn with numpy and decoded in chunks, which
     bounds memory; codes are drawn with prior_step.onnx. sampler.onnx, which does all in
     one graph, is for programs without this package, and is only verified here.
 

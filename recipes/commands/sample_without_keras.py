@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-BLOCKED = ("keras", "tensorflow", "jax", "torch", "zoo")
+BLOCKED = ("keras", "tensorflow", "jax", "torch")
 
 
 class Blocker:

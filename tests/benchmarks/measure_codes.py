@@ -19,7 +19,7 @@ import onnxruntime
 import export
 import zoo
 from export.runtime.codes import choose
-from export.runtime.threefry import uniforms
+from zoo.threefry import uniforms
 
 
 def make_model(options):

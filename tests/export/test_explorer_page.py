@@ -23,8 +23,8 @@ from export.explorer import assets as explorer_assets
 from export.explorer.latents import describe_latents
 from export.explorer.pieces import cut
 from export.runtime.session import Session
-from export.runtime.threefry import normals, threefry2x32, uniforms
 from recipes.commands.cli import app
+from zoo.threefry import normals, threefry2x32, uniforms
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "export" / "explorer" / "web"

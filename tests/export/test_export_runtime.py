@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import export
-from export.runtime.threefry import normals
+from zoo.threefry import normals
 
 
 def test_samples_are_float32_images(sampler):

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 import export
 from export import _export, _graph, _noise, options
 from export.runtime.signature import Value
-from export.runtime.threefry import MAX_SEED, normals
+from zoo.threefry import MAX_SEED, normals
 
 
 def run(path, num_samples, seed, temperature=1.0, **labels):

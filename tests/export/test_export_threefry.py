@@ -1,22 +1,19 @@
 """The counter-based generator: published vectors, layout, and what it looks like."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.runtime.threefry import (
+from zoo.threefry import (
     MAX_SEED,
     fresh_seed,
     normals,
     threefry2x32,
     uniforms,
 )
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def words(*texts):
@@ -158,7 +155,31 @@ def test_seeds_give_other_numbers():
     assert all(0 <= seed <= MAX_SEED for seed in drawn)
 
 
-def test_zoo_and_runtime_hold_the_same_file():
-    zoo, runtime = (ROOT / folder for folder in ("zoo", "export/runtime"))
-    name = "threefry.py"
-    assert (zoo / name).read_bytes() == (runtime / name).read_bytes()
+@pytest.mark.parametrize("numbers", [normals, uniforms])
+@given(seed=st.integers(0, MAX_SEED), first=st.integers(0, 40), rows=st.integers(0, 20))
+def test_rows_from_the_middle_are_those_of_the_whole(numbers, seed, first, rows):
+    whole = numbers(seed, first + rows, 3)
+    np.testing.assert_array_equal(numbers(seed, rows, 3, first=first), whole[first:])
+
+
+def test_shards_in_blocks_are_the_whole():
+    whole = normals(3, 5000, 9)  # one block holds 1,638 rows
+    shards = [normals(3, 1700, 9, first=0), normals(3, 3300, 9, first=1700)]
+    np.testing.assert_array_equal(np.concatenate(shards), whole)
+
+
+def test_last_rows_of_a_seed_are_what_the_docstring_says():
+    last = 2**32 - 1
+    z, u = (numbers(9, 2, 3, first=last - 1) for numbers in (normals, uniforms))
+    for column in range(3):
+        assert abs(z[1, column] - by_the_docstring(9, last, column)) < 1e-6
+        word = words_by_the_docstring(9, last, 2**31 + column // 2)[column % 2]
+        assert float(u[1, column]) == (word >> 8) / 2**24
+
+
+@pytest.mark.parametrize("numbers", [normals, uniforms])
+@pytest.mark.parametrize("first", [-1, 2**32 - 1, 2**64, 0.5, "0", None])
+def test_rows_that_a_seed_has_not_are_refused(numbers, first):
+    with pytest.raises(ValueError, match="`first` must be a whole number from 0 to"):
+        numbers(0, 2, 3, first=first)
+    assert numbers(0, 0, 3, first=2**32).shape == (0, 3)

@@ -15,6 +15,8 @@ import zoo
 from zoo import presets
 from zoo.likelihoods import Gaussian
 from zoo.objectives import ELBO, ImportanceWeighted
+from zoo.presets import files, saving
+from zoo.presets import folder as folder_module
 from zoo.schedules import CyclicalWarmup, LinearWarmup
 
 FILES = ("config.json", "metadata.json", "model.weights.h5")
@@ -274,12 +276,12 @@ def test_failed_save_leaves_nothing(tmp_path, monkeypatch, stage, error):
     if stage == "weights":
         monkeypatch.setattr(type(model), "save_weights", fail)
     else:
-        write = presets._write_json
+        write = saving.write_json
 
         def write_json(path, value):
             fail() if path.name == f"{stage}.json" else write(path, value)
 
-        monkeypatch.setattr(presets, "_write_json", write_json)
+        monkeypatch.setattr(saving, "write_json", write_json)
     with pytest.raises(type(error)) as caught:
         model.save_to_preset(tmp_path / "new" / "preset")
     assert list((tmp_path / "new").iterdir()) == []
@@ -396,7 +398,7 @@ def rewritten(folder, config):
     """Puts another config into a preset, with the digest that belongs to it."""
     (folder / "config.json").write_text(json.dumps(config))
     metadata = json.loads((folder / "metadata.json").read_text())
-    metadata["sha256"]["config.json"] = presets._digest(folder / "config.json")
+    metadata["sha256"]["config.json"] = files.digest(folder / "config.json")
     (folder / "metadata.json").write_text(json.dumps(metadata))
 
 
@@ -427,7 +429,7 @@ def shipped(folder, tmp_path, monkeypatch):
     for name in ("dense_vae_mnist", "conv_vae_mnist"):
         shutil.copytree(folder, tmp_path / "shipped" / name)
     (tmp_path / "shipped" / "half_written").mkdir()
-    monkeypatch.setattr(presets, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(folder_module, "SHIPPED", tmp_path / "shipped")
 
 
 def test_shipped_presets_are_listed_and_loaded_by_name(shipped):

@@ -1,5 +1,5 @@
 /**
- * The random numbers behind a seed: what export/runtime/threefry.py says, in words of
+ * The random numbers behind a seed: what zoo/threefry.py says, in words of
  * 32 bits. `>>> 0` drops what overflows.
  */
 

@@ -1,0 +1,87 @@
+"""The files of a preset's folder, read and written whole or not at all: no Keras."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+FORMAT_VERSION = 1
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """The object in a JSON file of a preset's folder.
+
+    Raises:
+        ValueError: if there is no such file, or it holds something else.
+    """
+    try:
+        value = json.loads((folder / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _incomplete(folder, name) from None
+    except ValueError as error:  # JSON and text decoding alike
+        raise ValueError(
+            f"{name} in the preset {str(folder)!r} is damaged: {error}."
+        ) from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} in the preset {str(folder)!r} is damaged.")
+    return value
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Writes a JSON file whole, or leaves what was there.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    text = json.dumps(value, indent=1, sort_keys=True)
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_digest(folder: Path, name: str, metadata: dict[str, Any]) -> None:
+    """Refuses a file that is not the one which the metadata were written for.
+
+    Raises:
+        ValueError: if it is missing or damaged.
+    """
+    if not (folder / name).is_file():
+        raise _incomplete(folder, name)
+    digests = metadata.get("sha256")
+    wanted = digests.get(name) if isinstance(digests, dict) else None
+    if digest(folder / name) != wanted:
+        raise ValueError(
+            f"{name} in the preset {str(folder)!r} is damaged: its SHA-256 is not the "
+            f"one in {METADATA}. Save or copy the preset again."
+        )
+
+
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """What `metadata.json` says, if this release can read the folder at all.
+
+    Raises:
+        ValueError: if it is missing, damaged or of another format.
+    """
+    metadata = read_json(folder, METADATA)
+    version = metadata.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"The preset {str(folder)!r} has format version {version!r}; this release "
+            f"reads version {FORMAT_VERSION}."
+        )
+    return metadata
+
+
+def _incomplete(folder: Path, name: str) -> ValueError:
+    return ValueError(f"The preset {str(folder)!r} is incomplete: it has no {name}.")

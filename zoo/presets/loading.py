@@ -1,0 +1,113 @@
+"""A model made again from a preset's folder, on whichever backend Keras runs on."""
+
+import importlib
+import os
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+import zoo
+from zoo.presets.files import CONFIG, WEIGHTS, check_digest, read_json, read_metadata
+from zoo.presets.folder import preset_folder
+from zoo.presets.precision import with_dtype
+from zoo.presets.trainable import set_trainable_parts
+
+if TYPE_CHECKING:
+    from zoo.autoencoder import Autoencoder
+
+# Modules, and packages with all that is in them, whose classes a preset may name.
+_REGISTERING = (
+    "distributions",
+    "likelihoods",
+    "models",
+    "networks",
+    "objectives",
+    "priors",
+    "quantizers",
+    "schedules",
+    "vae",
+)
+
+
+def from_preset(
+    name_or_folder: str | os.PathLike[str],
+    load_weights: bool = True,
+    dtype: Any = None,
+) -> "Autoencoder":
+    """Loads a model, ready to use; compile it to train it further.
+
+    Args:
+        name_or_folder: the name of a shipped preset or a folder that
+            `save_to_preset` wrote, on whichever backend.
+        load_weights: False gives the same architecture with fresh weights.
+        dtype: dtype or policy of the networks, such as "mixed_bfloat16", instead of
+            the one that the model was saved with; terms of the ELBO are float32 in any
+            case.
+
+    Returns:
+        A model of the zoo, of the class that was saved; parts that were not `trainable`
+        are not.
+
+    Raises:
+        ValueError, FileNotFoundError: if there is no such preset, its files are
+            incomplete or damaged, or there is no such dtype.
+
+    Example:
+
+    >>> import zoo
+    >>> model = zoo.from_preset("dense_vae_digits")
+    >>> model.sample(2, seed=0).shape
+    (2, 28, 28, 1)
+    """
+    folder = preset_folder(name_or_folder)
+    metadata = read_metadata(folder)
+    for name in (CONFIG, WEIGHTS) if load_weights else (CONFIG,):
+        check_digest(folder, name, metadata)
+    config = read_json(folder, CONFIG)
+    _check_no_code(config, folder)
+    if dtype is not None:
+        config = with_dtype(config, dtype)
+    register_classes()
+    model = keras.saving.deserialize_keras_object(config)
+    # Autoencoder has it. It imports this module, which thus cannot import it.
+    if not hasattr(model, "save_to_preset"):
+        raise ValueError(
+            f"The preset {str(folder)!r} holds a {type(model).__name__}, not a model "
+            "of the zoo."
+        )
+    model.preset_name = metadata.get("preset")
+    if load_weights:
+        model.load_weights(folder / WEIGHTS)
+    set_trainable_parts(model, metadata, folder)
+    return model
+
+
+def register_classes() -> None:
+    """Imports all modules of the zoo whose classes a preset may name.
+
+    Keras finds a class by its registered name, wherever it lies by now; the module that
+    a preset names may be one of an earlier release.
+    """
+    for module in pkgutil.iter_modules(zoo.__path__, "zoo."):
+        if module.name.rpartition(".")[2] in _REGISTERING:
+            found = importlib.import_module(module.name)
+            inside = getattr(found, "__path__", ())
+            for part in pkgutil.iter_modules(inside, f"{module.name}."):
+                importlib.import_module(part.name)
+
+
+def _check_no_code(config, folder):
+    """Refuses Python code, also where Keras has been told to run it."""
+    values = [config]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            if value.get("class_name") in ("Lambda", "__lambda__"):
+                raise ValueError(
+                    f"{CONFIG} in the preset {str(folder)!r} holds a Lambda, Python "
+                    "code, which is unsafe to load: a preset brings none."
+                )
+            values += value.values()
+        elif isinstance(value, list):
+            values += value

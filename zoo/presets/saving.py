@@ -1,0 +1,112 @@
+"""A model written to a preset's folder, all or nothing."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zoo.presets.files import (
+    CONFIG,
+    FORMAT_VERSION,
+    METADATA,
+    WEIGHTS,
+    digest,
+    write_json,
+)
+from zoo.presets.trainable import trainable_parts
+
+
+def save_to_preset(
+    model: keras.Model,
+    folder: str | os.PathLike[str],
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """Saves a model's architecture and weights, all or nothing.
+
+    Everything is written to a temporary folder beside `folder`, which then takes its
+    name: an interrupted call leaves no preset behind. Which parts are `trainable` is
+    kept; the optimizer is not.
+
+    Args:
+        model: a model of the zoo.
+        folder: a folder that does not exist yet.
+        metadata: further JSON values to keep, such as "dataset" and "metrics".
+
+    Raises:
+        FileExistsError: if `folder` exists.
+        OSError: if it cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise FileExistsError(
+            f"{str(folder)!r} exists already: give a new folder, or remove it first."
+        )
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise OSError(
+            f"Cannot write a preset to {str(folder)!r}: {error.strerror}."
+        ) from error
+    try:
+        write_json(temporary / CONFIG, _config(model))
+        _without_training_state(model).save_weights(temporary / WEIGHTS)
+        write_json(
+            temporary / METADATA,
+            {
+                **(metadata or {}),
+                "format_version": FORMAT_VERSION,
+                "model": type(model).__name__,
+                "preset": (metadata or {}).get("preset", folder.name),
+                "parameters": model.count_params(),
+                **_latents(model),
+                **trainable_parts(model),
+                "keras_version": keras.__version__,
+                "sha256": {n: digest(temporary / n) for n in (CONFIG, WEIGHTS)},
+            },
+        )
+        temporary.chmod(0o755)  # mkdtemp's own is readable to the owner alone
+        temporary.rename(folder)
+    except OSError as error:
+        raise OSError(
+            f"Cannot write a preset to {str(folder)!r}: {error.strerror or error}."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _config(model):
+    """What makes the model again: without what Keras adds about compiling and building.
+
+    The user compiles, and the constructor builds.
+    """
+    config = keras.saving.serialize_keras_object(model)
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in ("compile_config", "build_config")
+    }
+
+
+def _latents(model):
+    """What an image is made of, and what a VQVAE's arguments do not say of it."""
+    kept = {}
+    if hasattr(model, "latents"):
+        kept["latents"] = [
+            {**spec._asdict(), "shape": list(spec.shape)} for spec in model.latents
+        ]
+    if getattr(model, "code_shape", None) is not None:
+        kept["code_shape"] = list(model.code_shape)
+    return kept
+
+
+def _without_training_state(model):
+    """The model itself, or, if it is compiled, a copy without optimizer and metrics."""
+    if not model.compiled:
+        return model
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    return copy
