@@ -77,9 +77,9 @@ def show(preset: PresetName):
     from rich.console import Console
 
     from recipes.commands import tables
-    from recipes.common import catalog
+    from recipes.common.opening import open_preset
 
-    Console().print(tables.preset_details(catalog.find_preset(preset)))
+    Console().print(tables.preset_details(open_preset(preset)))
 
 
 @app.command(rich_help_panel=PICK)
@@ -138,9 +138,9 @@ def finetune(
     resume: Resume = False,
 ):
     """Trains a preset further, on your own images."""
-    from recipes.common.catalog import find_preset
+    from recipes.common.opening import open_preset
 
-    found = find_preset(preset)
+    found = open_preset(preset)
     finetune_preset(
         found.folder, data, backend, epochs, dtype, data_dir, out, seed, resume
     )
@@ -176,8 +176,8 @@ def evaluate(
     ] = False,
 ):
     """Scores a preset on test images: likelihood, latents, reconstructions, samples."""
-    from recipes.common.catalog import find_preset
     from recipes.common.files import check_output
+    from recipes.common.opening import open_preset
 
     if (preset is None) == (compare is None):
         raise typer.BadParameter("Give one preset, or two with --compare.")
@@ -190,7 +190,7 @@ def evaluate(
         check_output(out, overwrite, ".json")
         check_output(out.with_suffix(".md"), overwrite)
         kept = out.with_suffix(".partial.npz")
-    found = [find_preset(name) for name in (compare or [preset])]
+    found = [open_preset(name) for name in (compare or [preset])]
     start_keras(backend)
     from recipes.commands import evaluate as scoring
 

@@ -16,7 +16,7 @@ from recipes.commands.demo_folder import PAGE, PICTURES, REPORT, check_folder, s
 from recipes.commands.sample_without_keras import sample_in_fresh_process
 from recipes.commands.starting import start_keras
 from recipes.commands.tables import new_table
-from recipes.common import catalog
+from recipes.common.opening import open_preset
 from recipes.common.progress import working
 
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 3, 32, 1e-3
@@ -58,7 +58,7 @@ def run_demo(
     """
     start = time.monotonic()
     console = console or Console()
-    found = catalog.find_preset(preset)
+    found = open_preset(preset)
     out = Path(out).absolute()
     check_folder(out)
     start_keras(backend)

@@ -7,9 +7,9 @@ from rich.progress import track
 import export
 from recipes.commands.starting import load_preset
 from recipes.commands.tables import new_table
-from recipes.common import catalog
 from recipes.common.contact_sheet import save_contact_sheet
 from recipes.common.files import check_output
+from recipes.common.opening import open_preset, open_source
 from recipes.common.progress import working
 from recipes.documents.texts import megabytes
 
@@ -17,11 +17,12 @@ from recipes.documents.texts import megabytes
 def sample(source, out, num_samples, label, seed, temperature, backend, overwrite):
     """Draws images from a preset or an exported file, as one PNG."""
     check_output(out, overwrite, ".png")
-    if catalog.is_onnx(source):
-        model = export.Sampler(source)
+    found = open_source(source, takes=("preset", "exported"))
+    if found.kind == "exported":
+        model = export.Sampler(found.path)
         num_classes = model.metadata.get("num_classes")
     else:
-        model = load_preset(source, backend)
+        model = load_preset(found.preset, backend)
         num_classes = getattr(model, "num_classes", None)
     columns = max(8, round(num_samples**0.5))
     if num_classes and label is None:
@@ -59,7 +60,7 @@ def export_preset(preset, out, quantize, opset, backend, overwrite):
         raise FileExistsError(
             f"{str(out)!r} exists already: choose another name or add --overwrite."
         )
-    model = load_preset(preset, backend)
+    model = load_preset(open_preset(preset), backend)
     convert = export.export_model
     if out.suffix == ".onnx":
         convert = export.export_decoder
@@ -75,8 +76,9 @@ def export_preset(preset, out, quantize, opset, backend, overwrite):
 
 def verify(exported):
     """Replays the golden vectors of an exported file or folder."""
+    found = open_source(exported, takes=("exported",))
     with working("Running the files on inputs that they keep"):
-        report = export.Sampler(exported).verify()
+        report = export.Sampler(found.path).verify()
     table = new_table(None, "file", "largest error", "allowed", "content SHA-256")
     for name, entry in report["files"].items():
         error, allowed = entry["max_abs_error"], entry["tolerance"]

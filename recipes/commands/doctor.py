@@ -9,10 +9,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from recipes.commands import tables
-from recipes.common import catalog
+from recipes.common import presets
 from recipes.common.backend import BACKENDS, installed_version, is_installed
 from recipes.data import data_folder, prepared_datasets
 from recipes.data.locations import cache_folder
+from zoo.presets import list_presets
 
 # A backend that does not answer within this many seconds counts as broken.
 TIME_LIMIT = 120
@@ -152,11 +153,11 @@ def _data(console, data_dir):
 def _presets(console):
     table = tables.new_table("Presets", "name", "size", "state")
     healthy = True
-    names = catalog.preset_names()
+    names = list_presets()
     for name in names:
         try:
-            preset = catalog.find_preset(name)
-            problem, size = catalog.damage(preset), tables.megabytes(preset.bytes)
+            preset = presets.read_preset(name)
+            problem, size = presets.damage(preset), tables.megabytes(preset.bytes)
         except (ValueError, OSError) as error:
             problem, size = str(error), "?"
         healthy &= problem is None

@@ -25,7 +25,7 @@ def score(
     """Evaluates, prints and keeps.
 
     Args:
-        preset: a `recipes.common.catalog.Preset`.
+        preset: a `recipes.common.presets.Preset`.
         data, data_dir, num_importance_samples, seed: as in `evaluate_preset`.
         out: a JSON file to write, and a Markdown file of its name beside it, or None.
         save: whether the preset's metadata and model card are to have the figures.
@@ -49,7 +49,7 @@ def score(
     for sentence in metrics["diagnosis"]:
         screen.print(sentence, markup=False, highlight=False)
     if out:
-        rows = metric_rows(metrics, preset.about.get("latent_dim"))
+        rows = metric_rows(metrics, preset.info.get("latent_dim"))
         _write(out, f"Figures of {preset.name}", metrics, COLUMNS, rows)
     if save:
         zoo.presets.update_metadata(preset.folder, metrics=metrics)
@@ -64,7 +64,7 @@ def score_pair(pair, data, data_dir, num_importance_samples, seed, out=None):
     """Evaluates two presets on the same images, prints and keeps.
 
     Args:
-        pair: two `recipes.common.catalog.Preset`.
+        pair: two `recipes.common.presets.Preset`.
         data, data_dir, num_importance_samples, seed: as in `compare_presets`.
         out: as in `score`.
     """

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from export import explorer
 from recipes.commands.starting import load_preset
-from recipes.common import catalog
 from recipes.common.files import check_output, write_whole
+from recipes.common.opening import open_source
 from recipes.common.progress import working
 from recipes.documents.texts import megabytes
 
@@ -26,15 +26,16 @@ def explore(source, out, serve, quantize, backend, overwrite):
     if not serve:
         out = out or Path(f"{Path(source).resolve().stem}.html")
         check_output(out, overwrite, ".html")
-    if catalog.is_onnx(source):
+    found = open_source(source, takes=("preset", "exported"))
+    if found.kind == "exported":
         if quantize:
             raise ValueError(
                 "--quantize is for presets: the weights of an exported file are fixed."
             )
         with working("Looking at the latents"):
-            page = explorer.make_page(source)
+            page = explorer.make_page(found.path)
     else:
-        page = _preset_page(source, quantize, backend)
+        page = _preset_page(found.preset, quantize, backend)
     if serve:
         explorer.serve(page, on_start=lambda url: print(f"{url}  (Ctrl-C ends)"))
     else:
@@ -42,20 +43,19 @@ def explore(source, out, serve, quantize, backend, overwrite):
         print(f"{out}: {megabytes(len(page))}. Open it in a browser.")
 
 
-def _preset_page(name, quantize, backend):
+def _preset_page(preset, quantize, backend):
     """The page of a preset, exported on the way."""
     import export
 
-    found = catalog.find_preset(name)
-    model = load_preset(name, backend)
+    model = load_preset(preset, backend)
     with tempfile.TemporaryDirectory() as folder:
-        exported = Path(folder) / found.name
+        exported = Path(folder) / preset.name
         with working("Converting in a fresh TensorFlow process, about half a minute"):
             export.export_model(model, exported, quantize=quantize)
         with working("Looking at the latents"):
             return explorer.make_page(
                 exported,
-                title=found.name,
-                summary=found.metadata.get("summary"),
-                importance=found.entry("metrics").get("kl_per_latent"),
+                title=preset.name,
+                summary=preset.info.get("summary"),
+                importance=preset.entry("metrics").get("kl_per_latent"),
             )

@@ -1,7 +1,6 @@
 """Starts Keras and loads presets, with something to look at meanwhile."""
 
 from recipes.common import backend as backends
-from recipes.common import catalog
 from recipes.common.progress import working
 
 
@@ -12,11 +11,10 @@ def start_keras(backend):
         backends.start_keras(backend)
 
 
-def load_preset(name, backend):
-    """A preset's model, on the backend that was asked for."""
-    found = catalog.find_preset(name)
+def load_preset(preset, backend):
+    """The model of a `Preset`, on the backend that was asked for."""
     start_keras(backend)
     import zoo
 
     with working("Loading the preset"):
-        return zoo.from_preset(found.folder)
+        return zoo.from_preset(preset.folder)

@@ -6,10 +6,11 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from recipes.common import catalog
+from recipes.common.presets import read_preset
 from recipes.documents.metric_rows import COLUMNS, metric_rows
 from recipes.documents.texts import data_name, duration, latents_text, megabytes, metric
 from recipes.recipe import RECIPES, get_recipe
+from zoo.presets import list_presets
 
 
 def new_table(title, *columns, numbers=()):
@@ -31,9 +32,9 @@ def new_table(title, *columns, numbers=()):
 def print_overview():
     """What `vae-zoo list` prints; a damaged preset is named on stderr."""
     presets = []
-    for name in catalog.preset_names():
+    for name in list_presets():
         try:
-            presets.append(catalog.find_preset(name))
+            presets.append(read_preset(name))
         except ValueError as error:
             print(error, file=sys.stderr)
     console = Console()
@@ -50,12 +51,12 @@ def presets_table(presets):
     numbers = ("latents", "params", "size", "ELBO", "NLL", "K")
     table = new_table("Presets", "name", "model", "data", *numbers, numbers=numbers)
     for preset in presets:
-        metrics, info = preset.entry("metrics"), preset.metadata
+        metrics, info = preset.entry("metrics"), preset.info
         table.add_row(
             preset.name,
             str(info.get("model", "-")),
             str(preset.entry("dataset").get("name", "-")),
-            latents_text(preset.about),
+            latents_text(preset.info),
             f"{info.get('parameters', 0) / 1e6:.2f} M",
             megabytes(preset.bytes),
             metric(metrics, "elbo"),
@@ -89,15 +90,15 @@ def preset_details(preset):
     data, training = preset.entry("dataset"), preset.entry("training")
     images = data.get("training_images")
     about = [
-        ("model", preset.metadata.get("model")),
+        ("model", preset.info.get("model")),
         ("images", "x".join(map(str, preset.config["image_shape"]))),
-        ("latents", latents_text(preset.about)),
-        ("parameters", f"{preset.metadata.get('parameters', 0):,}"),
+        ("latents", latents_text(preset.info)),
+        ("parameters", f"{preset.info.get('parameters', 0):,}"),
         ("size", megabytes(preset.bytes)),
         ("data", data.get("name") and data_name(preset)),
         ("trained on", images and f"{images:,} images"),
         ("licence", data.get("license")),
-        ("fine-tuned from", preset.metadata.get("finetuned_from")),
+        ("fine-tuned from", preset.info.get("finetuned_from")),
         ("command", training.get("command")),
         ("seed", training.get("seed")),
         ("epochs", training.get("epochs")),
@@ -111,8 +112,8 @@ def preset_details(preset):
         if value not in (None, False):
             table.add_row(Text(name, style="dim"), Text(str(value)))
     parts = [Text(preset.name, style="bold")]
-    if preset.metadata.get("summary"):
-        parts.append(Text(preset.metadata["summary"]))
+    if preset.info.get("summary"):
+        parts.append(Text(preset.info["summary"]))
     parts += [Text(), table, Text()]
     if metrics := preset.entry("metrics"):
         where = " on the test split"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.common import catalog
 from recipes.common.files import write_whole
+from recipes.common.presets import shipped_presets
 from recipes.documents.texts import (
     data_name,
     duration,
@@ -82,13 +82,13 @@ def presets_section(presets):
     """The tables between the markers, in Markdown.
 
     Args:
-        presets: `recipes.common.catalog.Preset` objects, in the order of the rows.
+        presets: `recipes.common.presets.Preset` objects, in the order of the rows.
     """
     lines = markdown_table(COLUMNS, [_row(preset) for preset in presets])
     anchors = [
         (preset.name, str(what), str(value))
         for preset in presets
-        for what, value in preset.metadata.get("anchors", [])
+        for what, value in preset.info.get("anchors", [])
     ]
     if anchors:
         lines += ["", "Published, beside them:", ""]
@@ -100,7 +100,7 @@ def results_section(presets):
     """How each preset came to be and what it reached, in Markdown: recipes/README.md.
 
     Args:
-        presets: `recipes.common.catalog.Preset` objects, in the order of the rows.
+        presets: `recipes.common.presets.Preset` objects, in the order of the rows.
     """
     rows = []
     for preset in presets:
@@ -111,7 +111,7 @@ def results_section(presets):
                 "<br>".join(_figures_beside_anchors(preset)),
                 f"`{training.get('command', '-')}`",
                 str(training.get("seed", "-")),
-                f"{preset.metadata.get('parameters', 0):,}",
+                f"{preset.info.get('parameters', 0):,}",
                 epochs_and_time(training),
                 f"{training.get('backend', '-')}, {training.get('hardware', '-')}",
                 f"`{preset.entry('metrics').get('command', '-')}`",
@@ -164,7 +164,7 @@ def _figures_beside_anchors(preset):
             if name in intervals:
                 error = f" ± {form.format(metrics[name] - intervals[name][0])}"
             yield f"**{what} {form.format(metrics[name])}**{error}"
-    for what, value in preset.metadata.get("anchors", []):
+    for what, value in preset.info.get("anchors", []):
         yield f"{what}: {value}"
 
 
@@ -238,11 +238,6 @@ def documents():
     yield path, text, new
 
 
-def shipped_presets():
-    """The presets that ship with the package, by name."""
-    return [catalog.find_preset(name) for name in catalog.preset_names()]
-
-
 def _row(preset):
     metrics = preset.entry("metrics")
     # Certain codes are the same in every draw: an NLL would repeat the ELBO.
@@ -252,10 +247,10 @@ def _row(preset):
     best = "nll" if samples else "elbo"
     return (
         f"[`{preset.name}`](zoo/presets/{preset.folder.name}/README.md)",
-        str(preset.metadata.get("model", "-")),
+        str(preset.info.get("model", "-")),
         data_name(preset),
-        latents_text(preset.about),
-        f"{preset.metadata.get('parameters', 0):,}",
+        latents_text(preset.info),
+        f"{preset.info.get('parameters', 0):,}",
         megabytes((preset.folder / "model.weights.h5").stat().st_size),
         metric(metrics, "elbo"),
         metric(metrics, "nll") if samples else "-",

@@ -14,7 +14,6 @@ from recipes import beta_vae_family, beta_vae_sprites
 from recipes.commands import study as comparisons
 from recipes.commands.cli import app
 from recipes.commands.study import measure
-from recipes.common import catalog
 from recipes.data import FactorGrid, load_images
 from recipes.data.sprites import FACTOR_NAMES, SpritesGrid
 from recipes.documents.readme import STUDIES, study_section
@@ -88,7 +87,7 @@ def test_recipe_leads_to_a_scored_preset(tmp_path):
         assert f"| {metrics[name]:.3f} |" in card
     assert "MIG, of posterior means on the grid of factors" in card
     assert "MIG, of posterior means" in result.output
-    assert catalog.find_preset(preset).metadata["metrics"] == metrics
+    assert zoo.preset_info(preset)["metrics"] == metrics
 
 
 def test_members_of_the_family_are_what_the_table_says():

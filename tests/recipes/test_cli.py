@@ -163,7 +163,9 @@ def test_verify_checks_every_file(exported):
         (("sample", "tini"), "There is no preset 'tini'"),
         (("sample", "none.onnx"), "There is no file none.onnx"),
         (("verify", "none.onnx"), "There is no file none.onnx"),
-        (("verify", "."), "holds no manifest.json"),
+        (("verify", "."), "not a preset, a run or an exported model"),
+        (("verify", "PRESET"), "is a preset; this needs an exported model: a file"),
+        (("finetune", "PRESET/config.json", "--data", "digits"), "this needs a preset"),
         (("train", "dense_vae_digit"), "Did you mean dense_vae_digits"),
         (("train", "dense_vae_digits", "--backend", "mxnet"), "no backend 'mxnet'"),
         (("finetune", "PRESET", "--data", "mnits"), "mnist"),
@@ -186,7 +188,7 @@ def test_mistakes_are_told_in_one_sentence(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file.png").write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
-    given = [preset if word == "PRESET" else word for word in arguments]
+    given = [word.replace("PRESET", str(preset)) for word in arguments]
     assert words in fail(*given)
     left = {path.name for path in tmp_path.iterdir()}
     assert left <= {"file.png", "folder.png", "runs"}

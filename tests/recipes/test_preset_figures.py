@@ -11,11 +11,11 @@ import sys
 
 import pytest
 
-from recipes.common import catalog
+from recipes.common.presets import shipped_presets
 from recipes.data import data_folder
 from recipes.metrics.intervals import DEVIATIONS
 
-PRESETS = [catalog.find_preset(name) for name in catalog.preset_names()]
+PRESETS = shipped_presets()
 # Noise of the draws themselves, beside that of the images.
 MARGIN = 1e-3
 # Of other samples and of another classifier, whose noise is in both figures.

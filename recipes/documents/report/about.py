@@ -1,10 +1,9 @@
 """What is known of a preset, a run or an exported model, as texts for a page."""
 
 import dataclasses
-from pathlib import Path
 
-from recipes.common import catalog
 from recipes.common.histories import read_checkpoint
+from recipes.common.opening import open_source
 from recipes.documents.metric_rows import metric_rows
 from recipes.documents.texts import (
     data_name,
@@ -63,32 +62,30 @@ def about(source, address=None):
     Raises:
         ValueError, OSError: if there is nothing of the kind.
     """
-    folder = Path(source)
-    if catalog.is_onnx(source):
-        found = _of_export(folder)
-    elif (folder / "preset" / catalog.CONFIG).is_file():
-        found = _of_preset(catalog.find_preset(folder / "preset"))
-    elif (folder / "checkpoint.npz").is_file():
-        found = _of_unfinished_run(folder)
+    opened = open_source(source)
+    if opened.kind == "exported":
+        found = _of_export(opened.path)
+    elif opened.preset is None:
+        found = _of_unfinished_run(opened.path)
     else:
-        found = _of_preset(catalog.find_preset(source))
+        found = _of_preset(opened.preset)
     return dataclasses.replace(found, address=address or found.address)
 
 
 def _of_preset(preset):
-    config, metadata = preset.config, preset.metadata
+    config, info = preset.config, preset.info
     data, metrics = preset.entry("dataset"), preset.entry("metrics")
     training = preset.entry("training")
     images = data.get("training_images")
     facts = {
-        "model": metadata.get("model"),
+        "model": info.get("model"),
         "data": data.get("name") and data_name(preset),
         "training images": images and f"{images:,}",
         "image": _shape(config["image_shape"]),
-        "latents": latents_text(preset.about),
-        "parameters": f"{metadata.get('parameters', 0):,}",
+        "latents": latents_text(preset.info),
+        "parameters": f"{info.get('parameters', 0):,}",
         "weights": megabytes((preset.folder / "model.weights.h5").stat().st_size),
-        "fine-tuned from": metadata.get("finetuned_from"),
+        "fine-tuned from": info.get("finetuned_from"),
         "trained in": training and epochs_and_time(training),
         "on": training.get("hardware"),
         "with": training and _versions(training),
@@ -98,7 +95,7 @@ def _of_preset(preset):
         title=preset.name,
         address=preset.address,
         kind="preset",
-        summary=metadata.get("summary", ""),
+        summary=info.get("summary", ""),
         image_shape=tuple(config["image_shape"]),
         has_codes="codebook_size" in config,
         num_classes=config.get("num_classes"),
@@ -107,7 +104,7 @@ def _of_preset(preset):
         metrics=tuple(metric_rows(metrics, config.get("latent_dim"))),
         scored_on=metrics and _scored_on(data, metrics, config.get("num_classes")),
         scored_by=metrics.get("command", ""),
-        published=tuple(map(tuple, metadata.get("anchors", []))),
+        published=tuple(map(tuple, info.get("anchors", []))),
         diagnosis=tuple(metrics.get("diagnosis", [])),
         settings=tuple(
             (name.replace("_", " "), str(value))

@@ -3,9 +3,10 @@
 import numpy as np
 
 import export
-from recipes.common import catalog
 from recipes.common.errors import sentence
+from recipes.common.presets import read_preset
 from recipes.plots.subjects.subject import Subject
+from zoo.presets import list_presets
 
 
 class ExportedSubject(Subject):
@@ -23,8 +24,8 @@ class ExportedSubject(Subject):
         metadata = self.sampler.metadata
         facts = {**metadata, "prior": metadata.get("latent_prior")}
         name, preset = metadata.get("preset"), None
-        if name and name in catalog.preset_names():
-            preset = catalog.find_preset(name)
+        if name and name in list_presets():
+            preset = read_preset(name)
         super().__init__(name or self.sampler.path.stem, facts, preset, **options)
 
     @property

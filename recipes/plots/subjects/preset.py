@@ -22,21 +22,17 @@ class PresetSubject(Subject):
     """A preset, shipped or in a folder.
 
     Args:
-        preset: `recipes.common.catalog.Preset`.
+        preset: `recipes.common.presets.Preset`.
         histories: as `Subject.histories`; None reads those in the preset's folder.
         backend: of Keras, or None for that of the environment.
         data, data_dir, seed: as for `Subject`.
     """
 
     def __init__(self, preset, histories=None, backend=None, **options):
-        config = preset.config
-        prior = config.get("prior")
-        beside = {}
+        prior = preset.config.get("prior")
         if isinstance(prior, dict):
-            beside, prior = prior.get("config", {}), PRIORS.get(prior.get("class_name"))
-        facts = {**preset.about, "prior": prior}
-        # Of codes, the prior may be the only one that sees labels.
-        facts["num_classes"] = config.get("num_classes", beside.get("num_classes"))
+            prior = PRIORS.get(prior.get("class_name"))
+        facts = {**preset.config, **preset.info, "prior": prior}
         super().__init__(preset.name, facts, preset, **options)
         self.backend = backend
         self._histories = histories

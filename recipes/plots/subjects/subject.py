@@ -29,7 +29,7 @@ class Subject:
         name: what plots call it.
         facts: dict of `FACTS`; what is missing is None. `prior` is "standard_normal",
             "label_normal", "flow" or another name.
-        preset: the `recipes.common.catalog.Preset` that it is, or was, or None.
+        preset: the `recipes.common.presets.Preset` that it is, or was, or None.
         data: what `recipes.data.load_images` takes, or None for the preset's own.
         data_dir: folder of prepared TFDS data sets, or None.
         seed: of what plots draw at random, unless they are told another.
