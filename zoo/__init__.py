@@ -12,12 +12,13 @@ from zoo import lazy
 
 if TYPE_CHECKING:
     from zoo import (
+        distributions,
         evaluation,
+        latents,
         likelihoods,
         models,
         networks,
         objectives,
-        posteriors,
         presets,
         priors,
         quantizers,
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
         threefry,
         training,
     )
+    from zoo.autoencoder import Autoencoder
     from zoo.models.beta_vae import BetaVAE
-    from zoo.models.code_prior import CodePrior
     from zoo.models.conditional_vae import ConditionalVAE
     from zoo.models.conv_vae import ConvVAE
     from zoo.models.dense_vae import DenseVAE
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from zoo.models.vq_vae import VQVAE
     from zoo.presets.folder import list_presets, preset_info
     from zoo.presets.loading import from_preset
+    from zoo.priors.code_prior import CodePrior
     from zoo.vae import VAE
 
 __version__ = "0.1.0"
@@ -41,20 +43,22 @@ __version__ = "0.1.0"
 __all__ = [
     "VAE",
     "VQVAE",
+    "Autoencoder",
     "BetaVAE",
     "CodePrior",
     "ConditionalVAE",
     "ConvVAE",
     "DenseVAE",
     "FactorVAE",
+    "distributions",
     "evaluation",
     "from_preset",
+    "latents",
     "likelihoods",
     "list_presets",
     "models",
     "networks",
     "objectives",
-    "posteriors",
     "preset_info",
     "presets",
     "priors",
@@ -66,8 +70,9 @@ __all__ = [
 
 # The same once more, for when the program runs.
 _DEFINED_IN = {
+    "Autoencoder": "zoo.autoencoder",
     "BetaVAE": "zoo.models.beta_vae",
-    "CodePrior": "zoo.models.code_prior",
+    "CodePrior": "zoo.priors.code_prior",
     "ConditionalVAE": "zoo.models.conditional_vae",
     "ConvVAE": "zoo.models.conv_vae",
     "DenseVAE": "zoo.models.dense_vae",
@@ -83,5 +88,12 @@ __getattr__, __dir__ = lazy.attributes(
     __name__,
     modules=[name for name in __all__ if name not in _DEFINED_IN],
     defined_in=_DEFINED_IN,
-    without_keras=["evaluation", "list_presets", "preset_info", "presets", "threefry"],
+    without_keras=[
+        "evaluation",
+        "latents",
+        "list_presets",
+        "preset_info",
+        "presets",
+        "threefry",
+    ],
 )

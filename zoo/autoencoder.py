@@ -1,34 +1,48 @@
 """What all models of the zoo share: images in, an ELBO out, presets."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from zoo import likelihoods, objectives, validation
-from zoo.evaluation import likelihood as likelihood_evaluation
+from zoo.building import Building
+from zoo.draws import flatten_draws, repeat
+from zoo.generation import Generation
 from zoo.inference import InferenceFunctions
 from zoo.presets.loading import from_preset
 from zoo.presets.saving import save_to_preset
+from zoo.scoring import Scoring
 from zoo.serialization import to_json
 from zoo.training import Trainer
 
 
-class Autoencoder(Trainer, keras.Model):
+class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
     """Base of all models, whatever their latents are.
 
-    A subclass's constructor ends with `complete()`. It has `elbo_terms`, which `fit`
-    and `elbo` run, `call`, `encode`, `decode`, `sample`, `iter_sample` and
-    `draw_noise`.
+    A subclass has `latents` and `elbo_terms`, from which `fit`, `elbo`, `encode` and
+    `reconstruct` follow; `draw_latents`, from which `generate` and `sample` do; and
+    `decode_parameters`. Its constructor ends with `complete()`.
 
     Args:
         encoder, decoder: Keras layers.
         image_shape: (H, W, C), H and W at least 8.
         likelihood, beta, objective, dynamic_binarization, seed, dtype, name: as in
             `zoo.VAE`.
+        parts: {attribute: layer}, further networks of a subclass; plain attributes do
+            as well.
     """
 
     # How many numbers about its label a model sees; 0 for models without labels.
     label_dim = 0
+    # Names of parts that are trained against the rest, by an optimizer of their own.
+    auxiliary: tuple[str, ...] = ()
+    # Names of what `fit` logs beside the terms of the ELBO: see `log`.
+    extra_metrics: tuple[str, ...] = ()
+    # Whether the KL to the prior is a sum over latents; None if that is not known
+    # before a batch has been seen.
+    has_kl_per_unit: bool | None = None
 
     def __init__(
         self,
@@ -42,6 +56,7 @@ class Autoencoder(Trainer, keras.Model):
         seed=None,
         dtype=None,
         name=None,
+        parts=None,
     ):
         super().__init__(name=name, dtype=dtype)
         self.image_shape = validation.check_image_shape(image_shape)
@@ -53,26 +68,47 @@ class Autoencoder(Trainer, keras.Model):
         self.likelihood = likelihoods.get(likelihood)
         self.objective = objectives.get(objective, beta)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
+        for attribute, part in (parts or {}).items():
+            setattr(self, attribute, part)
 
     def complete(self):
         """Makes metrics, compiled functions and weights, once all parts are there."""
-        self.objective.check_prior(self.prior)
+        self.objective.check_model(self)
         self.create_trackers()
         self.inference = InferenceFunctions(self)
         self.build((None, *self.image_shape))
 
-    def build(self, input_shape):
-        # A weight, so that schedules go on where a saved run stopped.
-        self.steps_trained = self.add_weight(
-            shape=(), initializer="zeros", dtype="int", trainable=False, name="steps"
-        )
-        for part in (self.likelihood, self.prior):
-            if not part.built:  # Keras builds what it deserializes
-                part.build(None)
-        self.encoder.build((None, *self.image_shape))
-        self.built = True
-
     # Hooks: what a variant overrides.
+
+    def elbo_terms(
+        self, x, labels=None, num_draws=1, noise=None, training=False
+    ) -> objectives.ELBOTerms:
+        """Runs the model once: encode, draw, decode, score.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1], as the likelihood is to see them.
+            labels: as `check_labels` returned them.
+            num_draws: posterior draws an example, K.
+            noise: (K, N, ...), what `posterior_noise` gives for each example; None
+                draws it from `seed_generator`.
+            training: passed to the networks.
+        """
+        raise NotImplementedError
+
+    def decode_parameters(self, z, labels=None, training=False):
+        """Latents, as `draw_latents` gives them, to the likelihood's parameters."""
+        return self.decoder(z, training=training)
+
+    def log_likelihood(self, x, z, labels=None, training=False):
+        """log p(x|z) in nats, (K, N), of images (N, H, W, C) at draws (K, N, *shape).
+
+        Draws are decoded side by side. Of several groups `z` is {name: draws}.
+        """
+        draws = ops.shape(keras.tree.flatten(z)[0])[0]
+        flat = keras.tree.map_structure(flatten_draws, z)
+        flat = self.decode_parameters(flat, repeat(labels, draws), training)
+        parameters = ops.reshape(flat, (draws, -1, *flat.shape[1:]))
+        return self.likelihood.log_prob(x, parameters)
 
     def prepare_images(self, x):
         """What training and evaluation steps do to images before anything else."""
@@ -82,26 +118,47 @@ class Autoencoder(Trainer, keras.Model):
             x = ops.cast(threshold < x, "float32")
         return x
 
-    def draw_noise(self, rng, num_draws):
-        """What `elbo_terms` takes as noise for one image.
+    def posterior_noise(self, rng, num_draws):
+        """What `elbo_terms` takes as noise for one image: standard normal numbers.
 
         Args:
             rng: a `numpy.random.Generator`.
             num_draws: posterior draws, K.
 
         Returns:
-            float32 array (K, ...).
+            float32 array (K, ...); here (K, number of latents of all groups).
         """
-        raise NotImplementedError
+        shape = (num_draws, sum(spec.size for spec in self.latents))
+        return rng.standard_normal(shape, dtype=np.float32)
+
+    def posterior_statistics(self, x, labels=None) -> dict[str, Any]:
+        """What describes q(z|x), {name: tensor}: the outputs of encoder.onnx.
+
+        Empty for models that have no such description.
+        """
+        return {}
 
     def example_losses(self, terms, step):
-        """The loss of each example in nats, (N,): see `zoo.objectives`."""
-        return self.objective(terms, step)
+        """The loss of each example in nats, (N,): see `zoo.objectives`.
+
+        Objectives and extra terms; a variant adds to them, calling its auxiliary parts
+        by `zoo.training.auxiliary.held`.
+        """
+        self.objective.seed_generator = self.seed_generator
+        return self.objective(terms, step) + sum(terms.extra.values())
+
+    def auxiliary_losses(self, terms, step) -> dict[str, Any]:
+        """What trains the `auxiliary` parts, {name: (N,)}, logged where
+        `extra_metrics` names it; `terms` are without gradients to the rest.
+        """
+        return {}
 
     @property
     def min_batch_size(self):
         """How many images a batch must have for `example_losses` to mean anything."""
         return self.objective.min_batch_size
+
+    # Labels.
 
     def check_presence_of_labels(self, labels):
         """Refuses labels: this model takes none.
@@ -138,101 +195,71 @@ class Autoencoder(Trainer, keras.Model):
 
     # The model, as its users call it.
 
-    def reconstruct(self, x, labels=None):
-        """E[x|z] at the posterior mean of each image.
+    def call(self, x, labels=None, training=False):
+        """E[x|z] at the posterior mean: (N, H, W, C) in [0, 1]."""
+        z = self._at_the_mean(x, labels, training)[1]
+        return self.likelihood.mean(self.decode_parameters(z, labels, training))
+
+    def _at_the_mean(self, x, labels=None, training=False):
+        """({name: posterior}, z as `draw_latents` gives it) without noise."""
+        noise = self.posterior_noise(np.random.default_rng(0), 1)
+        zeros = ops.zeros((1, ops.shape(x)[0], *noise.shape[1:]), noise.dtype)
+        groups = self.elbo_terms(x, labels, noise=zeros, training=training).groups
+        z = {group.spec.name: group.z[0] for group in groups}
+        posteriors = {group.spec.name: group.posterior for group in groups}
+        return posteriors, z if len(z) > 1 else next(iter(z.values()))
+
+    def encode(self, x: Any, labels: Any = None) -> Any:
+        """The posterior q(z|x): see `zoo.distributions`.
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1].
             labels: (N,), for models that take them.
 
         Returns:
-            float32 array (N, H, W, C) in [0, 1].
-
-        Raises:
-            ValueError, TypeError: if `x` is not what the model takes.
-        """
-        x = validation.check_images(x, self.image_shape)
-        labels = self.check_network_labels(labels, len(x))
-        return self.inference.batched("reconstruct", self.call, x, labels)
-
-    def elbo(self, x, labels=None, seed=None):
-        """Each image's evidence lower bound, with one posterior draw an image.
-
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1], scored as they are given:
-                binarize grey ones first where the model was trained on binary ones.
-            labels: (N,), for models that take them; all figures are then given y.
-            seed: integer that fixes the noise, the same on every backend.
-
-        Returns:
-            dict of float32 arrays (N,), in nats: "elbo", "log_likelihood", "kl".
+            what the class says; here {group's name: posterior}, those of lower levels
+            given the means of the levels above.
 
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape)
         labels = self.check_labels(labels, len(x))
-        return likelihood_evaluation.elbo(self, x, labels, seed)
+        self.build_remaining()
+        return self._at_the_mean(ops.convert_to_tensor(x), labels)[0]
 
-    def log_marginal_likelihood(
-        self,
-        x,
-        labels=None,
-        num_importance_samples=100,
-        batch_size=64,
-        seed=None,
-    ):
-        """Each image's log p(x), estimated by importance sampling from the posterior.
-
-        log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), a lower bound in expectation that
-        tightens with K (Burda et al. 2016, equation 8). Memory does not grow with K.
+    def decode(self, z: Any, labels: Any = None) -> Any:
+        """E[x|z], the expected image: a tensor (N, H, W, C) in [0, 1].
 
         Args:
-            x: images (N, H, W, C), float32 in [0, 1], as for `elbo`.
-            labels: as for `elbo`.
-            num_importance_samples: K.
-            batch_size: images worked on at a time; does not change the result.
-            seed: integer that fixes the noise, the same on every backend.
-
-        Returns:
-            float64 array (N,), in nats.
+            z: latents as `draw_latents` gives them: (N, *shape) of the one group, or
+                {name: (N, *shape)} of several.
+            labels: (N,) or one for all, for models that take them.
 
         Raises:
-            ValueError, TypeError: if `x` is not what the model takes.
+            ValueError: if `z` has another shape.
         """
-        return np.concatenate(
-            list(
-                self.iter_log_marginal_likelihood(
-                    x, labels, num_importance_samples, batch_size, seed
-                )
+        z = self.check_latents(z)
+        rows = keras.tree.flatten(z)
+        labels = self.check_network_labels(labels, len(rows[0]))
+
+        def decode(*arrays):
+            *given, beside = arrays if labels is not None else (*arrays, None)
+            return self.expected_images(
+                keras.tree.pack_sequence_as(z, list(given)), beside
             )
-        )
 
-    def iter_log_marginal_likelihood(
-        self,
-        x,
-        labels=None,
-        num_importance_samples=100,
-        batch_size=64,
-        seed=None,
-        skip=0,
-    ):
-        """Yields `log_marginal_likelihood` batch by batch: for a bar, or a restart.
+        name = "decode" if labels is None else "decode given labels"
+        images = self.inference.batched(name, decode, *rows, labels)
+        return ops.convert_to_tensor(images)
 
-        Args:
-            x, labels, num_importance_samples, batch_size, seed: as there.
-            skip: images at the beginning that are left out, having been scored before.
+    def check_latents(self, z):
+        """Latents as `decode` takes them, of NumPy arrays.
+
+        Raises:
+            ValueError, TypeError: if they are of another kind, shape or range.
         """
-        x = validation.check_images(x, self.image_shape)
-        labels = self.check_labels(labels, len(x))
-        k = validation.check_whole_number(
-            num_importance_samples, "num_importance_samples", 1
-        )
-        batch_size = validation.check_whole_number(batch_size, "batch_size", 1)
-        skip = validation.check_whole_number(skip, "skip", 0)
-        return likelihood_evaluation.iter_log_marginal_likelihood(
-            self, x, labels, k, batch_size, seed, skip
-        )
+        return validation.check_latents(z, self.latents)
 
     # Saving and loading.
 

@@ -1,5 +1,6 @@
 """A model's functions of NumPy arrays: compiled once, run in batches."""
 
+import keras
 import numpy as np
 
 # Rows in one compiled call of `batched`.
@@ -16,6 +17,7 @@ class InferenceFunctions:
     def get(self, name, function):
         """The compiled form of `function`, remembered under `name`."""
         if name not in self._compiled:
+            self._model.build_remaining()
             self._compiled[name] = self._model.compile_inference(function)
         return self._compiled[name]
 
@@ -23,19 +25,31 @@ class InferenceFunctions:
         """Applies `function` to rows of arrays in batches of one shape.
 
         Arrays that are None are left out.
+
+        Returns:
+            what `function` returns, of NumPy arrays.
         """
-        return np.concatenate(list(self.iter_batched(name, function, *arrays)))
+        parts = list(self.iter_batched(name, function, *arrays))
+        return keras.tree.map_structure(lambda *rows: np.concatenate(rows), *parts)
 
     def iter_batched(self, name, function, *arrays):
-        """Yields what `batched` returns, batch by batch; of no rows, an empty one."""
+        """Iterates over what `batched` returns, batch by batch; of no rows, an empty
+        one.
+
+        Arrays may be anything with a length and slices that are arrays.
+        """
         compiled = self.get(name, function)
-        arrays = [array for array in arrays if array is not None]
-        rows = len(arrays[0])
-        # Padding to powers of two keeps the shapes to compile for few.
-        size = min(BATCH, 1 << max(0, rows - 1).bit_length())
-        for start in range(0, max(1, rows), size):
-            batch = [pad_rows(array[start : start + size], size) for array in arrays]
-            yield compiled(*batch)[: rows - start]
+        return _run(compiled, [array for array in arrays if array is not None])
+
+
+def _run(compiled, arrays):
+    rows = len(arrays[0])
+    # Padding to powers of two keeps the shapes to compile for few.
+    size = min(BATCH, 1 << max(0, rows - 1).bit_length())
+    for start in range(0, max(1, rows), size):
+        batch = [pad_rows(array[start : start + size], size) for array in arrays]
+        count = min(size, rows - start)
+        yield keras.tree.map_structure(lambda a, n=count: a[:n], compiled(*batch))
 
 
 def pad_rows(array, size, axis=0):

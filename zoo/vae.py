@@ -1,15 +1,19 @@
 """The base model: encode, draw, decode, and the ELBO of what came out."""
 
+from typing import Any
+
 import keras
-import numpy as np
 from keras import ops
 
-from zoo import priors, threefry, validation
+from zoo import priors, validation
 from zoo.autoencoder import Autoencoder
-from zoo.objectives import ELBOTerms
-from zoo.posteriors import DiagonalGaussian
+from zoo.building import symbolically
+from zoo.distributions import DiagonalNormal
+from zoo.distributions.divergence import find_rule
+from zoo.generation import scaled
+from zoo.latents import LatentSpec, NoiseSpec
+from zoo.objectives import ELBOTerms, LatentGroup
 from zoo.serialization import to_json
-from zoo.training.metrics import ActiveUnits
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -19,7 +23,8 @@ class VAE(Autoencoder):
     Kingma & Welling, "Auto-Encoding Variational Bayes", 2014. Subclasses choose the
     networks, or override one of the hooks `prepare_images`, `encode_parameters`,
     `make_posterior`, `make_prior`, `decode_parameters`, `check_labels`,
-    `example_losses`.
+    `example_losses`, which hold everywhere: in `fit`, `elbo`, `sample` and in every
+    exported file.
 
     Args:
         encoder: layer from images (N, H, W, C) to (N, 2 * latent_dim).
@@ -30,7 +35,8 @@ class VAE(Autoencoder):
         likelihood: "bernoulli", "gaussian", "categorical" or
             "discretized_logistic_mixture", or a `zoo.likelihoods.Likelihood`.
         prior: "standard_normal"; "flow" to learn one of any shape, for which
-            `zoo.priors.Flow` has options; or an object of their kind.
+            `zoo.priors.Flow` has options; another name of `zoo.priors`; or a
+            `zoo.priors.Prior`.
         beta: weight of the KL, a number or a schedule.
         objective: what `fit` minimizes, instead of the beta-ELBO.
         dynamic_binarization: draw each pixel from Bernoulli(x) anew every time it is
@@ -40,11 +46,11 @@ class VAE(Autoencoder):
         dtype: dtype or policy of the networks, such as "mixed_bfloat16"; terms of the
             ELBO are float32 in any case.
         label_dim: how many numbers about its label the decoder sees beside a latent.
-        parts: {attribute: layer}, further networks of a subclass, which builds them in
-            its `build`.
+        parts: as in `zoo.autoencoder.Autoencoder`.
 
     Raises:
-        ValueError, TypeError: for arguments out of range.
+        ValueError, TypeError: for arguments out of range, and for networks whose
+            outputs are not of the shapes above.
 
     Example:
 
@@ -62,20 +68,20 @@ class VAE(Autoencoder):
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        image_shape,
-        latent_dim,
-        likelihood="bernoulli",
-        prior="standard_normal",
-        beta=1.0,
-        objective=None,
-        dynamic_binarization=False,
-        seed=None,
-        dtype=None,
-        name=None,
-        label_dim=0,
-        parts=None,
+        encoder: keras.layers.Layer,
+        decoder: keras.layers.Layer,
+        image_shape: tuple[int, int, int],
+        latent_dim: int,
+        likelihood: Any = "bernoulli",
+        prior: Any = "standard_normal",
+        beta: Any = 1.0,
+        objective: Any = None,
+        dynamic_binarization: bool = False,
+        seed: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+        label_dim: int = 0,
+        parts: dict[str, Any] | None = None,
     ):
         super().__init__(
             encoder=encoder,
@@ -88,17 +94,44 @@ class VAE(Autoencoder):
             seed=seed,
             dtype=dtype,
             name=name,
+            parts=parts,
         )
         self.label_dim = label_dim
         self.latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
-        for attribute, part in (parts or {}).items():
-            setattr(self, attribute, part)
-        self.prior = priors.get(prior, self.latent_dim, seed)
+        self.prior = priors.get(prior, self.latent_dim, seed, label_dim)
         self.complete()
 
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.decoder.build((None, self.latent_dim + self.label_dim))
+    def build_networks(self):
+        """Makes the weights of encoder and decoder, and checks their outputs' shapes.
+
+        Raises:
+            ValueError: if they do not fit the model.
+        """
+        if self.label_dim:  # what a variant makes of labels is its own affair
+            self.encoder.build((None, *self.image_shape))
+            self.decoder.build((None, self.latent_dim + self.label_dim))
+            return
+        x = keras.Input(batch_shape=(2, *self.image_shape), dtype="float32")
+        z = keras.Input(batch_shape=(2, self.latent_dim), dtype="float32")
+        try:
+            mean = symbolically(self._posterior_mean, x=x)
+            parameters = symbolically(self.decode_parameters, z=z)
+        except AttributeError:
+            return  # of a part that a variant sets later: `build_remaining` sees to it
+        if tuple(mean.shape) != (2, self.latent_dim):
+            raise ValueError(
+                f"The encoder's outputs must describe {self.latent_dim} latents, with "
+                f"the default posterior by {2 * self.latent_dim} numbers an image; it "
+                f"gives means of shape {('N', *mean.shape[1:])}."
+            )
+        height, width, channels = self.image_shape
+        wanted = (height, width, self.likelihood.parameters(channels))
+        if tuple(parameters.shape[1:]) != wanted:
+            raise ValueError(
+                f"The decoder must give {type(self.likelihood).__name__} parameters of "
+                f"shape {('N', *wanted)} for images of {self.image_shape}; it gives "
+                f"{('N', *parameters.shape[1:])}."
+            )
 
     # Hooks: what a variant overrides.
 
@@ -108,7 +141,7 @@ class VAE(Autoencoder):
 
     def make_posterior(self, parameters):
         """The posterior that the encoder's output describes."""
-        return DiagonalGaussian.from_parameters(parameters)
+        return DiagonalNormal.from_parameters(parameters)
 
     def make_prior(self, labels=None):
         """The prior p(z), or p(z|y)."""
@@ -120,19 +153,24 @@ class VAE(Autoencoder):
 
     # The model, as a function of tensors.
 
+    @property
+    def latents(self):
+        return (LatentSpec("z", (self.latent_dim,)),)
+
+    @property
+    def noise(self):
+        return NoiseSpec(self.latent_dim, getattr(self.prior, "num_uniforms", 0))
+
+    @property
+    def has_kl_per_unit(self):
+        ours = VAE.make_posterior, VAE.make_prior
+        if (type(self).make_posterior, type(self).make_prior) != ours:
+            return None
+        rule = find_rule(DiagonalNormal, type(self.prior))
+        return rule is not None and rule.per_unit
+
     def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
-        """Runs the model once: encode, draw, decode, score.
-
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1], as the likelihood is to see them.
-            labels: as `check_labels` returned them.
-            num_draws: posterior draws an example, K.
-            noise: standard normal (K, N, latent_dim); None draws it.
-            training: passed to the networks.
-
-        Returns:
-            `zoo.objectives.ELBOTerms`.
-        """
+        """See `Autoencoder.elbo_terms`; noise is (K, N, latent_dim)."""
         # q(z|x)
         posterior = self.make_posterior(self.encode_parameters(x, labels, training))
         # z ~ q(z|x)
@@ -141,42 +179,34 @@ class VAE(Autoencoder):
             noise = keras.random.normal(shape, seed=self.seed_generator)
         z = posterior.from_noise(noise)
         # log p(x|z)
-        draws = ops.shape(noise)[0]
-        flat = self.decode_parameters(
-            ops.reshape(z, (-1, self.latent_dim)), _repeat(labels, draws), training
-        )
-        parameters = ops.reshape(flat, (draws, -1, *flat.shape[1:]))
-        log_likelihood = self.likelihood.log_prob(x, parameters)
-        return ELBOTerms(posterior, self.make_prior(labels), z, log_likelihood)
+        log_likelihood = self.log_likelihood(x, z, labels, training)
+        prior = self.make_prior(labels)
+        group = LatentGroup(self.latents[0], posterior, prior, z)
+        return ELBOTerms(log_likelihood, (group,))
 
     def call(self, x, labels=None, training=False):
         """E[x|z] at the posterior mean: (N, H, W, C) in [0, 1]."""
-        posterior = self.make_posterior(self.encode_parameters(x, labels, training))
-        return self.likelihood.mean(
-            self.decode_parameters(posterior.mean, labels, training)
-        )
+        mean = self._posterior_mean(x, labels, training)
+        return self.likelihood.mean(self.decode_parameters(mean, labels, training))
 
-    def expected_images(self, z, labels=None):
-        """E[x|z] in [0, 1], of tensors that have been checked."""
-        return self.likelihood.mean(self.decode_parameters(z, labels))
+    def _posterior_mean(self, x, labels=None, training=False):
+        return self.make_posterior(self.encode_parameters(x, labels, training)).mean
 
-    def draw_noise(self, rng, num_draws):
-        """Standard normal float32 (num_draws, latent_dim), from a NumPy generator."""
-        return rng.standard_normal((num_draws, self.latent_dim), dtype=np.float32)
+    def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
+        """See `Generation.draw_latents`: z (N, latent_dim)."""
+        noise, prior = scaled(noise, temperature), self.make_prior(labels)
+        if uniforms is None:
+            return prior.from_noise(noise)
+        return prior.from_noise(noise, uniforms)
 
-    def create_trackers(self):
-        """The metrics of `fit` and `evaluate`."""
-        super().create_trackers()
-        self.active_units_tracker = ActiveUnits(self.latent_dim)
-
-    def update_trackers(self, terms, sample_weight=None):
-        """Adds a batch's `ELBOTerms` to the metrics."""
-        super().update_trackers(terms, sample_weight)
-        self.active_units_tracker.update_state(terms.posterior.mean)
+    def posterior_statistics(self, x, labels=None):
+        """See `Autoencoder.posterior_statistics`: `mean` and `log_var`."""
+        posterior = self.make_posterior(self.encode_parameters(x, labels))
+        return posterior.statistics()
 
     # The model, as its users call it.
 
-    def encode(self, x, labels=None):
+    def encode(self, x: Any, labels: Any = None) -> Any:
         """The posterior q(z|x).
 
         Args:
@@ -184,76 +214,21 @@ class VAE(Autoencoder):
             labels: (N,), for models that take them.
 
         Returns:
-            `zoo.posteriors.DiagonalGaussian`: `mean`, `log_var` (N, latent_dim),
-            `sample(seed)`, `kl()` in nats.
+            `zoo.distributions.DiagonalNormal`: `mean`, `log_var` (N, latent_dim),
+            `sample(seed)`, `kl()` in nats, to the model's own prior.
 
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape)
         labels = self.check_labels(labels, len(x))
-        return self.make_posterior(
-            self.encode_parameters(ops.convert_to_tensor(x), labels)
+        name = "encode" if labels is None else "encode given labels"
+        parameters = self.inference.batched(name, self.encode_parameters, x, labels)
+        posterior = self.make_posterior(
+            keras.tree.map_structure(ops.convert_to_tensor, parameters)
         )
-
-    def decode(self, z, labels=None):
-        """E[x|z], the expected image: a tensor (N, H, W, C) in [0, 1].
-
-        Args:
-            z: latents (N, latent_dim).
-            labels: (N,) or one for all, for models that take them.
-
-        Raises:
-            ValueError: if `z` has another shape.
-        """
-        z = ops.convert_to_tensor(z, "float32")
-        if len(z.shape) != 2 or z.shape[1] != self.latent_dim:
-            raise ValueError(
-                f"`z` must be latents of shape (N, {self.latent_dim}); "
-                f"got shape {tuple(z.shape)}."
-            )
-        return self.expected_images(z, self.check_labels(labels, z.shape[0]))
-
-    def sample(self, num_samples, labels=None, temperature=1.0, seed=None):
-        """Draws z from the prior and decodes it to E[x|z].
-
-        Args:
-            num_samples: how many images, >= 0.
-            labels: (num_samples,) or one for all, for models that take them.
-            temperature: scale of the prior's standard deviation, or of the noise that
-                a flow makes latents from, >= 0.
-            seed: integer from 0 to 2**63 - 1 that fixes the draw: the same images on
-                every backend, from the exported files' `export.Sampler` and from
-                sampler.onnx. None draws anew.
-
-        Returns:
-            float32 array (num_samples, H, W, C) in [0, 1]. The first n images do not
-            change when more are asked for.
-
-        Raises:
-            ValueError: for a number, temperature or seed out of range.
-        """
-        images = self.iter_sample(num_samples, labels, temperature, seed)
-        return np.concatenate(list(images))
-
-    def iter_sample(self, num_samples, labels=None, temperature=1.0, seed=None):
-        """Yields the images of `sample`, batch by batch."""
-        num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
-        labels = self.check_labels(labels, num_samples)
-        if not 0 <= temperature < float("inf"):
-            raise ValueError(
-                f"`temperature` must be a finite number >= 0; got {temperature!r}."
-            )
-        if seed is None:
-            seed = threefry.fresh_seed()
-        seed = validation.check_whole_number(seed, "seed", 0, threefry.MAX_SEED)
-        noise = self.prior.draw(seed, num_samples, self.latent_dim, temperature)
-
-        def decode(noise, labels=None):
-            z = self.make_prior(labels).from_noise(noise)
-            return self.expected_images(z, labels)
-
-        yield from self.inference.iter_batched("sample", decode, noise, labels)
+        posterior.prior = self.make_prior(labels)
+        return posterior
 
     # Saving and loading.
 
@@ -280,12 +255,3 @@ class VAE(Autoencoder):
             if isinstance(config.get(network), dict):
                 config[network] = keras.saving.deserialize_keras_object(config[network])
         return cls(**config)
-
-
-def _repeat(labels, draws):
-    """Labels (N, ...) once for each draw: (draws * N, ...), or None."""
-    if labels is None:
-        return None
-    labels = ops.convert_to_tensor(labels)
-    repeated = ops.broadcast_to(labels, (draws, *ops.shape(labels)))
-    return ops.reshape(repeated, (-1, *labels.shape[1:]))

@@ -155,6 +155,58 @@ def check_images(x, image_shape, argument="x"):
     return x.astype("float32", copy=False)
 
 
+def check_temperature(temperature):
+    """`temperature`, if it is a finite number >= 0.
+
+    Raises:
+        ValueError, TypeError: otherwise.
+    """
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(
+            f"`temperature` must be a finite number >= 0; got {temperature!r}."
+        )
+    return temperature
+
+
+def check_latents(z, specs):
+    """Latents of groups as NumPy arrays: float32, or integer where they are codes.
+
+    Args:
+        z: an array (N, *shape), or {name: array} where there are several groups.
+        specs: a `zoo.latents.LatentSpec` for each group.
+
+    Raises:
+        ValueError, TypeError: for latents of another kind, shape or range.
+    """
+    if len(specs) == 1:
+        return _check_group(z, specs[0], "codes" if specs[0].is_codes else "z")
+    names = [spec.name for spec in specs]
+    if not isinstance(z, dict) or set(z) != set(names):
+        given = sorted(z) if isinstance(z, dict) else type(z).__name__
+        raise ValueError(
+            f"`z` must be a dictionary of the groups {', '.join(names)}; got {given}."
+        )
+    checked = {spec.name: _check_group(z[spec.name], spec, spec.name) for spec in specs}
+    counts = {name: len(rows) for name, rows in checked.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"All groups of `z` must be of one number; got {counts}.")
+    return checked
+
+
+def _check_group(z, spec, argument):
+    if spec.is_codes:
+        return check_codes(z, spec.codebook_size, tuple(spec.shape))
+    if keras.ops.is_tensor(z):
+        z = keras.ops.convert_to_numpy(z)
+    z = np.asarray(z, "float32")
+    if z.ndim == 0 or z.shape[1:] != tuple(spec.shape):
+        wanted = ", ".join(map(str, spec.shape))
+        raise ValueError(
+            f"`{argument}` must be latents of shape (N, {wanted}); got shape {z.shape}."
+        )
+    return z
+
+
 def check_codes(codes, codebook_size, code_shape):
     """Codes as an integer NumPy array (N, *code_shape) below codebook_size.
 

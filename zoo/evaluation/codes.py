@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo import validation
-from zoo.models.code_prior import CodePrior
+from zoo.priors import CodePrior
 
 
 def code_statistics(model, x, labels=None):

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from zoo.objectives.base import has_kl_per_dim
+from zoo.distributions import kl_per_unit
 
 
 def posterior_mean(model, x, labels=None):
@@ -51,9 +51,11 @@ def kl_per_latent(model, x, labels=None):
     def of_images(images, labels=None):
         posterior = model.make_posterior(model.encode_parameters(images, labels))
         prior = model.make_prior(labels)
-        if has_kl_per_dim(prior):
-            return prior.kl_per_dim(posterior)
-        return ops.stack([posterior.mean, posterior.log_var], axis=1)
+        kl = kl_per_unit(posterior, prior)
+        if kl is not None:
+            return kl
+        statistics = posterior.statistics()
+        return ops.stack([statistics["mean"], statistics["log_var"]], axis=1)
 
     labels = model.check_labels(labels, len(x))
     values = model.inference.batched("kl_per_latent", of_images, x, labels)

@@ -29,7 +29,7 @@ def _streams(count, seed):
 
 def _noise(model, streams, draws):
     """The model's noise, float32 (draws, images, ...)."""
-    return np.stack([model.draw_noise(stream, draws) for stream in streams], 1)
+    return np.stack([model.posterior_noise(stream, draws) for stream in streams], 1)
 
 
 def _batch(array, start, size):
@@ -42,10 +42,12 @@ def elbo(model, x, labels, seed):
 
     def terms_of(images, noise, labels=None):
         terms = model.elbo_terms(images, labels, noise=noise)
+        groups = terms.groups if len(terms.groups) > 1 else ()
         return {
             "elbo": terms.elbo,
             "log_likelihood": -terms.reconstruction,
             "kl": terms.kl,
+            **{f"kl_{group.spec.name}": group.kl for group in groups},
         }
 
     compiled = model.inference.get("elbo", terms_of)

@@ -1,17 +1,17 @@
 """BetaVAE: a weight on the KL, and the family of objectives that came of it."""
 
+from typing import Any
+
 import keras
 
-from zoo import likelihoods, objectives
-from zoo.networks import make_networks
-from zoo.vae import VAE
-from zoo.validation import check_image_shape, check_whole_number
+from zoo import objectives
+from zoo.models.networked import NetworkedVAE
 
 DEFAULT_BETA = 4.0
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class BetaVAE(VAE):
+class BetaVAE(NetworkedVAE):
     """A VAE trained towards latents that vary one at a time.
 
     Higgins et al., "beta-VAE: Learning Basic Visual Concepts with a Constrained
@@ -25,7 +25,8 @@ class BetaVAE(VAE):
         beta: weight of the KL, a number >= 0 or a schedule.
         networks: "conv" or "dense".
         objective: what `fit` minimizes, instead of the beta-ELBO.
-        likelihood, prior, dynamic_binarization, seed, dtype, name: as in `zoo.VAE`.
+        likelihood, prior, seed, dynamic_binarization, dtype, name, parts: as in
+            `zoo.VAE`.
         network_options: further options of the networks, such as `hidden_units`, as in
             `zoo.ConvVAE` and `zoo.DenseVAE`.
 
@@ -48,46 +49,32 @@ class BetaVAE(VAE):
 
     def __init__(
         self,
-        image_shape,
-        latent_dim,
-        beta=DEFAULT_BETA,
-        likelihood="bernoulli",
-        prior="standard_normal",
-        seed=None,
+        image_shape: tuple[int, int, int],
+        latent_dim: int,
+        beta: Any = DEFAULT_BETA,
+        likelihood: Any = "bernoulli",
+        prior: Any = "standard_normal",
+        seed: int | None = None,
         *,
-        networks="conv",
-        objective=None,
-        dynamic_binarization=False,
-        dtype=None,
-        name=None,
-        **network_options,
+        networks: str = "conv",
+        objective: Any = None,
+        dynamic_binarization: bool = False,
+        dtype: Any = None,
+        name: str | None = None,
+        parts: dict[str, Any] | None = None,
+        **network_options: Any,
     ):
-        image_shape = check_image_shape(image_shape)
-        latent_dim = check_whole_number(latent_dim, "latent_dim", 1)
-        likelihood = likelihoods.get(likelihood)
-        made = make_networks(
-            networks,
+        super().__init__(
             image_shape,
             latent_dim,
             likelihood,
+            prior,
             seed=seed,
-            dtype=dtype,
-            **network_options,
-        )
-        super().__init__(
-            encoder=made.encoder,
-            decoder=made.decoder,
-            image_shape=image_shape,
-            latent_dim=latent_dim,
-            likelihood=likelihood,
-            prior=prior,
+            networks=networks,
+            network_options=network_options,
             objective=objectives.get(objective, beta, default_beta=DEFAULT_BETA),
             dynamic_binarization=dynamic_binarization,
-            seed=seed,
             dtype=dtype,
             name=name,
+            parts=parts,
         )
-        self.network_config = {"networks": networks, **made.config}
-
-    def get_config(self):
-        return {**self.base_config(), **self.network_config}

@@ -1,18 +1,20 @@
 """ConditionalVAE: images given a label."""
 
+from typing import Any
+
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
-from zoo import likelihoods, validation
+from zoo import validation
 from zoo.labels import check_labels, check_presence, wanted_labels
-from zoo.networks import make_networks
+from zoo.models.networked import NetworkedVAE
 from zoo.priors import LabelNormal
-from zoo.vae import VAE
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class ConditionalVAE(VAE):
+class ConditionalVAE(NetworkedVAE):
     """A VAE of p(x|y): encoder and decoder see a label beside image and latent.
 
     Sohn et al., "Learning Structured Output Representation using Deep Conditional
@@ -29,7 +31,7 @@ class ConditionalVAE(VAE):
         prior: "standard_normal" or "flow" for the same p(z) whatever the label, or
             "label_normal" to learn p(z|y): see `zoo.priors.Flow` and `LabelNormal`.
         class_names: names of the classes, kept with the model and its exports.
-        likelihood, beta, objective, dynamic_binarization, seed, dtype, name:
+        likelihood, beta, seed, objective, dynamic_binarization, dtype, name, parts:
             as in `zoo.VAE`.
         network_options: further options of the networks, such as `hidden_units`, as in
             `zoo.DenseVAE` and `zoo.ConvVAE`.
@@ -50,22 +52,23 @@ class ConditionalVAE(VAE):
 
     def __init__(
         self,
-        image_shape,
-        latent_dim,
-        num_classes=None,
-        likelihood="bernoulli",
-        prior="standard_normal",
-        beta=1.0,
-        seed=None,
+        image_shape: tuple[int, int, int],
+        latent_dim: int,
+        num_classes: int | None = None,
+        likelihood: Any = "bernoulli",
+        prior: Any = "standard_normal",
+        beta: Any = 1.0,
+        seed: int | None = None,
         *,
-        num_attributes=None,
-        networks="dense",
-        class_names=None,
-        objective=None,
-        dynamic_binarization=False,
-        dtype=None,
-        name=None,
-        **network_options,
+        num_attributes: int | None = None,
+        networks: str = "dense",
+        class_names: list[str] | None = None,
+        objective: Any = None,
+        dynamic_binarization: bool = False,
+        dtype: Any = None,
+        name: str | None = None,
+        parts: dict[str, Any] | None = None,
+        **network_options: Any,
     ):
         if (num_classes is None) == (num_attributes is None):
             raise ValueError(
@@ -85,41 +88,29 @@ class ConditionalVAE(VAE):
                     f"`class_names` must name {num_classes or 'no'} classes; got "
                     f"{len(class_names)} names."
                 )
-        image_shape = validation.check_image_shape(image_shape)
-        latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
-        likelihood = likelihoods.get(likelihood)
         label_dim = num_classes or num_attributes
-        made = make_networks(
-            networks,
+        if prior == "label_normal":
+            latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
+            prior = LabelNormal(latent_dim, label_dim)
+        super().__init__(
             image_shape,
             latent_dim,
             likelihood,
-            condition_dim=label_dim,
-            seed=seed,
-            dtype=dtype,
-            **network_options,
-        )
-        if prior == "label_normal":
-            prior = LabelNormal(latent_dim, label_dim)
-        super().__init__(
-            encoder=made.encoder,
-            decoder=made.decoder,
-            image_shape=image_shape,
-            latent_dim=latent_dim,
+            prior,
+            beta,
+            seed,
+            networks=networks,
+            network_options=network_options,
             label_dim=label_dim,
-            likelihood=likelihood,
-            prior=prior,
-            beta=beta,
             objective=objective,
             dynamic_binarization=dynamic_binarization,
-            seed=seed,
             dtype=dtype,
             name=name,
+            parts=parts,
         )
         self.num_classes = num_classes
         self.num_attributes = num_attributes
         self.class_names = class_names
-        self.network_config = {"networks": networks, **made.config}
 
     # Labels.
 
@@ -159,15 +150,19 @@ class ConditionalVAE(VAE):
         return self.decoder(ops.concatenate([z, vectors], axis=-1), training=training)
 
     def make_prior(self, labels=None):
-        if isinstance(self.prior, LabelNormal):
-            return self.prior.given(self.label_vectors(labels))
-        return self.prior
+        if not getattr(self.prior, "label_dim", 0):
+            return self.prior
+        return self.prior.given(self.label_vectors(labels))
 
     # Bayes' rule.
 
     def class_log_likelihoods(
-        self, x, num_importance_samples=10, batch_size=64, seed=None
-    ):
+        self,
+        x: Any,
+        num_importance_samples: int = 10,
+        batch_size: int = 64,
+        seed: int | None = None,
+    ) -> npt.NDArray[np.float64]:
         """log p(x|y) of each image for each class.
 
         Args:
@@ -196,8 +191,13 @@ class ConditionalVAE(VAE):
         return np.stack(columns, axis=1)
 
     def classify(
-        self, x, class_prior=None, num_importance_samples=10, batch_size=64, seed=None
-    ):
+        self,
+        x: Any,
+        class_prior: Any = None,
+        num_importance_samples: int = 10,
+        batch_size: int = 64,
+        seed: int | None = None,
+    ) -> npt.NDArray[np.float64]:
         """p(y|x) by Bayes' rule: proportional to p(x|y) p(y).
 
         Args:
@@ -230,9 +230,8 @@ class ConditionalVAE(VAE):
 
     def get_config(self):
         return {
-            **self.base_config(),
+            **super().get_config(),
             "num_classes": self.num_classes,
             "num_attributes": self.num_attributes,
             "class_names": self.class_names and list(self.class_names),
-            **self.network_config,
         }

@@ -1,15 +1,14 @@
 """ConvVAE: convolutional networks."""
 
+from typing import Any, Unpack
+
 import keras
 
-from zoo import likelihoods
-from zoo.networks import conv_networks
-from zoo.vae import VAE
-from zoo.validation import check_image_shape, check_whole_number
+from zoo.models.networked import NetworkedVAE, Options
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class ConvVAE(VAE):
+class ConvVAE(NetworkedVAE):
     """A VAE whose encoder and decoder are convolutional.
 
     Each number in `filters` is a stage: images are halved before it in the encoder and
@@ -27,8 +26,7 @@ class ConvVAE(VAE):
             for no dense layers: the latents lie on the coarsest grid, the same number
             at each of its positions, which suits images that must be kept in detail.
         activation: name of the activation.
-        likelihood, prior, beta, objective, dynamic_binarization, seed, dtype, name:
-            as in `zoo.VAE`.
+        likelihood, prior, beta, seed, options: as in `zoo.VAE`.
 
     Raises:
         ValueError, TypeError: for arguments out of range.
@@ -41,55 +39,39 @@ class ConvVAE(VAE):
     (2, 30, 20, 3)
     """
 
+    networks = "conv"
+
     def __init__(
         self,
-        image_shape,
-        latent_dim,
-        filters=(32, 64),
-        likelihood="bernoulli",
-        prior="standard_normal",
-        beta=1.0,
-        seed=None,
+        image_shape: tuple[int, int, int],
+        latent_dim: int,
+        filters: tuple[int, ...] = (32, 64),
+        likelihood: Any = "bernoulli",
+        prior: Any = "standard_normal",
+        beta: Any = 1.0,
+        seed: int | None = None,
         *,
-        blocks_per_stage=2,
-        block="gated",
-        hidden_units=256,
-        activation="silu",
-        objective=None,
-        dynamic_binarization=False,
-        dtype=None,
-        name=None,
+        blocks_per_stage: int = 2,
+        block: str = "gated",
+        hidden_units: int | None = 256,
+        activation: str = "silu",
+        **options: Unpack[Options],
     ):
-        image_shape = check_image_shape(image_shape)
-        latent_dim = check_whole_number(latent_dim, "latent_dim", 1)
-        likelihood = likelihoods.get(likelihood)
-        networks = conv_networks(
+        network_options = {
+            "filters": filters,
+            "blocks_per_stage": blocks_per_stage,
+            "block": block,
+            "hidden_units": hidden_units,
+            "activation": activation,
+        }
+        super().__init__(
             image_shape,
             latent_dim,
             likelihood,
-            filters=filters,
-            blocks_per_stage=blocks_per_stage,
-            block=block,
-            hidden_units=hidden_units,
-            activation=activation,
-            seed=seed,
-            dtype=dtype,
+            prior,
+            beta,
+            seed,
+            networks="conv",
+            network_options=network_options,
+            **options,
         )
-        super().__init__(
-            encoder=networks.encoder,
-            decoder=networks.decoder,
-            image_shape=image_shape,
-            latent_dim=latent_dim,
-            likelihood=likelihood,
-            prior=prior,
-            beta=beta,
-            objective=objective,
-            dynamic_binarization=dynamic_binarization,
-            seed=seed,
-            dtype=dtype,
-            name=name,
-        )
-        self.network_config = networks.config
-
-    def get_config(self):
-        return {**self.base_config(), **self.network_config}

@@ -1,15 +1,14 @@
 """DenseVAE: fully connected networks."""
 
+from typing import Any, Unpack
+
 import keras
 
-from zoo import likelihoods
-from zoo.networks import dense_networks
-from zoo.vae import VAE
-from zoo.validation import check_image_shape, check_whole_number
+from zoo.models.networked import NetworkedVAE, Options
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class DenseVAE(VAE):
+class DenseVAE(NetworkedVAE):
     """A VAE whose encoder and decoder are fully connected.
 
     Kingma & Welling, "Auto-Encoding Variational Bayes", 2014, appendix C.
@@ -22,8 +21,7 @@ class DenseVAE(VAE):
         gated: gated hidden layers (Tomczak & Welling, "VAE with a VampPrior", 2018)
             instead of plain ones.
         activation: activation of plain hidden layers.
-        likelihood, prior, beta, objective, dynamic_binarization, seed, dtype, name:
-            as in `zoo.VAE`.
+        likelihood, prior, beta, seed, options: as in `zoo.VAE`.
 
     Raises:
         ValueError, TypeError: for arguments out of range.
@@ -38,51 +36,35 @@ class DenseVAE(VAE):
     ['active_units', 'elbo', 'kl', 'loss', 'reconstruction']
     """
 
+    networks = "dense"
+
     def __init__(
         self,
-        image_shape,
-        latent_dim,
-        hidden_units=(400, 400),
-        likelihood="bernoulli",
-        prior="standard_normal",
-        beta=1.0,
-        seed=None,
+        image_shape: tuple[int, int, int],
+        latent_dim: int,
+        hidden_units: tuple[int, ...] = (400, 400),
+        likelihood: Any = "bernoulli",
+        prior: Any = "standard_normal",
+        beta: Any = 1.0,
+        seed: int | None = None,
         *,
-        gated=False,
-        activation="relu",
-        objective=None,
-        dynamic_binarization=False,
-        dtype=None,
-        name=None,
+        gated: bool = False,
+        activation: str = "relu",
+        **options: Unpack[Options],
     ):
-        image_shape = check_image_shape(image_shape)
-        latent_dim = check_whole_number(latent_dim, "latent_dim", 1)
-        likelihood = likelihoods.get(likelihood)
-        networks = dense_networks(
+        network_options = {
+            "hidden_units": hidden_units,
+            "gated": gated,
+            "activation": activation,
+        }
+        super().__init__(
             image_shape,
             latent_dim,
             likelihood,
-            hidden_units=hidden_units,
-            gated=gated,
-            activation=activation,
-            seed=seed,
-            dtype=dtype,
+            prior,
+            beta,
+            seed,
+            networks="dense",
+            network_options=network_options,
+            **options,
         )
-        super().__init__(
-            encoder=networks.encoder,
-            decoder=networks.decoder,
-            image_shape=image_shape,
-            latent_dim=latent_dim,
-            likelihood=likelihood,
-            prior=prior,
-            beta=beta,
-            objective=objective,
-            dynamic_binarization=dynamic_binarization,
-            seed=seed,
-            dtype=dtype,
-            name=name,
-        )
-        self.network_config = networks.config
-
-    def get_config(self):
-        return {**self.base_config(), **self.network_config}

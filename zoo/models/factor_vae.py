@@ -1,19 +1,20 @@
 """FactorVAE: a discriminator measures how dependent the latents are."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from zoo import likelihoods, schedules
-from zoo.networks import make_networks
+from zoo import schedules
+from zoo.models.networked import NetworkedVAE
 from zoo.networks.discriminator import Discriminator
 from zoo.serialization import to_json
-from zoo.training.split_optimizer import split
-from zoo.vae import VAE
-from zoo.validation import check_batch, check_image_shape, check_whole_number
+from zoo.training.auxiliary import held
+from zoo.validation import check_batch
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class FactorVAE(VAE):
+class FactorVAE(NetworkedVAE):
     """A VAE trained towards independent latents, with the help of a discriminator.
 
     Kim & Mnih, "Disentangling by Factorising", 2018, equation 2 and algorithm 2. The
@@ -35,8 +36,8 @@ class FactorVAE(VAE):
         networks: "conv" or "dense".
         discriminator_units: units of each hidden layer of the discriminator. Its
             weights are saved with the model, and nothing but training needs them.
-        likelihood, prior, beta, objective, dynamic_binarization, seed, dtype, name:
-            as in `zoo.VAE`.
+        likelihood, prior, beta, seed, objective, dynamic_binarization, dtype, name,
+            parts: as in `zoo.VAE`.
         network_options: further options of the networks, such as `hidden_units`, as in
             `zoo.ConvVAE` and `zoo.DenseVAE`.
 
@@ -53,66 +54,52 @@ class FactorVAE(VAE):
     ['discriminator_loss', 'kl', 'reconstruction', 'total_correlation']
     """
 
+    auxiliary = ("discriminator",)
+    extra_metrics = ("total_correlation", "discriminator_loss")
+
     def __init__(
         self,
-        image_shape,
-        latent_dim,
-        gamma=10.0,
-        likelihood="bernoulli",
-        prior="standard_normal",
-        beta=1.0,
-        seed=None,
+        image_shape: tuple[int, int, int],
+        latent_dim: int,
+        gamma: Any = 10.0,
+        likelihood: Any = "bernoulli",
+        prior: Any = "standard_normal",
+        beta: Any = 1.0,
+        seed: int | None = None,
         *,
-        networks="conv",
-        discriminator_units=(1000,) * 6,
-        objective=None,
-        dynamic_binarization=False,
-        dtype=None,
-        name=None,
-        **network_options,
+        networks: str = "conv",
+        discriminator_units: tuple[int, ...] = (1000,) * 6,
+        objective: Any = None,
+        dynamic_binarization: bool = False,
+        dtype: Any = None,
+        name: str | None = None,
+        parts: dict[str, Any] | None = None,
+        **network_options: Any,
     ):
         gamma = schedules.get(gamma, "gamma")
-        image_shape = check_image_shape(image_shape)
-        latent_dim = check_whole_number(latent_dim, "latent_dim", 1)
-        likelihood = likelihoods.get(likelihood)
-        made = make_networks(
-            networks,
-            image_shape,
-            latent_dim,
-            likelihood,
-            seed=seed,
-            dtype=dtype,
-            **network_options,
-        )
         discriminator = Discriminator(
             discriminator_units, seed=seed, dtype=dtype, name="discriminator"
         )
         super().__init__(
-            encoder=made.encoder,
-            decoder=made.decoder,
-            image_shape=image_shape,
-            latent_dim=latent_dim,
-            likelihood=likelihood,
-            prior=prior,
-            beta=beta,
+            image_shape,
+            latent_dim,
+            likelihood,
+            prior,
+            beta,
+            seed,
+            networks=networks,
+            network_options=network_options,
             objective=objective,
             dynamic_binarization=dynamic_binarization,
-            seed=seed,
             dtype=dtype,
             name=name,
-            parts={"discriminator": discriminator},
+            parts={**(parts or {}), "discriminator": discriminator},
         )
         self.gamma = gamma
-        self.network_config = {"networks": networks, **made.config}
 
-    def build(self, input_shape):
-        super().build(input_shape)
+    def build_networks(self):
+        super().build_networks()
         self.discriminator.build((None, self.latent_dim))
-
-    def create_trackers(self):
-        super().create_trackers()
-        self.total_correlation_tracker = keras.metrics.Mean(name="total_correlation")
-        self.discriminator_loss_tracker = keras.metrics.Mean(name="discriminator_loss")
 
     def compile(self, optimizer="adam", *, discriminator_optimizer=None, **options):
         """Chooses how to train: see `zoo.VAE.compile`.
@@ -126,12 +113,7 @@ class FactorVAE(VAE):
         Raises:
             ValueError: for a loss or metrics, or if both optimizers are one object.
         """
-        optimizer = split(
-            optimizer,
-            discriminator_optimizer,
-            default=lambda: keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9),
-            variables=self.discriminator.variables,
-        )
+        options.setdefault("auxiliary_optimizer", discriminator_optimizer)
         super().compile(optimizer, **options)
 
     @property
@@ -139,23 +121,21 @@ class FactorVAE(VAE):
         return max(2, super().min_batch_size)
 
     def example_losses(self, terms, step):
-        check_batch(terms.z.shape[1], 2, type(self).__name__)
-        z = terms.z[0]
+        z = terms.group.z[0]
+        check_batch(z.shape[0], 2, type(self).__name__)
         # log q(z) - log prod_d q(z_d)
-        log_ratio = self.discriminator.call_held(z)
+        log_ratio = held(self.discriminator, z)
+        self.log("total_correlation", log_ratio)
         gamma = schedules.value_at(self.gamma, step)
-        losses = super().example_losses(terms, step) + gamma * log_ratio
+        return super().example_losses(terms, step) + gamma * log_ratio
 
-        z = ops.stop_gradient(z)
+    def auxiliary_losses(self, terms, step):
+        z = terms.group.z[0]
         both = ops.concatenate([z, self.permute_dimensions(z)])
         joint, product = ops.split(self.discriminator(both), 2)
         # -log D(z), -log(1 - D(permuted z))
         cross_entropy = 0.5 * (ops.softplus(-joint) + ops.softplus(product))
-
-        self.total_correlation_tracker.update_state(log_ratio)
-        self.discriminator_loss_tracker.update_state(cross_entropy)
-        # Minimized with the losses, but without a share in their value.
-        return losses + (cross_entropy - ops.stop_gradient(cross_entropy))
+        return {"discriminator_loss": cross_entropy}
 
     def permute_dimensions(self, z):
         """Each column of z (N, D) in a random order of its own: algorithm 1."""
@@ -164,8 +144,7 @@ class FactorVAE(VAE):
 
     def get_config(self):
         return {
-            **self.base_config(),
+            **super().get_config(),
             "gamma": to_json(self.gamma),
             "discriminator_units": list(self.discriminator.hidden_units),
-            **self.network_config,
         }

@@ -1,25 +1,26 @@
 """VQVAE: images as grids of discrete codes."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
-from zoo import likelihoods, quantizers, threefry, validation
+from zoo import likelihoods, quantizers, validation
 from zoo.autoencoder import Autoencoder
-from zoo.models import code_prior
-from zoo.models.code_prior import CodePrior
-from zoo.models.code_terms import CodeTerms
-from zoo.models.prior_labels import PriorLabels
+from zoo.distributions import Codes
+from zoo.latents import LatentSpec
+from zoo.models.learned_codes import LearnedCodes, get_code_prior
 from zoo.networks.grid import grid_networks, grid_shape
 from zoo.networks.seeding import InitializerSeeds
-from zoo.posteriors import CodePosterior
+from zoo.objectives import ELBOTerms, LatentGroup
 from zoo.priors import UniformCodes
 from zoo.serialization import to_json
 from zoo.training.metrics import CodebookUsage, Perplexity
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class VQVAE(PriorLabels, Autoencoder):
+class VQVAE(LearnedCodes, Autoencoder):
     """A VAE whose latents are a grid of codes from a codebook.
 
     van den Oord et al., "Neural Discrete Representation Learning", 2017. `fit`
@@ -74,22 +75,23 @@ class VQVAE(PriorLabels, Autoencoder):
 
     def __init__(
         self,
-        image_shape,
-        codebook_size,
-        code_dim,
-        quantizer="ema",
-        filters=(32, 64),
-        likelihood="bernoulli",
-        prior="uniform",
-        beta=1.0,
-        seed=None,
+        image_shape: tuple[int, int, int],
+        codebook_size: int,
+        code_dim: int,
+        quantizer: Any = "ema",
+        filters: tuple[int, ...] = (32, 64),
+        likelihood: Any = "bernoulli",
+        prior: Any = "uniform",
+        beta: Any = 1.0,
+        seed: int | None = None,
         *,
-        blocks_per_stage=2,
-        block="gated",
-        activation="silu",
-        dynamic_binarization=False,
-        dtype=None,
-        name=None,
+        blocks_per_stage: int = 2,
+        block: str = "gated",
+        activation: str = "silu",
+        dynamic_binarization: bool = False,
+        dtype: Any = None,
+        name: str | None = None,
+        parts: dict[str, Any] | None = None,
     ):
         image_shape = validation.check_image_shape(image_shape)
         codebook_size = validation.check_whole_number(codebook_size, "codebook_size", 1)
@@ -120,6 +122,7 @@ class VQVAE(PriorLabels, Autoencoder):
             seed=seed,
             dtype=dtype,
             name=name,
+            parts=parts,
         )
         self.codebook_size = codebook_size
         self.code_dim = code_dim
@@ -127,20 +130,16 @@ class VQVAE(PriorLabels, Autoencoder):
         self.code_shape = (*self.grid_shape, *quantizer.depth_axes)
         self.quantizer = quantizer
         self.uniform_prior = UniformCodes(codebook_size, self.code_shape)
-        self.prior = code_prior.get(
+        self.prior = get_code_prior(
             prior, codebook_size, self.code_shape, seeds.next_seed(), self.dtype_policy
         )
         self.network_config = networks.config
         self.complete()
 
-    @property
-    def has_learned_prior(self):
-        """Whether there is a prior that `sample` can draw from."""
-        return isinstance(self.prior, CodePrior) and self.prior.is_trained
-
-    def build(self, input_shape):
-        super().build(input_shape)
+    def build_networks(self):
+        """Makes the weights of encoder, quantizer and decoder."""
         features = (None, *self.grid_shape, self.code_dim)
+        self.encoder.build((None, *self.image_shape))
         if not self.quantizer.built:  # Keras builds what it deserializes
             self.quantizer.build(features)
         self.decoder.build(features)
@@ -150,12 +149,9 @@ class VQVAE(PriorLabels, Autoencoder):
 
     # The model, as a function of tensors.
 
-    def make_prior(self, labels=None, training=False):
-        """p(codes) or p(codes|labels); uniform in training and where labels lack."""
-        lacks = labels is None and self.num_classes is not None
-        if training or lacks or not isinstance(self.prior, CodePrior):
-            return self.uniform_prior
-        return self.prior.given(labels)
+    @property
+    def latents(self):
+        return (LatentSpec("codes", self.code_shape, self.codebook_size),)
 
     def quantize_images(self, x, training=False):
         """Images to `zoo.quantizers.Quantized` features."""
@@ -165,216 +161,105 @@ class VQVAE(PriorLabels, Autoencoder):
 
     def make_posterior(self, quantized):
         """The posterior q(codes|x) that quantized features describe."""
-        return CodePosterior(quantized.codes, self.codebook_size, quantized.log_probs)
+        return Codes(
+            quantized.codes, self.codebook_size, quantized.log_probs, quantized.counts
+        )
 
-    def decode_parameters(self, features, training=False):
+    def decode_parameters(self, features, labels=None, training=False):
         """Features of codes (N, h, w, D) to the likelihood's parameters."""
         return self.decoder(features, training=training)
 
     def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
-        """Runs the model once: encode, quantize, decode, score.
+        """See `Autoencoder.elbo_terms`; noise is uniform in [0, 1), (K, N, *code_shape).
 
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1], as the likelihood is to see them.
-            labels: int32 (N,), for the prior, as `make_prior` takes them.
-            num_draws: posterior draws an example, K; one in training.
-            noise: uniform in [0, 1), (K, N, *code_shape); None draws it.
-            training: in training the decoder is given the quantizer's features, through
-                which gradients pass, instead of those of codes drawn from q(codes|x).
-                They are the same where codes are certain.
-
-        Returns:
-            `CodeTerms`.
+        In training the decoder is given the quantizer's features, through which
+        gradients pass, instead of those of codes drawn from q(codes|x). They are the
+        same where codes are certain.
         """
         quantized = self.quantize_images(x, training)
         # q(codes|x)
         posterior = self.make_posterior(quantized)
         if training:
-            codes, features = quantized.codes[None], quantized.features
+            codes, features = quantized.codes[None], quantized.features[None]
         else:
             # codes ~ q(codes|x)
             if noise is None:
                 shape = (num_draws, *ops.shape(posterior.codes))
                 noise = keras.random.uniform(shape, seed=self.seed_generator)
-            codes = posterior.from_uniforms(noise)
-            features = self.quantizer.lookup(ops.reshape(codes, (-1, *self.code_shape)))
+            codes = posterior.from_noise(noise)
+            flat = self.quantizer.lookup(ops.reshape(codes, (-1, *self.code_shape)))
+            features = ops.reshape(flat, (ops.shape(codes)[0], -1, *flat.shape[1:]))
         # log p(x|codes)
-        flat = self.decode_parameters(features, training)
-        parameters = ops.reshape(flat, (ops.shape(codes)[0], -1, *flat.shape[1:]))
-        return CodeTerms(
-            posterior=posterior,
-            prior=self.make_prior(labels, training),
-            z=codes,
-            log_likelihood=self.likelihood.log_prob(x, parameters),
-            quantizer_loss=quantized.loss,
-            counts=quantized.counts,
-        )
-
-    def example_losses(self, terms, step):
-        return super().example_losses(terms, step) + terms.quantizer_loss
+        log_likelihood = self.log_likelihood(x, features, training=training)
+        prior = self.make_prior(labels, training)
+        group = LatentGroup(self.latents[0], posterior, prior, codes)
+        return ELBOTerms(log_likelihood, (group,), {"quantizer": quantized.loss})
 
     def call(self, x, labels=None, training=False):
         """E[x|codes] at the most probable codes: (N, H, W, C) in [0, 1]."""
         features = self.quantize_images(x, training).features
-        return self.likelihood.mean(self.decode_parameters(features, training))
+        return self.likelihood.mean(self.decode_parameters(features, training=training))
 
-    def expected_images(self, codes, labels=None):
+    def expected_images(self, z, labels=None):
         """E[x|codes] in [0, 1], of codes that have been checked."""
-        features = self.quantizer.lookup(codes)
+        features = self.quantizer.lookup(z)
         return self.likelihood.mean(self.decode_parameters(features))
 
-    def draw_noise(self, rng, num_draws):
+    def posterior_noise(self, rng, num_draws):
         """Uniform float32 (num_draws, *code_shape), from a NumPy generator."""
         return rng.random((num_draws, *self.code_shape), dtype=np.float32)
 
+    def posterior_statistics(self, x, labels=None):
+        """See `Autoencoder.posterior_statistics`: the most probable `codes`."""
+        return self.make_posterior(self.quantize_images(x)).statistics()
+
     def create_trackers(self):
-        """The metrics of `fit` and `evaluate`."""
         super().create_trackers()
         size = (self.quantizer.depth, self.codebook_size)
         self.perplexity_tracker = Perplexity(size)
         self.codebook_usage_tracker = CodebookUsage(size)
 
     def update_trackers(self, terms, sample_weight=None):
-        """Adds a batch's `CodeTerms` to the metrics."""
         super().update_trackers(terms, sample_weight)
-        self.perplexity_tracker.update_state(terms.counts)
-        self.codebook_usage_tracker.update_state(terms.counts)
+        counts = terms.group.posterior.counts
+        self.perplexity_tracker.update_state(counts)
+        self.codebook_usage_tracker.update_state(counts)
 
     # The model, as its users call it.
 
-    def encode(self, x, labels=None):
+    def encode(self, x: Any, labels: Any = None) -> Codes:
         """The posterior q(codes|x).
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1].
-            labels: make no difference.
+            labels: (N,), for a prior that sees them, whose KL `kl` then gives; codes
+                are the same without.
 
         Returns:
-            `zoo.posteriors.CodePosterior`: `codes` int32 (N, h, w), of a residual
-            quantizer (N, h, w, depth); `sample(seed)`; `kl()` in nats, to uniform
-            codes.
+            `zoo.distributions.Codes`: `codes` int32 (N, h, w), of a residual quantizer
+            (N, h, w, depth); `sample(seed)`; `kl()` in nats, to the model's own prior.
 
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape)
-        self.check_network_labels(labels, len(x))
-        return self.make_posterior(self.quantize_images(ops.convert_to_tensor(x)))
+        labels = self.check_network_labels(labels, len(x))
 
-    def decode(self, codes, labels=None):
-        """E[x|codes], the expected image: a tensor (N, H, W, C) in [0, 1].
-
-        Args:
-            codes: whole numbers (N, h, w), of a residual quantizer (N, h, w, depth),
-                from 0 to codebook_size - 1.
-            labels: make no difference.
-
-        Raises:
-            ValueError: for codes of another shape or out of range.
-            TypeError: for codes that are no integers.
-        """
-        codes = validation.check_codes(codes, self.codebook_size, self.code_shape)
-        self.check_network_labels(labels, len(codes))
-        return self.expected_images(ops.convert_to_tensor(codes, "int32"))
-
-    def fit_prior(
-        self, x, labels=None, validation_data=None, optimizer="adam", **options
-    ):
-        """Trains the prior on the codes of images; nothing else of the model changes.
-
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1].
-            labels: (N,), for a prior with `num_classes`.
-            validation_data: further images, or (images, labels), to validate on.
-            optimizer: a Keras optimizer or its name.
-            options: of `keras.Model.fit`, such as `epochs` and `batch_size`, and
-                `jit_compile`.
-
-        Returns:
-            `keras.callbacks.History` with `loss` and `val_loss` in nats a code.
-
-        Raises:
-            ValueError, TypeError: if images or labels are not what the model takes, or
-                its prior is uniform.
-        """
-        if not isinstance(self.prior, CodePrior):
-            raise ValueError(
-                "This VQVAE's prior is uniform and learns nothing: construct it with "
-                "prior='autoregressive'."
+        def codes_of(images):
+            quantized = self.quantize_images(images)
+            certain = quantized.log_probs is None
+            return (
+                quantized.codes if certain else (quantized.codes, quantized.log_probs)
             )
 
-        def coded(images, labels, argument):
-            images = validation.check_images(images, self.image_shape, argument)
-            labels = self.check_labels(labels, len(images))
-            codes = self.inference.batched(
-                "codes", lambda batch: self.quantize_images(batch).codes, images
-            )
-            return codes, labels
-
-        codes, labels = coded(x, labels, "x")
-        if validation_data is not None:
-            given = validation_data
-            images, beside = given if isinstance(given, tuple) else (given, None)
-            validation_data = coded(images, beside, "validation_data")
-        return self.prior.fit(codes, labels, optimizer, validation_data, **options)
-
-    def sample(
-        self, num_samples, labels=None, temperature=1.0, seed=None, *, top_k=None
-    ):
-        """Draws codes from the learned prior, one after another, and decodes them.
-
-        Args:
-            num_samples: how many images, >= 0.
-            labels: (num_samples,) or one for all, for a prior with `num_classes`.
-            temperature: divides the logits of the prior, >= 0; 0 takes the most
-                probable code each time.
-            seed: integer from 0 to 2**63 - 1 that fixes the draw: the same images on
-                every backend, from the exported files' `export.Sampler` and from
-                sampler.onnx. None draws anew.
-            top_k: draw from this many most probable codes alone; None from all.
-
-        Returns:
-            float32 array (num_samples, H, W, C) in [0, 1]. The first n images do not
-            change when more are asked for.
-
-        Raises:
-            ValueError: for arguments out of range, and while no prior is trained.
-        """
-        images = self.iter_sample(num_samples, labels, temperature, seed, top_k=top_k)
-        return np.concatenate(list(images))
-
-    def iter_sample(
-        self, num_samples, labels=None, temperature=1.0, seed=None, *, top_k=None
-    ):
-        """Yields the images of `sample`, batch by batch."""
-        num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
-        labels = self.check_labels(labels, num_samples)
-        if not 0 <= temperature < float("inf"):
-            raise ValueError(
-                f"`temperature` must be a finite number >= 0; got {temperature!r}."
-            )
-        if seed is None:
-            seed = threefry.fresh_seed()
-        seed = validation.check_whole_number(seed, "seed", 0, threefry.MAX_SEED)
-        if top_k is not None:
-            top_k = validation.check_whole_number(top_k, "top_k", 1)
-        if not self.has_learned_prior:
-            raise ValueError(
-                "This VQVAE cannot sample: it has no learned prior over its codes yet, "
-                "and uniform ones do not look like images: construct it with "
-                "prior='autoregressive' and train that with fit_prior."
-            )
-        uniforms = threefry.uniforms(seed, num_samples, self.prior.length)
-        temperatures = np.full(num_samples, temperature, "float32")
-
-        def draw(uniforms, temperatures, labels=None):
-            codes = self.prior.from_uniforms(uniforms, temperatures, top_k, labels)
-            return self.expected_images(codes)
-
-        name = f"sample from {top_k}"
-        yield from self.inference.iter_batched(
-            name, draw, uniforms, temperatures, labels
+        found = self.inference.batched("encode", codes_of, x)
+        parts = found if isinstance(found, tuple) else (found, None)
+        codes, log_probs = (
+            None if part is None else ops.convert_to_tensor(part) for part in parts
         )
+        posterior = Codes(codes, self.codebook_size, log_probs)
+        posterior.prior = self.make_prior(labels)
+        return posterior
 
     def iter_log_marginal_likelihood(
         self, x, labels=None, num_importance_samples=100, *args, **options

@@ -49,9 +49,3 @@ class Discriminator(keras.layers.Layer):
 
     def call(self, z):
         return ops.squeeze(self.head(self.stack(z)), axis=-1)
-
-    def call_held(self, z):
-        """The same, without a gradient to the weights: only to `z`."""
-        held = [ops.stop_gradient(v.value) for v in self.trainable_variables]
-        fixed = [v.value for v in self.non_trainable_variables]
-        return self.stateless_call(held, fixed, z)[0]

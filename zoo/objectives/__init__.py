@@ -6,10 +6,11 @@ A new objective is a subclass of `Objective` with one method. The logged `elbo`,
 
 from functools import partial
 
-from zoo.objectives.base import ELBOTerms, Objective
+from zoo.objectives.base import Objective
 from zoo.objectives.capacity import Capacity
 from zoo.objectives.dip import DIP
 from zoo.objectives.elbo import ELBO, ImportanceWeighted
+from zoo.objectives.terms import ELBOTerms, LatentGroup
 from zoo.objectives.total_correlation import TotalCorrelation
 from zoo.serialization import get_component
 
@@ -19,6 +20,7 @@ __all__ = [
     "Capacity",
     "ELBOTerms",
     "ImportanceWeighted",
+    "LatentGroup",
     "Objective",
     "TotalCorrelation",
     "get",

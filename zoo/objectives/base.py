@@ -1,82 +1,28 @@
 """What an objective is: a function of the terms of the ELBO."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
-
-from keras import ops
-
 from zoo.serialization import to_json
 from zoo.validation import check_batch
-
-
-@dataclass
-class ELBOTerms:
-    """What one forward pass knows about a batch. K draws, N examples, D dimensions.
-
-    Attributes:
-        posterior: q(z|x), with `mean` and `log_var` (N, D).
-        prior: p(z).
-        z: draws from the posterior, (K, N, D).
-        log_likelihood: log p(x|z) in nats, (K, N).
-
-    A prior has `log_prob`, and where the KL has a closed form, `kl_per_dim`.
-    """
-
-    posterior: Any
-    prior: Any
-    z: Any
-    log_likelihood: Any
-
-    @cached_property
-    def kl_per_dim(self):
-        """KL(q(z_d|x) || p(z_d)) in nats, (N, D).
-
-        Raises:
-            ValueError: if the prior has none.
-        """
-        check_kl_per_dim(self.prior)
-        return self.prior.kl_per_dim(self.posterior)
-
-    @cached_property
-    def kl(self):
-        """KL(q(z|x) || p(z)) in nats, (N,).
-
-        In closed form where the prior has one; else with the posterior's entropy in
-        closed form and log p(z) at the K draws, which may fall below 0.
-        """
-        if has_kl_per_dim(self.prior):
-            return ops.sum(self.kl_per_dim, axis=-1)
-        log_prior = ops.mean(self.prior.log_prob(self.z), axis=0)
-        return -self.posterior.entropy() - log_prior
-
-    @cached_property
-    def reconstruction(self):
-        """-E_q[log p(x|z)] in nats, (N,), over the K draws."""
-        return -ops.mean(self.log_likelihood, axis=0)
-
-    @cached_property
-    def elbo(self):
-        """E_q[log p(x|z)] - KL in nats, (N,): AEVB, equation 3."""
-        return -self.reconstruction - self.kl
-
-    @cached_property
-    def log_ratio(self):
-        """log p(z) - log q(z|x) at the draws, in nats, (K, N)."""
-        return self.prior.log_prob(self.z) - self.posterior.log_prob(self.z)
 
 
 class Objective:
     """Base of all objectives: small, without weights, serializable.
 
-    `num_draws` is how many posterior draws an example it wants; `min_batch_size`, how
-    many images a batch must have: 2 where an objective compares them with each other;
-    `needs_kl_per_dim`, whether it asks for the KL of each latent dimension.
+    A subclass has `__call__`, and constructor arguments that it keeps as attributes of
+    the same names. `num_draws` is how many posterior draws an example it wants;
+    `min_batch_size`, how many images a batch must have: 2 where an objective compares
+    them with each other; `needs_kl_per_unit`, whether it asks for the KL of each
+    latent; `needs_one_group`, whether it makes sense for one group of latents only.
+
+    Attributes:
+        seed_generator: the model's `keras.random.SeedGenerator`, for noise; None until
+            a model has the objective.
     """
 
     num_draws = 1
     min_batch_size = 1
-    needs_kl_per_dim = False
+    needs_kl_per_unit = False
+    needs_one_group = False
+    seed_generator = None
 
     def __call__(self, terms, step):
         """The loss of each example in nats, (N,).
@@ -87,46 +33,61 @@ class Objective:
         """
         raise NotImplementedError
 
-    def check_batch(self, terms):
+    def check_batch(self, count):
         """Refuses a batch of fewer than `min_batch_size` images.
+
+        Args:
+            count: how many there are; None if that is not known yet.
 
         Raises:
             ValueError: if the batch is known to be that small.
         """
-        count = terms.posterior.mean.shape[0]
         check_batch(count, self.min_batch_size, type(self).__name__)
 
-    def check_prior(self, prior):
-        """Refuses a prior without the terms that this objective is made of.
+    def check_model(self, model):
+        """Refuses a model without the terms that this objective is made of.
 
         Raises:
-            ValueError: if it needs the KL of each dimension, and there is none.
+            ValueError: if it needs one group of latents and the model has several, or
+                the KL of each latent, which the model's prior does not have.
         """
-        if self.needs_kl_per_dim:
-            check_kl_per_dim(prior)
+        who = type(self).__name__
+        if self.needs_one_group and len(model.latents) != 1:
+            names = ", ".join(spec.name for spec in model.latents)
+            raise ValueError(
+                f"{who} is an objective for one group of latents; "
+                f"{type(model).__name__} has {len(model.latents)}: {names}."
+            )
+        if self.needs_kl_per_unit and model.has_kl_per_unit is False:
+            raise ValueError(no_kl_per_unit(who, type(model.prior).__name__))
+
+    def kl_per_unit(self, group):
+        """The KL of each latent of a group in nats, (N, *shape).
+
+        Raises:
+            ValueError: if it has none.
+        """
+        if group.kl_per_unit is None:
+            prior = type(group.prior).__name__
+            raise ValueError(no_kl_per_unit(type(self).__name__, prior))
+        return group.kl_per_unit
 
     def get_config(self):
-        return {name: to_json(value) for name, value in vars(self).items()}
+        return {
+            name: to_json(value)
+            for name, value in vars(self).items()
+            if name != "seed_generator"
+        }
 
     @classmethod
     def from_config(cls, config):
         return cls(**config)
 
 
-def has_kl_per_dim(prior):
-    """Whether the KL of a posterior to a prior is a sum over dimensions."""
-    return hasattr(prior, "kl_per_dim")
-
-
-def check_kl_per_dim(prior):
-    """Refuses a prior without a KL of each dimension.
-
-    Raises:
-        ValueError: if it has none.
-    """
-    if not has_kl_per_dim(prior):
-        raise ValueError(
-            "An objective that counts the KL of each latent dimension, as ELBO with "
-            "`free_bits` does, needs a prior of independent dimensions, such as "
-            f"'standard_normal'; got {type(prior).__name__}."
-        )
+def no_kl_per_unit(objective, prior):
+    """Why an objective refuses a prior, in a sentence."""
+    return (
+        f"{objective} as it is set counts the KL of each latent dimension, as ELBO "
+        "with `free_bits` does: it needs a prior of independent dimensions, such as "
+        f"'standard_normal'; got {prior}."
+    )

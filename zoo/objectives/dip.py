@@ -35,6 +35,7 @@ class DIP(Objective):
     """
 
     min_batch_size = 2
+    needs_one_group = True
 
     def __init__(self, lambda_od=10.0, lambda_d=100.0, kind="i"):
         self.lambda_od = schedules.get(lambda_od, "lambda_od")
@@ -42,8 +43,9 @@ class DIP(Objective):
         self.kind = check_choice(kind, "kind", ("i", "ii"))
 
     def __call__(self, terms, step):
-        self.check_batch(terms)
-        covariance = self.covariance(terms.posterior)
+        posterior = terms.group.posterior
+        self.check_batch(posterior.mean.shape[0])
+        covariance = self.covariance(posterior)
         identity = ops.eye(covariance.shape[-1], dtype="float32")
         squares = ops.square(covariance - identity)
         lambda_od = schedules.value_at(self.lambda_od, step)

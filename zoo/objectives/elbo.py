@@ -39,20 +39,23 @@ class ELBO(Objective):
         self.free_bits = free_bits
 
     @property
-    def needs_kl_per_dim(self):
+    def needs_kl_per_unit(self):
         return self.free_bits > 0
 
     def __call__(self, terms, step):
         kl = terms.kl
         if self.free_bits:
-            batch_mean = ops.mean(terms.kl_per_dim, axis=0, keepdims=True)
-            # An example's share of max(free_bits, batch mean): the batch average of
-            # this is equation 15, and so is its gradient.
-            kl = ops.where(
-                batch_mean > self.free_bits, terms.kl_per_dim, self.free_bits
-            )
-            kl = ops.sum(kl, axis=-1)
+            kl = sum(self._with_free_bits(group) for group in terms.groups)
         return terms.reconstruction + schedules.value_at(self.beta, step) * kl
+
+    def _with_free_bits(self, group):
+        """The KL of a group, in which what is below `free_bits` counts as that, (N,)."""
+        kl = self.kl_per_unit(group)
+        batch_mean = ops.mean(kl, axis=0, keepdims=True)
+        # An example's share of max(free_bits, batch mean): the batch average of this
+        # is equation 15, and so is its gradient.
+        kl = ops.where(batch_mean > self.free_bits, kl, self.free_bits)
+        return ops.sum(kl, axis=tuple(range(1, len(kl.shape))))
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -53,6 +53,7 @@ class TotalCorrelation(Objective):
     """
 
     min_batch_size = 2
+    needs_one_group = True
 
     def __init__(self, beta, dataset_size, estimator="mws", alpha=1.0, gamma=1.0):
         self.beta = schedules.get(beta, "beta")
@@ -62,7 +63,7 @@ class TotalCorrelation(Objective):
         self.gamma = schedules.get(gamma, "gamma")
 
     def __call__(self, terms, step):
-        self.check_batch(terms)
+        self.check_batch(terms.group.z.shape[1])
         mutual_information, total_correlation, dimension_wise = self.decompose(terms)
         return (
             terms.reconstruction
@@ -76,11 +77,13 @@ class TotalCorrelation(Objective):
 
         Their sum is log q(z|x) - log p(z) at the draws: the KL, in expectation.
         """
+        group = terms.group
+        posterior, z = group.posterior, group.z
         # log q(z_d(i)|x_j): draw i of the batch under the posterior of image j.
-        log_densities = terms.posterior.log_prob_per_dim(
-            ops.expand_dims(terms.z, axis=2)
+        log_densities = posterior.log_prob_per_dim(
+            ops.expand_dims(z, axis=2)
         )  # (K, N, N, D)
-        log_weights = self.log_weights(ops.shape(terms.z)[1])  # (N, N)
+        log_weights = self.log_weights(ops.shape(z)[1])  # (N, N)
         # log q(z)
         log_joint = ops.logsumexp(
             log_weights + ops.sum(log_densities, axis=-1), axis=2
@@ -91,9 +94,9 @@ class TotalCorrelation(Objective):
         )  # (K, N, D)
         log_product = ops.sum(log_marginals, axis=-1)
         parts = (
-            terms.posterior.log_prob(terms.z) - log_joint,
+            posterior.log_prob(z) - log_joint,
             log_joint - log_product,
-            log_product - terms.prior.log_prob(terms.z),
+            log_product - group.prior.log_prob(z),
         )
         return tuple(ops.mean(part, axis=0) for part in parts)
 

@@ -1,38 +1,50 @@
-"""Priors p(z) over latents."""
+"""Priors p(z) over latents.
 
-from functools import partial
+Each module here is one prior, found by itself: its public classes are `zoo.priors`'
+own, and the names that it registers are what models take as `prior`.
+"""
 
-from zoo.priors.base import NoisePrior
-from zoo.priors.flow import Flow
-from zoo.priors.gaussian import DiagonalNormal, LabelNormal, StandardNormal
-from zoo.priors.uniform_codes import UniformCodes
+import importlib
+import pkgutil
+
+import keras
+
+from zoo.priors.base import Prior, register, registered
 from zoo.serialization import get_component
 
-__all__ = [
-    "DiagonalNormal",
-    "Flow",
-    "LabelNormal",
-    "NoisePrior",
-    "StandardNormal",
-    "UniformCodes",
-    "get",
+_MODULES = [
+    importlib.import_module(f"{__name__}.{found.name}")
+    for found in pkgutil.iter_modules(__path__)
 ]
+_CLASSES = {
+    name: value
+    for module in _MODULES
+    for name, value in vars(module).items()
+    if isinstance(value, type)
+    and issubclass(value, keras.layers.Layer)
+    and value.__module__ == module.__name__
+}
+globals().update(_CLASSES)
+
+__all__ = [*sorted({*_CLASSES, "Prior"}), "get", "register"]
 
 
-def get(identifier, latent_dim=None, seed=None):
-    """A prior from its name, its serialized form, or itself.
+def get(identifier, latent_dim=None, seed=None, label_dim=0):
+    """A prior over real latents from its name, its serialized form, or itself.
 
     Args:
-        identifier: "standard_normal", "flow", or what `get_component` takes.
+        identifier: a registered name, such as "standard_normal", or what
+            `get_component` takes.
         latent_dim: number of latent dimensions it must be of, if that is known.
         seed: integer that fixes the initial weights of a prior given by name, or None.
+        label_dim: how many numbers about its label the model sees.
 
     Raises:
-        ValueError: if the name is unknown, or the prior is of other latents.
+        ValueError: if the name is unknown, or the prior is of other latents or labels.
     """
     by_name = {
-        "standard_normal": StandardNormal,
-        "flow": partial(Flow, latent_dim, seed=seed),
+        name: lambda make=make: make(latent_dim, seed=seed)
+        for name, make in registered().items()
     }
     prior = get_component(identifier, by_name, "prior", "log_prob")
     given = getattr(prior, "latent_dim", latent_dim)
@@ -40,5 +52,11 @@ def get(identifier, latent_dim=None, seed=None):
         raise ValueError(
             f"`prior` must be of {latent_dim} latent dimensions, as the model is; got "
             f"a {type(prior).__name__} of {given}."
+        )
+    sees = getattr(prior, "label_dim", 0)
+    if sees and sees != label_dim:
+        raise ValueError(
+            f"`prior` is a {type(prior).__name__} of labels of {sees} numbers; the "
+            f"model's labels have {label_dim or 'none'}."
         )
     return prior

@@ -1,40 +1,83 @@
-"""What priors over latent vectors share."""
+"""What priors over latents share, and how they get their names."""
 
 import keras
-import numpy as np
 
-from zoo import threefry
+_BY_NAME = {}
 
 
-class NoisePrior(keras.layers.Layer):
-    """Base of the priors p(z) whose latents are a function of standard normal noise.
+def register(name):
+    """Makes a prior known by a name, as in `zoo.DenseVAE(..., prior=name)`.
 
-    A subclass has `log_prob` and `from_noise`. One that also has `kl_per_dim` gives
-    the KL of a posterior to it in closed form, a sum over latent dimensions; of the
-    others `zoo.objectives.ELBOTerms` estimates it at the posterior's draws.
+    Args:
+        name: what users write.
+
+    Returns:
+        A decorator of a `Prior` subclass whose constructor takes `latent_dim` first,
+        and `seed`; or of a function that does and returns one.
     """
+
+    def keep(make):
+        _BY_NAME[name] = make
+        return make
+
+    return keep
+
+
+def registered():
+    """{name: what makes a prior}, of all priors that have a name."""
+    return dict(_BY_NAME)
+
+
+class Prior(keras.layers.Layer):
+    """Base of the priors p(z) over real latent vectors: a layer, which may learn.
+
+    A subclass must have `log_prob`, for the ELBO, and `from_noise`, for sampling; it
+    adds its weights in `build`, which is given None. Optional are
+
+    - a rule for the KL of a posterior to it (`zoo.distributions.kl_rule`): without,
+      the KL is estimated at the posterior's draws, and objectives that count the KL of
+      each latent refuse the prior;
+    - `num_uniforms`, how many uniform numbers `from_noise` wants beside the normal
+      ones: one, say, to choose a component of a mixture;
+    - `label_dim` and `given`, for a p(z|y): see `LabelNormal`.
+
+    Every prior is exported: generator.onnx and sampler.onnx run its `from_noise`.
+
+    Example:
+
+    >>> import keras, zoo
+    >>> from keras import ops
+    >>> class Wide(zoo.priors.Prior):  # N(0, exp(2 s) I), s learned
+    ...     def build(self, input_shape=None):
+    ...         self.log_scale = self.add_weight(shape=(), initializer="zeros")
+    ...         self.built = True
+    ...     def log_prob(self, z):
+    ...         scaled = zoo.priors.StandardNormal().log_prob(z * ops.exp(-self.log_scale))
+    ...         return scaled - z.shape[-1] * self.log_scale
+    ...     def from_noise(self, noise, uniforms=None):
+    ...         return noise * ops.exp(self.log_scale)
+    >>> model = zoo.DenseVAE((8, 8, 1), 2, hidden_units=(8,), prior=Wide())
+    >>> model.sample(3, seed=0).shape
+    (3, 8, 8, 1)
+    """
+
+    num_uniforms = 0
+    # How many numbers about its label p(z|y) sees; 0 for a prior without labels.
+    label_dim = 0
 
     def log_prob(self, z):
         """log p(z) in nats: (..., D) -> (...)."""
         raise NotImplementedError
 
-    def from_noise(self, noise):
-        """z from standard normal noise (..., D), whose scale is the temperature."""
-        raise NotImplementedError
-
-    def draw(self, seed, num_samples, latent_dim, temperature=1.0):
-        """Draws noise with NumPy, the same on every backend and in exported files.
+    def from_noise(self, noise, uniforms=None):
+        """z (..., D) from random numbers.
 
         Args:
-            seed: integer from 0 to 2**63 - 1; `zoo.threefry` says what follows from it.
-            num_samples: how many rows.
-            latent_dim: how many columns.
-            temperature: scale of the standard deviation; 0 gives zeros, of which
-                `from_noise` makes a Gaussian's mode.
-
-        Returns:
-            float32 array (num_samples, latent_dim). The first n rows do not change
-            when more are asked for.
+            noise: standard normal (..., D), whose scale is the temperature.
+            uniforms: in [0, 1), (..., num_uniforms); None if the prior wants none.
         """
-        noise = threefry.normals(seed, num_samples, latent_dim)
-        return noise * np.float32(temperature)
+        raise NotImplementedError
+
+    def given(self, label_vectors):
+        """p(z|y) of labels (N, label_dim): the prior itself if it sees no labels."""
+        return self

@@ -7,12 +7,13 @@ from keras import ops
 
 from zoo.networks.coupling import AffineCoupling
 from zoo.networks.seeding import InitializerSeeds
-from zoo.priors.base import NoisePrior
+from zoo.priors.base import Prior, register
 from zoo.validation import check_whole_number
 
 
+@register("flow")
 @keras.saving.register_keras_serializable(package="zoo")
-class Flow(NoisePrior):
+class Flow(Prior):
     """A learned prior p(z): standard normal noise through affine coupling layers.
 
     Dinh et al., "Density estimation using Real NVP", 2017; as the prior of a VAE, Chen
@@ -81,8 +82,8 @@ class Flow(NoisePrior):
             coupling.build((None, self.latent_dim))
         self.built = True
 
-    def from_noise(self, noise):
-        """z (..., D) from standard normal noise, whose scale is the temperature."""
+    def from_noise(self, noise, uniforms=None):
+        """See `Prior.from_noise`."""
         z = ops.cast(noise, "float32")
         for coupling in self.couplings:
             z = coupling(z)

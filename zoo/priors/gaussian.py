@@ -5,19 +5,28 @@ import math
 import keras
 from keras import ops
 
-from zoo.posteriors import DiagonalGaussian
-from zoo.priors.base import NoisePrior
+from zoo.distributions import DiagonalNormal, FullNormal, kl_rule
+from zoo.distributions import full_normal as full
+from zoo.distributions import normal as diagonal
+from zoo.priors.base import Prior, register
+
+
+@register("standard_normal")
+def standard_normal(latent_dim=None, seed=None):
+    """N(0, I), which needs neither its dimension nor a seed."""
+    return StandardNormal()
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class StandardNormal(NoisePrior):
+class StandardNormal(Prior):
     """p(z) = N(0, I), without weights.
 
     Example:
 
+    >>> from keras import ops
     >>> from zoo.priors import StandardNormal
-    >>> StandardNormal().draw(seed=0, num_samples=3, latent_dim=2).shape
-    (3, 2)
+    >>> round(float(StandardNormal().log_prob(ops.zeros((1, 2)))[0]), 3)  # -log(2 pi)
+    -1.838
     """
 
     def __init__(self, name="standard_normal", **kwargs):
@@ -27,21 +36,28 @@ class StandardNormal(NoisePrior):
         """log p(z) in nats, summed over dimensions: (..., D) -> (...)."""
         return -0.5 * ops.sum(ops.square(z) + math.log(2 * math.pi), axis=-1)
 
-    def kl_per_dim(self, posterior):
-        """KL(q(z_d|x) || p(z_d)) in nats, in closed form: (N, D), each >= 0."""
-        return posterior.kl_per_dim()
-
-    def from_noise(self, noise):
-        """z from standard normal noise, whose scale is the temperature."""
+    def from_noise(self, noise, uniforms=None):
+        """The noise itself: see `Prior.from_noise`."""
         return noise
 
 
+@kl_rule(DiagonalNormal, StandardNormal, per_unit=True)
+def _kl_of_diagonal(posterior, prior):
+    return diagonal.kl_to_standard(posterior)
+
+
+@kl_rule(FullNormal, StandardNormal)
+def _kl_of_full(posterior, prior):
+    return full.kl_to_standard(posterior)
+
+
 @keras.saving.register_keras_serializable(package="zoo")
-class LabelNormal(StandardNormal):
+class LabelNormal(Prior):
     """A learned prior p(z|y) = N(mean(y), diag(exp(log_var(y)))), linear in the label.
 
     Sohn et al., "Learning Structured Output Representation using Deep Conditional
-    Generative Models", 2015, section 4.1. It starts as N(0, I) for every label.
+    Generative Models", 2015, section 4.1. It starts as N(0, I) for every label. Only a
+    model with labels of that many numbers takes it.
 
     Args:
         latent_dim: number of latent dimensions.
@@ -65,11 +81,19 @@ class LabelNormal(StandardNormal):
         self.built = True
 
     def given(self, label_vectors):
-        """p(z|y) of labels (N, label_dim): a `DiagonalNormal`."""
+        """p(z|y) of labels (N, label_dim): a `zoo.distributions.DiagonalNormal`."""
         return DiagonalNormal(
             ops.matmul(label_vectors, self.mean_kernel),
             ops.matmul(label_vectors, self.log_var_kernel),
         )
+
+    def log_prob(self, z):
+        """There is none without a label.
+
+        Raises:
+            ValueError: always; `given(labels).log_prob(z)` is what there is.
+        """
+        raise ValueError("p(z|y) needs labels: see LabelNormal.given.")
 
     def get_config(self):
         return {
@@ -77,32 +101,3 @@ class LabelNormal(StandardNormal):
             "latent_dim": self.latent_dim,
             "label_dim": self.label_dim,
         }
-
-
-class DiagonalNormal:
-    """N(mean, diag(exp(log_var))) as a prior, one Gaussian an example.
-
-    Args:
-        mean, log_var: tensors (N, latent_dim).
-    """
-
-    def __init__(self, mean, log_var):
-        self._gaussian = DiagonalGaussian(mean, log_var)
-
-    def log_prob(self, z):
-        """log p(z|y) in nats, summed over dimensions: (..., N, D) -> (..., N)."""
-        return self._gaussian.log_prob(z)
-
-    def from_noise(self, noise):
-        """z from standard normal noise, whose scale is the temperature."""
-        return self._gaussian.from_noise(noise)
-
-    def kl_per_dim(self, posterior):
-        """KL(q(z_d|x, y) || p(z_d|y)) in nats, in closed form: (N, D), each >= 0."""
-        mean, log_var = self._gaussian.mean, self._gaussian.log_var
-        # KL to N(0, 1) of both, moved and scaled by the prior's mean and deviation.
-        standardized = DiagonalGaussian(
-            (posterior.mean - mean) * ops.exp(-0.5 * log_var),
-            posterior.log_var - log_var,
-        )
-        return standardized.kl_per_dim()

@@ -5,6 +5,9 @@ import math
 import keras
 from keras import ops
 
+from zoo.distributions import Codes, kl_rule
+from zoo.distributions.codes import kl_to_uniform
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class UniformCodes(keras.layers.Layer):
@@ -34,13 +37,14 @@ class UniformCodes(keras.layers.Layer):
         leading = len(codes.shape) - len(self.code_shape)
         return ops.full(ops.shape(codes)[:leading], log_prob, "float32")
 
-    def kl_per_dim(self, posterior):
-        """KL(q(code|x) || p(code)) in nats, of each place: (N, places), each >= 0."""
-        return posterior.kl_per_dim()
-
     def get_config(self):
         return {
             **super().get_config(),
             "codebook_size": self.codebook_size,
             "code_shape": list(self.code_shape),
         }
+
+
+@kl_rule(Codes, UniformCodes, per_unit=True)
+def _kl_of_codes(posterior, prior):
+    return kl_to_uniform(posterior)

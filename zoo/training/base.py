@@ -7,29 +7,51 @@ import keras
 from keras import ops
 
 from zoo.training import inputs
+from zoo.training.auxiliary import detached, with_auxiliary
+from zoo.training.metrics import ActiveUnits
 
 
 class ELBOTrainer:
     """Mixed into `keras.Model` by `zoo.autoencoder`, below a backend's `train_step`."""
 
     def create_trackers(self):
-        """The metrics of `fit` and `evaluate` that all models have."""
-        self.elbo_tracker = keras.metrics.Mean(name="elbo")
-        self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
-        self.kl_tracker = keras.metrics.Mean(name="kl")
+        """The metrics of `fit` and `evaluate`."""
+        names = ["elbo", "reconstruction", "kl"]
+        if len(self.latents) > 1:
+            names += [f"kl_{spec.name}" for spec in self.latents]
         if self.likelihood.discretized:
-            self.bits_per_dim_tracker = keras.metrics.Mean(name="bits_per_dim")
+            names.append("bits_per_dim")
+        for name in (*names, *self.extra_metrics):
+            setattr(self, f"{name}_tracker", keras.metrics.Mean(name=name))
+        continuous = sum(spec.size for spec in self.latents if not spec.is_codes)
+        if continuous:
+            self.active_units_tracker = ActiveUnits(continuous)
+
+    def log(self, name, values, sample_weight=None):
+        """Adds values (N,) to the metric `name`, of which `fit` logs the mean.
+
+        Args:
+            name: "elbo", ... or one of the model's `extra_metrics`.
+            values: tensor (N,).
+            sample_weight: (N,), or None.
+        """
+        getattr(self, f"{name}_tracker").update_state(values, sample_weight)
 
     def update_trackers(self, terms, sample_weight=None):
         """Adds a batch's `ELBOTerms` to the metrics."""
-        self.elbo_tracker.update_state(terms.elbo, sample_weight)
-        self.reconstruction_tracker.update_state(terms.reconstruction, sample_weight)
-        self.kl_tracker.update_state(terms.kl, sample_weight)
+        self.log("elbo", terms.elbo, sample_weight)
+        self.log("reconstruction", terms.reconstruction, sample_weight)
+        self.log("kl", terms.kl, sample_weight)
+        if len(terms.groups) > 1:
+            for group in terms.groups:
+                self.log(f"kl_{group.spec.name}", group.kl, sample_weight)
         if self.likelihood.discretized:
             nats_per_bit = math.prod(self.image_shape) * math.log(2)
-            self.bits_per_dim_tracker.update_state(
-                -terms.elbo / nats_per_bit, sample_weight
-            )
+            self.log("bits_per_dim", -terms.elbo / nats_per_bit, sample_weight)
+        means = [_mean_over_draws(g) for g in terms.groups if not g.spec.is_codes]
+        if means:
+            rows = means[0] if len(means) == 1 else ops.concatenate(means, axis=-1)
+            self.active_units_tracker.update_state(rows)
 
     def compile(
         self,
@@ -39,6 +61,7 @@ class ELBOTrainer:
         steps_per_execution=1,
         run_eagerly=False,
         auto_scale_loss=True,
+        auxiliary_optimizer=None,
         **unsupported,
     ):
         """Chooses how to train. There is no loss to give: the model owns its ELBO.
@@ -52,6 +75,8 @@ class ELBOTrainer:
                 models train much faster. Must be 1 on PyTorch.
             run_eagerly: run step by step in Python, for debugging.
             auto_scale_loss: wrap the optimizer for mixed_float16.
+            auxiliary_optimizer: of a model's `auxiliary` parts, alike: see
+                `zoo.training.auxiliary`.
 
         Raises:
             ValueError: for a loss or metrics, which the model brings itself.
@@ -63,7 +88,7 @@ class ELBOTrainer:
                 "when constructing the model instead."
             )
         super().compile(
-            optimizer=optimizer,
+            optimizer=with_auxiliary(self, optimizer, auxiliary_optimizer),
             jit_compile=jit_compile,
             steps_per_execution=steps_per_execution,
             run_eagerly=run_eagerly,
@@ -95,10 +120,19 @@ class ELBOTrainer:
             x, labels, num_draws=self.objective.num_draws, training=training
         )
         step = ops.cast(self.steps_trained, "float32")
-        losses = self.example_losses(terms, step)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, "float32")
-            losses = losses * ops.reshape(sample_weight, (-1,))
+            sample_weight = ops.reshape(sample_weight, (-1,))
+        losses = self.example_losses(terms, step)
+        if self.auxiliary:
+            of_parts = self.auxiliary_losses(detached(terms), step)
+            for name, values in of_parts.items():
+                # Minimized with the losses, but without a share in their value.
+                losses = losses + (values - ops.stop_gradient(values))
+                if name in self.extra_metrics:
+                    self.log(name, values, sample_weight)
+        if sample_weight is not None:
+            losses = losses * sample_weight
         loss = ops.mean(losses)
         for extra in self.losses:
             loss = loss + ops.sum(ops.cast(extra, "float32"))
@@ -156,6 +190,7 @@ class ELBOTrainer:
                 x, y, sample_weight, validation_split
             )
         inputs.check_last_batch(self, x, batch_size)
+        self.build_remaining()
         if validation_data is not None:
             validation_data = self._check_validation_data(validation_data)
             inputs.check_last_batch(
@@ -211,3 +246,11 @@ class ELBOTrainer:
             inputs.check_last_batch(self, x, kwargs.get("batch_size"))
             y = inputs.placeholder_labels(y, sample_weight)
         return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+
+
+def _mean_over_draws(group):
+    """The posterior mean of a group's latents, (N, number of them)."""
+    mean = group.posterior.mean
+    if len(mean.shape) > 1 + len(group.spec.shape):
+        mean = ops.mean(mean, axis=0)
+    return ops.reshape(mean, (-1, group.spec.size))

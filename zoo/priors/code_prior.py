@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.networks.cache import StaticCache
 from zoo.networks.transformer import CausalTransformer
-from zoo.priors import UniformCodes
+from zoo.priors.drawing import draw_codes
+from zoo.training.code_prior import fit_code_prior
 from zoo.validation import check_whole_number
 
 
@@ -38,7 +38,7 @@ class CodePrior(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> from zoo.models.code_prior import CodePrior
+    >>> from zoo.priors.code_prior import CodePrior
     >>> prior = CodePrior(4, (3, 3), width=8, num_layers=1, num_heads=2, seed=0)
     >>> prior.build(None)
     >>> codes = np.zeros((32, 3, 3), "int32")  # always the same
@@ -119,10 +119,15 @@ class CodePrior(keras.layers.Layer):
 
     def given(self, labels=None):
         """p(codes|labels), for labels (N,): a `CodesGivenLabels`; itself without."""
-        self._check_presence_of(labels)
+        self.check_presence_of(labels)
         return self if labels is None else CodesGivenLabels(self, labels)
 
-    def _check_presence_of(self, labels):
+    def check_presence_of(self, labels):
+        """Refuses labels that are missing or not wanted.
+
+        Raises:
+            ValueError: saying which.
+        """
         if (labels is None) != (self.num_classes is None):
             needs = "needs labels" if labels is None else "takes no labels"
             raise ValueError(
@@ -138,7 +143,7 @@ class CodePrior(keras.layers.Layer):
 
     def _begin(self, labels):
         """What sequences begin with: (N, width), or (1, width) for all."""
-        self._check_presence_of(labels)
+        self.check_presence_of(labels)
         if labels is None:
             vectors = ops.convert_to_tensor(self.start)
         else:
@@ -180,7 +185,7 @@ class CodePrior(keras.layers.Layer):
         Raises:
             ValueError: if labels are missing or not wanted.
         """
-        self._check_presence_of(labels)
+        self.check_presence_of(labels)
         codes = ops.convert_to_tensor(codes, "int32")
         leading = ops.shape(codes)[: len(codes.shape) - len(self.code_shape)]
         flat = ops.reshape(codes, (-1, self.length))
@@ -219,47 +224,17 @@ class CodePrior(keras.layers.Layer):
             int32 (N, *code_shape). The same uniforms give the same codes everywhere,
             but where one lies within rounding of the edge between two codes.
         """
-        count = ops.shape(uniforms)[0]
-        uniforms = ops.cast(uniforms, "float32")
-        places = ops.arange(self.length, dtype="int32")
+        return draw_codes(self, uniforms, temperature, top_k, labels)
 
-        def at(values, place):
-            """Column `place` of (N, T)."""
-            zero = ops.zeros((), values.dtype)
-            return ops.sum(ops.where(places == place, values, zero), axis=1)
-
-        def body(place, state):
-            codes, *tensors = state
-            place = ops.cast(place, "int32")
-            cache = StaticCache(tensors, place)
-            logits = self.step(at(codes, place - 1), cache, labels)
-            code = choose(logits, at(uniforms, place), temperature, top_k)
-            codes = ops.where(places == place, code[:, None], codes)
-            return (codes, *cache.tensors)
-
-        codes = ops.zeros((count, self.length), "int32")
-        state = (codes, *self.transformer.empty_cache(count, self.length))
-        codes = ops.fori_loop(0, self.length, body, state)[0]
-        return ops.reshape(codes, (-1, *self.code_shape))
-
-    def fit(
-        self,
-        codes,
-        labels=None,
-        optimizer="adam",
-        validation_data=None,
-        jit_compile="auto",
-        **options,
-    ):
-        """Trains on codes, as `keras.Model.fit`.
+    def fit(self, codes, labels=None, optimizer="adam", **options):
+        """Trains on codes: see `zoo.training.code_prior.fit_code_prior`.
 
         Args:
             codes: int32 array (N, *code_shape).
             labels: int32 array (N,), for a prior with `num_classes`.
             optimizer: a Keras optimizer or its name.
-            validation_data: (codes, labels) to validate on; labels may be None.
-            jit_compile: as in `keras.Model.compile`.
-            options: of `keras.Model.fit`, such as `epochs` and `batch_size`.
+            options: `validation_data`, (codes, labels); `jit_compile`; and those of
+                `keras.Model.fit`, such as `epochs` and `batch_size`.
 
         Returns:
             `keras.callbacks.History` with `loss` and `val_loss` in nats a code.
@@ -267,29 +242,7 @@ class CodePrior(keras.layers.Layer):
         Raises:
             ValueError: if labels are missing or not wanted.
         """
-        self._check_presence_of(labels)
-        inputs = [keras.Input(self.code_shape, dtype="int32")]
-        if labels is not None:
-            inputs.append(keras.Input((), dtype="int32"))
-        trainable, self.trainable = self.trainable, True
-        try:
-            model = keras.Model(inputs, self(*inputs))
-            model.compile(
-                optimizer,
-                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                jit_compile=jit_compile,
-            )
-
-            def pair(codes, labels):
-                self._check_presence_of(labels)
-                given = [codes] if labels is None else [codes, labels]
-                return given, np.reshape(codes, (-1, self.length))
-
-            if validation_data is not None:
-                options["validation_data"] = pair(*validation_data)
-            return model.fit(*pair(codes, labels), **options)
-        finally:
-            self.trainable = trainable
+        return fit_code_prior(self, codes, labels, optimizer, **options)
 
     def get_config(self):
         config = super().get_config()
@@ -323,63 +276,3 @@ class CodesGivenLabels:
     def log_prob(self, codes):
         """log p(codes|labels) in nats: int32 (..., N, *code_shape) to (..., N)."""
         return self.prior.log_prob(codes, self.labels)
-
-
-def choose(logits, uniforms, temperature, top_k=None):
-    """Draws a code a row, by inverting its distribution function.
-
-    Args:
-        logits: float32 (N, K).
-        uniforms: float32 (N,), in [0, 1).
-        temperature: float32 () or (N,), divides the logits; 0 is taken for 1e-6.
-        top_k: draw from this many most probable codes alone; None from all.
-
-    Returns:
-        int32 (N,).
-    """
-    temperature = ops.maximum(ops.cast(temperature, "float32"), 1e-6)
-    logits = logits / ops.expand_dims(temperature, -1)
-    if top_k is not None and top_k < logits.shape[-1]:
-        least = ops.top_k(logits, top_k)[0][:, -1:]
-        logits = ops.where(logits < least, -1e30, logits)
-    below = ops.cumsum(ops.softmax(logits), axis=-1)
-    # Rounding leaves the sum of all beside 1. Of the last code it is never passed.
-    passed = below <= ops.expand_dims(uniforms, -1) * below[:, -1:]
-    # Counted by a product: onnxruntime cannot sum the rows of an array without rows.
-    passed, ones = ops.cast(passed, "float32"), ops.ones((logits.shape[-1], 1))
-    return ops.cast(ops.squeeze(ops.matmul(passed, ones), axis=-1), "int32")
-
-
-def get(identifier, codebook_size, code_shape, seed=None, dtype=None):
-    """A prior over codes from its name, its serialized form, or itself.
-
-    Args:
-        identifier: "uniform", "autoregressive" for a `CodePrior` with default options,
-            or a prior.
-        codebook_size, code_shape: what it must have.
-        seed, dtype: for one that is made from its name.
-
-    Raises:
-        ValueError: if it is none of these, or a prior of another size.
-    """
-    if isinstance(identifier, dict):
-        identifier = keras.saving.deserialize_keras_object(identifier)
-    if isinstance(identifier, str) and identifier == "uniform":
-        return UniformCodes(codebook_size, code_shape)
-    if isinstance(identifier, str) and identifier == "autoregressive":
-        return CodePrior(codebook_size, code_shape, seed=seed, dtype=dtype)
-    if not isinstance(identifier, (UniformCodes, CodePrior)):
-        raise ValueError(
-            "`prior` must be 'uniform', 'autoregressive' or a zoo.CodePrior; got "
-            f"{identifier!r}."
-        )
-    for argument, wanted in (
-        ("codebook_size", codebook_size),
-        ("code_shape", code_shape),
-    ):
-        given = getattr(identifier, argument)
-        if given != wanted:
-            raise ValueError(
-                f"The prior's `{argument}` is {given}, but the model's is {wanted}."
-            )
-    return identifier

@@ -1,0 +1,111 @@
+"""How a model gets its weights, whatever a subclass adds to it."""
+
+import keras
+from keras import ops
+
+# Images in the batch that nothing is computed of.
+_BATCH = 2
+
+
+class Building:
+    """Mixed into `Autoencoder`: `build`, and what is left for later."""
+
+    def build(self, input_shape):
+        # A weight, so that schedules go on where a saved run stopped.
+        self.steps_trained = self.add_weight(
+            shape=(), initializer="zeros", dtype="int", trainable=False, name="steps"
+        )
+        for part in (self.likelihood, getattr(self, "prior", None)):
+            if part is not None and not part.built:  # Keras builds what it deserializes
+                part.build(None)
+        self.build_networks()
+        self.built = True
+
+    def build_networks(self):
+        """Makes the weights of encoder and decoder: here, all that a step needs."""
+        self.build_remaining()
+
+    def build_remaining(self):
+        """Makes the weights of networks that a subclass added, by a symbolic step.
+
+        Whatever is about to use weights calls this, so that networks may be plain
+        attributes, also when they are set after `super().__init__()`.
+        """
+        unbuilt = [layer for layer in self._flatten_layers(False) if not layer.built]
+        if unbuilt and unbuilt != getattr(self, "_never_built", None):
+            symbolically(self._step, **self.symbolic_batch())
+            # Those that a step does not reach are not tried again.
+            left = [layer for layer in unbuilt if not layer.built]
+            object.__setattr__(self, "_never_built", left)
+
+    def symbolic_batch(self):
+        """Images, and labels if the model takes them, as `keras.Input`."""
+        shape = (_BATCH, *self.image_shape)
+        batch = {"x": keras.Input(batch_shape=shape, dtype="float32")}
+        if getattr(self, "num_attributes", None) is not None:
+            shape = (_BATCH, self.num_attributes)
+            batch["labels"] = keras.Input(batch_shape=shape, dtype="float32")
+        elif getattr(self, "num_classes", None) is not None:
+            batch["labels"] = keras.Input(batch_shape=(_BATCH,), dtype="int32")
+        return batch
+
+    def _step(self, x, labels=None):
+        """All that a training step computes of a batch."""
+        draws = self.objective.num_draws
+        terms = self.elbo_terms(x, labels, num_draws=draws, training=True)
+        step = ops.zeros((), "float32")
+        losses = self.example_losses(terms, step)
+        return losses, *self.auxiliary_losses(terms, step).values()
+
+    # Whatever uses weights.
+
+    def save_weights(self, *args, **options):
+        """See `keras.Model.save_weights`."""
+        self.build_remaining()
+        return super().save_weights(*args, **options)
+
+    def load_weights(self, *args, **options):
+        """See `keras.Model.load_weights`."""
+        self.build_remaining()
+        return super().load_weights(*args, **options)
+
+    def get_weights(self):
+        """See `keras.Model.get_weights`."""
+        self.build_remaining()
+        return super().get_weights()
+
+    def set_weights(self, weights):
+        """See `keras.Model.set_weights`."""
+        self.build_remaining()
+        super().set_weights(weights)
+
+    def count_params(self):
+        """See `keras.Model.count_params`."""
+        self.build_remaining()
+        return super().count_params()
+
+    def build_from_config(self, config):
+        """Builds what a saved model has: its constructor has built the rest."""
+        self.build_remaining()
+
+
+def symbolically(function, **inputs):
+    """What `function` would return of tensors, with the layers in it built.
+
+    Args:
+        function: of tensors, by name.
+        inputs: `keras.Input`s.
+    """
+    return _Symbolic(function)(inputs)
+
+
+class _Symbolic(keras.layers.Layer):
+    """Keras computes the shapes of what a layer does, and builds it meanwhile."""
+
+    def __init__(self, function):
+        super().__init__(dtype="float32", name="symbolic")
+        self._function = function
+        self.built = True
+
+    def call(self, inputs):
+        return self._function(**inputs)

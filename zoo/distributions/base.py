@@ -1,0 +1,105 @@
+"""What distributions of latents have in common."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.distributions.divergence import kl_divergence
+
+# Draws and seed of a KL without a closed form, where a posterior is asked for its own.
+_KL_DRAWS, _KL_SEED = 64, 0
+
+
+class Distribution:
+    """A batch of distributions over one group of latents: q(z|x), p(z|y), ...
+
+    A posterior must have `mean`, `from_noise` and `log_prob`. Without the optional
+
+    - `entropy`, a KL that has no closed form is estimated from the posterior's density
+      at the draws, too, with more variance;
+    - a rule for the pair with the model's prior (`zoo.distributions.kl_rule`), the KL
+      has no closed form: it is estimated at the draws and may fall below 0, and
+      objectives that count the KL of each latent refuse it;
+    - `log_prob_per_dim`, `zoo.objectives.TotalCorrelation` refuses it;
+    - `statistics`, encoder.onnx gives `mean` alone.
+
+    Attributes:
+        mean: E[z], (N, *shape); of a level of a hierarchy (K, N, *shape).
+        prior: what `kl` compares with; `encode` sets the model's own prior.
+    """
+
+    mean: Any
+    prior: Any = None
+
+    def from_noise(self, noise):
+        """z of standard normal noise (..., N, *shape), differentiable."""
+        raise NotImplementedError
+
+    def log_prob(self, z):
+        """log q(z|x) in nats, summed over the latents: (..., N, *shape) to (..., N)."""
+        raise NotImplementedError
+
+    def statistics(self):
+        """What describes it, {name: tensor}: the outputs of encoder.onnx."""
+        return {"mean": self.mean}
+
+    def sample(self, seed=None):
+        """One reparameterized draw (N, *shape) an example.
+
+        Args:
+            seed: an integer, a `keras.random.SeedGenerator` or None for fresh noise.
+        """
+        return self.from_noise(keras.random.normal(ops.shape(self.mean), seed=seed))
+
+    def kl(self, prior=None):
+        """KL(q(z|x) || p(z)) in nats, (N,).
+
+        In closed form where the pair has one, and then >= 0; else estimated from 64
+        draws, the same at every call.
+
+        Args:
+            prior: p(z), anything with `log_prob`; None for that of the model whose
+                `encode` returned this, and for normal distributions made by hand,
+                N(0, I).
+
+        Raises:
+            ValueError: if there is no prior to compare with.
+        """
+        own = prior is None and self.prior is not None
+        prior = self.prior if own else prior
+        prior = self.default_prior() if prior is None else prior
+        kl = kl_divergence(self, prior)
+        if kl is None:
+            kl = estimated_kl(self, prior, self.draws(_KL_DRAWS, _KL_SEED))
+        # What a model's `encode` returned has no gradients, its prior may.
+        return ops.stop_gradient(kl) if own else kl
+
+    def default_prior(self):
+        """What `kl` compares with if no prior is known.
+
+        Raises:
+            ValueError: as there is none in general.
+        """
+        raise ValueError(
+            f"A {type(self).__name__} that no model's `encode` returned has no prior: "
+            "give one, as in kl(prior)."
+        )
+
+    def draws(self, count, seed):
+        """`count` draws (count, N, *shape), fixed by a seed."""
+        shape = (count, *ops.shape(self.mean))
+        return self.from_noise(keras.random.normal(shape, seed=seed))
+
+
+def estimated_kl(posterior, prior, z):
+    """KL in nats, (N,), from draws z (K, N, *shape).
+
+    With the posterior's entropy in closed form where it has one: less variance.
+    """
+    log_prior = prior.log_prob(z)
+    entropy = getattr(posterior, "entropy", None)
+    if entropy is None:
+        return ops.mean(posterior.log_prob(z) - log_prior, axis=0)
+    kl = -entropy() - log_prior
+    return ops.mean(kl, axis=0)

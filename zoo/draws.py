@@ -1,0 +1,17 @@
+"""Several draws of each image's latents, worked on side by side."""
+
+from keras import ops
+
+
+def flatten_draws(z):
+    """Draws (K, N, *shape) one after another: (K * N, *shape)."""
+    return ops.reshape(z, (-1, *z.shape[2:]))
+
+
+def repeat(labels, draws):
+    """Labels (N, ...) once for each draw: (draws * N, ...), or None."""
+    if labels is None:
+        return None
+    labels = ops.convert_to_tensor(labels)
+    repeated = ops.broadcast_to(labels, (draws, *ops.shape(labels)))
+    return ops.reshape(repeated, (-1, *labels.shape[1:]))

@@ -1,0 +1,200 @@
+"""Sampling, told once for every model: random numbers of a seed, made into images."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from zoo import threefry, validation
+from zoo.latents import LatentSpec, NoiseSpec
+
+Images = npt.NDArray[np.float32]
+
+
+class Generation:
+    """Mixed into `Autoencoder`: `generate`, a pure function of noise, and `sample`."""
+
+    # Hooks: what a variant overrides.
+
+    @property
+    def latents(self) -> tuple[LatentSpec, ...]:
+        """The groups of latents, those that others depend on first."""
+        raise NotImplementedError
+
+    @property
+    def noise(self) -> NoiseSpec:
+        """How many random numbers one sample is made of."""
+        return NoiseSpec(normals=sum(spec.size for spec in self.latents))
+
+    @property
+    def can_sample(self) -> bool:
+        """Whether there is a prior that `sample` can draw from."""
+        return True
+
+    def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
+        """Latents from the prior, as a function of random numbers.
+
+        Args:
+            noise: standard normal (N, self.noise.normals), or None if there are none.
+            uniforms: in [0, 1), (N, self.noise.uniforms), or None if there are none.
+            temperature: number or (N,): scales the noise, or divides the logits of
+                codes.
+            labels: as `check_labels` returned them.
+
+        Returns:
+            z (N, *shape) of the one group, or {name: z} of several.
+        """
+        raise NotImplementedError
+
+    def expected_images(self, z, labels=None):
+        """E[x|z] in [0, 1], (N, H, W, C), of latents as `draw_latents` gives them."""
+        return self.likelihood.mean(self.decode_parameters(z, labels))
+
+    # The model, as its users call it.
+
+    def generate(self, noise=None, uniforms=None, temperature=1.0, labels=None) -> Any:
+        """Images from random numbers: a pure function of tensors.
+
+        `sample` gives it the numbers of a seed; generator.onnx is this function.
+
+        Args:
+            noise: standard normal float32 (N, self.noise.normals); left out if there
+                are none.
+            uniforms: float32 in [0, 1), (N, self.noise.uniforms); left out if there
+                are none.
+            temperature: number or (N,), >= 0: scales the noise, or divides the logits
+                of codes.
+            labels: (N,), for models that take them.
+
+        Returns:
+            tensor (N, H, W, C) in [0, 1].
+        """
+        noise, uniforms = (
+            None if numbers is None else ops.convert_to_tensor(numbers, "float32")
+            for numbers in (noise, uniforms)
+        )
+        z = self.draw_latents(noise, uniforms, temperature, labels)
+        return self.expected_images(z, labels)
+
+    def sample(
+        self,
+        num_samples: int,
+        labels: Any = None,
+        temperature: float = 1.0,
+        seed: int | None = None,
+    ) -> Images:
+        """Draws latents from the prior and decodes them to E[x|z].
+
+        Args:
+            num_samples: how many images, >= 0.
+            labels: (num_samples,) or one for all, for models that take them.
+            temperature: scale of the noise that latents are made of, and so of a
+                Gaussian prior's standard deviation; where latents are codes, it divides
+                their logits. >= 0.
+            seed: integer from 0 to 2**63 - 1 that fixes the draw: the same images on
+                every backend, from the exported files' `export.Sampler` and from
+                sampler.onnx. None draws anew.
+
+        Returns:
+            float32 array (num_samples, H, W, C) in [0, 1]. The first n images do not
+            change when more are asked for.
+
+        Raises:
+            ValueError: for arguments out of range, and for a model whose prior has
+                learned nothing yet.
+        """
+        images = self.iter_sample(num_samples, labels, temperature, seed)
+        return np.concatenate(list(images))
+
+    def iter_sample(
+        self,
+        num_samples: int,
+        labels: Any = None,
+        temperature: float = 1.0,
+        seed: int | None = None,
+        first: int = 0,
+    ) -> Iterator[Images]:
+        """The images of `sample`, batch by batch.
+
+        Args:
+            num_samples, labels, temperature, seed: as for `sample`.
+            first: number of the first image among those of the seed: what several
+                programs draw with `first` 0, n, 2 n, ... is what one draws.
+
+        Returns:
+            iterator of float32 arrays (n, H, W, C).
+
+        Raises:
+            ValueError: as `sample`.
+        """
+        return self._iter_generate(num_samples, labels, temperature, seed, first)
+
+    def _iter_generate(
+        self, num_samples, labels, temperature, seed, first=0, **options
+    ):
+        """`iter_sample`, with further arguments for `draw_latents`."""
+        num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
+        first = validation.check_whole_number(first, "first", 0)
+        labels = self.check_labels(labels, num_samples)
+        temperature = validation.check_temperature(temperature)
+        if seed is None:
+            seed = threefry.fresh_seed()
+        seed = validation.check_whole_number(seed, "seed", 0, threefry.MAX_SEED)
+        self.check_can_sample()
+        drawn = {
+            "noise": _Rows(
+                threefry.normals, seed, num_samples, self.noise.normals, first
+            ),
+            "uniforms": _Rows(
+                threefry.uniforms, seed, num_samples, self.noise.uniforms, first
+            ),
+        }
+        given = {name: rows for name, rows in drawn.items() if rows.columns}
+        given["temperature"] = np.full(num_samples, temperature, "float32")
+        if labels is not None:
+            given["labels"] = labels
+        names = tuple(given)
+
+        def generate(*arrays):
+            inputs = dict(zip(names, arrays, strict=True))
+            z = self.draw_latents(**inputs, **options)
+            return self.expected_images(z, inputs.get("labels"))
+
+        name = f"generate from {names} {options}"
+        return self.inference.iter_batched(name, generate, *given.values())
+
+    def check_can_sample(self):
+        """Refuses to sample a model that cannot.
+
+        Raises:
+            ValueError: if `can_sample` is False.
+        """
+        if not self.can_sample:
+            raise ValueError(f"This {type(self).__name__} cannot sample.")
+
+
+def scaled(noise, temperature):
+    """Noise (N, D) times a temperature that is one number or (N,)."""
+    temperature = ops.cast(temperature, "float32")
+    if len(temperature.shape):
+        temperature = ops.expand_dims(temperature, -1)
+    return noise * temperature
+
+
+class _Rows:
+    """The random numbers of a seed, drawn a batch at a time."""
+
+    def __init__(self, draw, seed, count, columns, first):
+        self.draw, self.seed, self.first = draw, seed, first
+        self.count, self.columns = count, columns
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, rows):
+        start, stop, _ = rows.indices(self.count)
+        return self.draw(
+            self.seed, max(0, stop - start), self.columns, self.first + start
+        )

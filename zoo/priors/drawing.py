@@ -1,0 +1,56 @@
+"""Drawing codes from their logits, the same everywhere."""
+
+from keras import ops
+
+from zoo.networks.cache import StaticCache
+
+
+def draw_codes(prior, uniforms, temperature, top_k=None, labels=None):
+    """Codes one after another: see `zoo.CodePrior.from_uniforms`."""
+    count = ops.shape(uniforms)[0]
+    uniforms = ops.cast(uniforms, "float32")
+    places = ops.arange(prior.length, dtype="int32")
+
+    def at(values, place):
+        """Column `place` of (N, T)."""
+        zero = ops.zeros((), values.dtype)
+        return ops.sum(ops.where(places == place, values, zero), axis=1)
+
+    def body(place, state):
+        codes, *tensors = state
+        place = ops.cast(place, "int32")
+        cache = StaticCache(tensors, place)
+        logits = prior.step(at(codes, place - 1), cache, labels)
+        code = choose(logits, at(uniforms, place), temperature, top_k)
+        codes = ops.where(places == place, code[:, None], codes)
+        return (codes, *cache.tensors)
+
+    codes = ops.zeros((count, prior.length), "int32")
+    state = (codes, *prior.transformer.empty_cache(count, prior.length))
+    codes = ops.fori_loop(0, prior.length, body, state)[0]
+    return ops.reshape(codes, (-1, *prior.code_shape))
+
+
+def choose(logits, uniforms, temperature, top_k=None):
+    """Draws a code a row, by inverting its distribution function.
+
+    Args:
+        logits: float32 (N, K).
+        uniforms: float32 (N,), in [0, 1).
+        temperature: float32 () or (N,), divides the logits; 0 is taken for 1e-6.
+        top_k: draw from this many most probable codes alone; None from all.
+
+    Returns:
+        int32 (N,).
+    """
+    temperature = ops.maximum(ops.cast(temperature, "float32"), 1e-6)
+    logits = logits / ops.expand_dims(temperature, -1)
+    if top_k is not None and top_k < logits.shape[-1]:
+        least = ops.top_k(logits, top_k)[0][:, -1:]
+        logits = ops.where(logits < least, -1e30, logits)
+    below = ops.cumsum(ops.softmax(logits), axis=-1)
+    # Rounding leaves the sum of all beside 1. Of the last code it is never passed.
+    passed = below <= ops.expand_dims(uniforms, -1) * below[:, -1:]
+    # Counted by a product: onnxruntime cannot sum the rows of an array without rows.
+    passed, ones = ops.cast(passed, "float32"), ops.ones((logits.shape[-1], 1))
+    return ops.cast(ops.squeeze(ops.matmul(passed, ones), axis=-1), "int32")

@@ -1,0 +1,116 @@
+"""How well a model fits images: reconstructions, ELBO and likelihood of each."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zoo import validation
+from zoo.evaluation import likelihood as likelihood_evaluation
+from zoo.generation import Images
+
+Nats = npt.NDArray[np.float64]
+
+
+class Scoring:
+    """Mixed into `Autoencoder`: figures of single images, reproducible by a seed."""
+
+    def reconstruct(self, x: Any, labels: Any = None) -> Images:
+        """E[x|z] at the posterior mean of each image.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1].
+            labels: (N,), for models that take them.
+
+        Returns:
+            float32 array (N, H, W, C) in [0, 1].
+
+        Raises:
+            ValueError, TypeError: if `x` is not what the model takes.
+        """
+        x = validation.check_images(x, self.image_shape)
+        labels = self.check_network_labels(labels, len(x))
+        return self.inference.batched("reconstruct", self.call, x, labels)
+
+    def elbo(
+        self, x: Any, labels: Any = None, seed: int | None = None
+    ) -> dict[str, Images]:
+        """Each image's evidence lower bound, with one posterior draw an image.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1], scored as they are given:
+                binarize grey ones first where the model was trained on binary ones.
+            labels: (N,), for models that take them; all figures are then given y.
+            seed: integer that fixes the noise, the same on every backend.
+
+        Returns:
+            dict of float32 arrays (N,), in nats: "elbo", "log_likelihood", "kl", and of
+            models with several groups of latents "kl_<group>".
+
+        Raises:
+            ValueError, TypeError: if `x` is not what the model takes.
+        """
+        x = validation.check_images(x, self.image_shape)
+        labels = self.check_labels(labels, len(x))
+        return likelihood_evaluation.elbo(self, x, labels, seed)
+
+    def log_marginal_likelihood(
+        self,
+        x: Any,
+        labels: Any = None,
+        num_importance_samples: int = 100,
+        batch_size: int = 64,
+        seed: int | None = None,
+    ) -> Nats:
+        """Each image's log p(x), estimated by importance sampling from the posterior.
+
+        log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), a lower bound in expectation that
+        tightens with K (Burda et al. 2016, equation 8). Memory does not grow with K.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1], as for `elbo`.
+            labels: as for `elbo`.
+            num_importance_samples: K.
+            batch_size: images worked on at a time; does not change the result.
+            seed: integer that fixes the noise, the same on every backend.
+
+        Returns:
+            float64 array (N,), in nats.
+
+        Raises:
+            ValueError, TypeError: if `x` is not what the model takes.
+        """
+        return np.concatenate(
+            list(
+                self.iter_log_marginal_likelihood(
+                    x, labels, num_importance_samples, batch_size, seed
+                )
+            )
+        )
+
+    def iter_log_marginal_likelihood(
+        self,
+        x: Any,
+        labels: Any = None,
+        num_importance_samples: int = 100,
+        batch_size: int = 64,
+        seed: int | None = None,
+        skip: int = 0,
+    ) -> Iterator[Nats]:
+        """Yields `log_marginal_likelihood` batch by batch: for a bar, or a restart.
+
+        Args:
+            x, labels, num_importance_samples, batch_size, seed: as there.
+            skip: images at the beginning that are left out, having been scored before.
+        """
+        x = validation.check_images(x, self.image_shape)
+        labels = self.check_labels(labels, len(x))
+        k = validation.check_whole_number(
+            num_importance_samples, "num_importance_samples", 1
+        )
+        batch_size = validation.check_whole_number(batch_size, "batch_size", 1)
+        skip = validation.check_whole_number(skip, "skip", 0)
+        return likelihood_evaluation.iter_log_marginal_likelihood(
+            self, x, labels, k, batch_size, seed, skip
+        )
