@@ -11,6 +11,7 @@ from recipes.commands.command_line import without_folders
 from recipes.commands.tables import metrics_table, new_table
 from recipes.common.backend import versions
 from recipes.common.files import write_whole
+from recipes.common.latents import latents_of
 from recipes.common.provenance import hardware
 from recipes.documents.card import diagnosis_lines, evaluation_lines, write_card
 from recipes.documents.metric_rows import COLUMNS, metric_rows
@@ -45,11 +46,11 @@ def score(
     )
     metrics |= _provenance([preset.name], data, metrics["num_importance_samples"], seed)
     screen = Console()
-    screen.print(metrics_table(metrics, preset.name))
+    screen.print(metrics_table(metrics, preset.name, latents_of(preset.info)))
     for sentence in metrics["diagnosis"]:
         screen.print(sentence, markup=False, highlight=False)
     if out:
-        rows = metric_rows(metrics, preset.info.get("latent_dim"))
+        rows = metric_rows(metrics, latents_of(preset.info))
         _write(out, f"Figures of {preset.name}", metrics, COLUMNS, rows)
     if save:
         zoo.presets.update_metadata(preset.folder, metrics=metrics)

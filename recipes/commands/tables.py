@@ -6,6 +6,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from recipes.common.latents import latents_of
 from recipes.common.presets import read_preset
 from recipes.documents.metric_rows import COLUMNS, metric_rows
 from recipes.documents.texts import data_name, duration, latents_text, megabytes, metric
@@ -74,10 +75,10 @@ def recipes_table(recipes):
     return table
 
 
-def metrics_table(metrics, title="Figures"):
-    """The metrics of an evaluation."""
+def metrics_table(metrics, title="Figures", latents=()):
+    """The metrics of an evaluation, of a model of these latents."""
     table = new_table(title, *COLUMNS, numbers=COLUMNS[1:])
-    for row in metric_rows(metrics):
+    for row in metric_rows(metrics, latents):
         table.add_row(*row)
     for name in ("test_images", "seed"):
         if name in metrics:
@@ -117,7 +118,10 @@ def preset_details(preset):
     parts += [Text(), table, Text()]
     if metrics := preset.entry("metrics"):
         where = " on the test split"
-        parts += [metrics_table(metrics, f"Figures{where}"), Text()]
+        parts += [
+            metrics_table(metrics, f"Figures{where}", latents_of(preset.info)),
+            Text(),
+        ]
         if metrics.get("command"):
             parts += [Text(f"Again: {metrics['command']}"), Text()]
     return Group(*parts, Text("How to use it", style="bold"), Text(usage(preset)))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import zoo
 from recipes.common.files import write_whole
+from recipes.common.latents import latents_of, the_codes
 from recipes.documents.metric_rows import COLUMNS, metric_rows
 from recipes.documents.texts import markdown_table
 
@@ -22,7 +23,7 @@ def model_card(info):
     """
     metrics, training = info["metrics"], info["training"]
     data = info["dataset"]
-    rows = metric_rows(metrics, info.get("latent_dim"))
+    rows = metric_rows(metrics, latents_of(info))
     classes = info.get("num_classes")
     labels = "" if classes is None else f"labels={classes - 1}, "
     lines = [
@@ -93,7 +94,7 @@ def _setting_text(value):
 
 def _sample_lines(info):
     """The picture of samples, and how to draw them again."""
-    latents = "latents" if info.get("codebook_size") is None else "codes"
+    latents = "latents" if the_codes(latents_of(info)) is None else "codes"
     if info.get("num_classes") is None:
         told = (
             f"Expected images of 64 {latents} drawn from the prior: "

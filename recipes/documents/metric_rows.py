@@ -1,19 +1,21 @@
 """The figures of an evaluation in words: one list for the screen and for documents."""
 
+from recipes.common.latents import the_vector
 from recipes.metrics.intervals import confidence_intervals
 
 COLUMNS = ("figure", "value", "95 % interval")
 
 
-def metric_rows(metrics, latent_dim=None):
+def metric_rows(metrics, latents=()):
     """What to show of metrics, as texts for `COLUMNS`.
 
     Args:
         metrics: dict of `recipes.metrics.evaluation.evaluate_model`; what is not there
             is not shown.
-        latent_dim: how many units could be active, if that is known.
+        latents: `zoo.latents.LatentSpec` of the groups, as far as they are known.
     """
-    of_all = "" if latent_dim is None else f" of {latent_dim}"
+    vector = the_vector(latents)
+    of_all = "" if vector is None else f" of {vector.size}"
     k = metrics.get("num_importance_samples") or 1
     rows = [
         ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
@@ -22,6 +24,10 @@ def metric_rows(metrics, latent_dim=None):
         ("NLL, bits/dim", "nll_bits_per_dim", "{:.3f}"),
         ("reconstruction, -E log p(x given z), nats", "reconstruction", "{:.2f}"),
         ("KL, nats", "kl", "{:.2f}"),
+        *(
+            (f"KL of {spec.name}, nats", f"kl_{spec.name}", "{:.2f}")
+            for spec in latents
+        ),
         ("squared error of reconstructions, a pixel", "mse", "{:.5f}"),
         ("the same over the pixels' variance", "mse_over_variance", "{:.4f}"),
         ("PSNR of reconstructions, dB", "psnr", "{:.2f}"),

@@ -7,7 +7,6 @@ import numpy as np
 from recipes.common.contact_sheet import in_pairs, save_contact_sheet
 from recipes.common.files import write_whole
 from recipes.common.histories import write_histories
-from recipes.metrics.sample_quality import can_sample
 from recipes.plots.training_curves import training_png
 
 
@@ -22,7 +21,7 @@ def write_pictures(preset, model, images, labels, histories):
         histories: as `recipes.common.histories.write_histories` takes them.
     """
     preset = Path(preset)
-    if can_sample(model):
+    if model.can_sample:
         sampled = sample_labels(model)
         count = 64 if sampled is None else len(sampled)
         samples = model.sample(count, sampled, seed=0)

@@ -1,16 +1,15 @@
 """Facts of presets in few words, for the screen and for documents."""
 
+from recipes.common.latents import in_words, latents_of
 
-def latents_text(info):
+
+def latents_text(facts):
     """What the latents of a model are, in few words.
 
     Args:
-        info: its preset's metadata and config.
+        facts: `zoo.preset_info` of a preset, or the metadata of an `export.Sampler`.
     """
-    if info.get("codebook_size") is None:
-        return str(info["latent_dim"])
-    shape = "x".join(map(str, info.get("code_shape", [])))
-    return f"{shape} codes of {info['codebook_size']}".strip()
+    return in_words(latents_of(facts))
 
 
 def markdown_table(columns, rows):

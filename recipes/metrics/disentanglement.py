@@ -2,7 +2,7 @@
 
 import time
 
-import zoo
+from recipes.common.latents import the_vector
 from recipes.common.progress import working
 from recipes.data import load_factor_grid
 from recipes.data.reading import reading_images
@@ -24,10 +24,12 @@ def factor_grid(model, data, source, *, data_dir=None, console=None):
     Returns:
         a `recipes.data.FactorGrid`; None if the images come without factors, if not
         all combinations of them have one, if the model takes images of another shape,
-        or has codes or labels instead of two latents or more.
+        or has labels, or no vector of two latents or more.
     """
-    latents = isinstance(model, zoo.VAE) and not model.label_dim
-    if data.factor_names is None or not latents or model.latent_dim < 2:
+    vector = the_vector(model.latents)
+    if data.factor_names is None or vector is None or model.label_dim:
+        return None
+    if vector.size < 2:
         return None
     try:
         with reading_images(console):
@@ -48,7 +50,7 @@ def disentanglement_metrics(model, grid, *, seed=0, console=None):
     """Scores the posterior means of a model by all metrics of disentanglement.
 
     Args:
-        model: a `zoo.VAE` without labels.
+        model: one of one latent vector, without labels.
         grid: a `recipes.data.FactorGrid` of its images.
         seed: fixes the draws.
         console: `rich.console.Console` for progress.

@@ -8,15 +8,16 @@ from rich.console import Console
 from rich.progress import track
 
 import zoo
+from recipes.common.latents import the_codes, the_vector
 from recipes.common.progress import working
 from recipes.data import binarize, load_images
 from recipes.data.reading import reading_images
 from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
 from recipes.metrics.intervals import confidence_intervals, standard_error
 from recipes.metrics.resumable import ResumableValues
-from recipes.metrics.sample_quality import can_sample, sample_quality
+from recipes.metrics.sample_quality import sample_quality
 from zoo.evaluation.codes import code_statistics
-from zoo.evaluation.diagnosis import diagnose_codes, diagnose_latents
+from zoo.evaluation.diagnosis import SILENT, diagnose_codes, diagnose_latents
 from zoo.evaluation.latents import active_units, kl_per_latent
 
 # Of the dict of metrics: to be raised when a name changes its meaning.
@@ -62,8 +63,9 @@ def image_metrics(
         finished: `ResumableValues`, log-likelihoods to go on with, or None.
 
     Returns:
-        dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats; "mse",
-        the squared error a pixel; "psnr" in dB.
+        dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats, of
+        several groups of latents "kl_<group>"; "mse", the squared error a pixel; "psnr"
+        in dB.
 
     Raises:
         ValueError: if the ELBO is not finite.
@@ -100,7 +102,7 @@ def image_metrics(
     return {
         "elbo": terms["elbo"],
         "reconstruction": -terms["log_likelihood"],
-        "kl": terms["kl"],
+        **{name: nats for name, nats in terms.items() if name.startswith("kl")},
         "nll": -finished.values,
         "mse": mse,
         "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
@@ -157,7 +159,7 @@ def evaluate_model(
         metrics[f"{name}_standard_error"] = standard_error(each)
     variance = np.var(test, dtype=np.float64)
     with working("Use of the latents", console):
-        latents = _latents(model, test, labels, metrics["kl"])
+        latents = _latents(model, test, labels, metrics)
     return metrics | {
         "mse_over_variance": float(metrics["mse"] / max(variance, LEAST_ERROR)),
         **latents,
@@ -228,7 +230,7 @@ def evaluate_preset(
         console=console,
         finished=finished,
     )
-    if data.test_labels is not None and can_sample(model):
+    if data.test_labels is not None and model.can_sample:
         # Training images are for the classifier alone: not in memory before.
         with reading_images(console):
             data = load_images(source, splits=("train", "test"), **options)
@@ -269,18 +271,31 @@ def stored_k(info):
     return info.get("metrics", {}).get("num_importance_samples", 100)
 
 
-def _latents(model, test, labels, total_kl):
+def _latents(model, test, labels, metrics):
     """How much of the latents is used, in figures and in words."""
-    if isinstance(model, zoo.VQVAE):
-        figures = code_statistics(model, test, labels)
-        certain = not model.quantizer.stochastic
-        diagnosis = diagnose_codes(
-            figures["codebook_usage"], figures["perplexity"], model.codebook_size
-        )
-        return {**figures, "exact_codes": certain, "diagnosis": diagnosis}
-    kl = kl_per_latent(model, test, labels)
-    return {
-        "active_units": active_units(model, test, labels),
-        "kl_per_latent": [round(float(value), 4) for value in kl],
-        "diagnosis": diagnose_latents(kl, total_kl),
-    }
+    if the_codes(model.latents):
+        return _codes(model, test, labels)
+    if the_vector(model.latents):
+        kl = kl_per_latent(model, test, labels)
+        return {
+            "active_units": active_units(model, test, labels),
+            "kl_per_latent": [round(float(value), 4) for value in kl],
+            "diagnosis": diagnose_latents(kl, metrics["kl"]),
+        }
+    kl = {spec.name: metrics[f"kl_{spec.name}"] for spec in model.latents}
+    each = ", ".join(f"{name} {nats:.1f}" for name, nats in kl.items())
+    used = sum(nats >= SILENT for nats in kl.values())
+    told = f"{used} of {len(kl)} groups of latents are in use; nats of KL an image: "
+    return {"diagnosis": [f"{told}{each}."]}
+
+
+def _codes(model, test, labels):
+    statistics = code_statistics(model, test, labels)
+    first = None if labels is None else labels[:1]
+    certain = model.encode(test[:1], first).log_probs is None
+    diagnosis = diagnose_codes(
+        statistics["codebook_usage"],
+        statistics["perplexity"],
+        model.latents[0].codebook_size,
+    )
+    return {**statistics, "exact_codes": certain, "diagnosis": diagnosis}

@@ -8,7 +8,6 @@ features mean nothing beside those in another network's, such as Inception's.
 import numpy as np
 from rich.progress import track
 
-import zoo
 from recipes.metrics.classifier import Classifier
 from zoo.evaluation.samples import frechet_distance, precision_recall
 from zoo.inference import BATCH
@@ -19,11 +18,6 @@ SAMPLES_PER_CLASS = 100
 COMPARED = 10_000
 # Training images for features; to read classes the classifier has all of them.
 FOR_FEATURES = 20_000
-
-
-def can_sample(model):
-    """Whether a model has a prior that is worth drawing from: not uniform codes."""
-    return not isinstance(model, zoo.VQVAE) or model.has_learned_prior
 
 
 def sample_quality(model, data, *, labels=None, epochs=8, seed=0, console=None):

@@ -72,22 +72,14 @@ class Reconstructions(Kind):
         chosen = subject.pick(num_samples, seed)
         images = subject.images.images[chosen]
         columns = min(len(images), columns_for(subject, 10))
-        tiles = interleave(
-            in_rows(images, columns), in_rows(self._decoded(subject, chosen), columns)
-        )
+        decoded = subject.reconstruct(images, subject.network_labels(chosen))
+        tiles = interleave(in_rows(images, columns), in_rows(decoded, columns))
         return draw_tiles(
             f"{subject.name}: reconstructions",
             tiles,
             row_labels=["original", "decoded"] * (len(tiles) // 2),
             group=2,
         )
-
-    @staticmethod
-    def _decoded(subject, chosen):
-        labels = subject.network_labels(chosen)
-        encoded = subject.encode(subject.images.images[chosen], labels)
-        z = encoded if subject.has_codes else encoded[0]
-        return subject.decode(z, labels)
 
     def caption(self, subject, num_samples, seed):
         count = min(num_samples, len(subject.images.images))
@@ -104,7 +96,7 @@ class Styles(Kind):
     name = "styles"
     title = "Style transfer"
     summary = "One latent a row, decoded with every label: the style stays."
-    needs = (needs.model, needs.classes)
+    needs = (needs.model, needs.classes, needs.latent_vectors)
     options = {"num_samples": 8, "seed": None}
 
     def draw(self, subject, num_samples, seed):

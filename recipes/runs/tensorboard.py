@@ -18,14 +18,16 @@ import keras
 import numpy as np
 
 import zoo
-from recipes.metrics.sample_quality import can_sample
+from recipes.common.latents import the_codes, the_vector
 from recipes.documents.preset_pictures import sample_labels
 from recipes.runs.event_log import EventLog
 from recipes.common.files import make_folder
 from recipes.common.contact_sheet import check_channels, contact_sheet_png, in_pairs
-from zoo.evaluation.codes import code_counts, statistics_of_counts
+from zoo.autoencoder import Autoencoder
+from zoo.evaluation.codes import code_counts
 from zoo.evaluation.diagnosis import SILENT
 from zoo.evaluation.latents import kl_per_latent
+from zoo.evaluation.statistics import statistics_of_counts
 from zoo.validation import check_images, check_whole_number
 
 # How many there are in a picture, in rows of eight.
@@ -119,7 +121,7 @@ class Summaries(keras.callbacks.Callback):
 
     def _model_of_the_zoo(self):
         model = self.model if self.shown is None else self.shown
-        if not isinstance(model, zoo.VAE | zoo.VQVAE):
+        if not isinstance(model, Autoencoder):
             raise TypeError(
                 f"{type(self).__name__} shows models of the zoo; got "
                 f"{type(model).__name__}."
@@ -146,7 +148,7 @@ class TensorBoardImages(Summaries):
             the first 32 are reconstructed. May be None without reconstructions.
         labels: (N,), for models that take them.
         samples: whether to draw 64 samples with seed 0, or eight of each class. A
-            `zoo.VQVAE` without a learned prior has none.
+            model that cannot sample yet has none.
         reconstructions: whether to reconstruct images, at the posterior mean.
         every: epochs from one picture to the next; the first and the last are shown,
             too.
@@ -196,7 +198,7 @@ class TensorBoardImages(Summaries):
             model.check_network_labels(self.labels, len(self.images))
 
     def write(self, log, model, step):
-        if self.samples and can_sample(model):
+        if self.samples and model.can_sample:
             labels = self._labels_to_sample(model)
             count = SAMPLES if labels is None else len(labels)
             samples = model.sample(count, labels, seed=0)
@@ -219,9 +221,9 @@ class TensorBoardLatents(Summaries):
     Bars, one a latent, as high as its KL in nats; they are in the histograms. Where the
     prior is learned for all latents together, see
     `zoo.evaluation.latents.kl_per_latent`. Beside them the sum and the number of
-    latents in use, those with 0.01 nats or more. Of a `zoo.VQVAE` one bar a code, of
-    each level of a residual quantizer, and the perplexity and the share of codes in
-    use.
+    latents in use, those with 0.01 nats or more. Where latents are codes one bar a
+    code, of each level of a residual quantizer, and the perplexity and the share of
+    codes in use; of several groups of latents the KL of each group.
 
     Args:
         folder: of the logs; this goes to `latents` in it.
@@ -257,16 +259,19 @@ class TensorBoardLatents(Summaries):
         model.check_network_labels(self.labels, len(self.images))
 
     def write(self, log, model, step):
-        if isinstance(model, zoo.VQVAE):
+        if the_codes(model.latents):
             counts = code_counts(model, self.images)
             for level, row in enumerate(counts):
                 name = "codes" if len(counts) == 1 else f"codes/level_{level}"
                 log.add_bars(name, row, step)
             figures = statistics_of_counts(counts)
-        else:
+        elif the_vector(model.latents):
             kl = kl_per_latent(model, self.images, self.labels)
             log.add_bars("kl_per_latent", kl, step)
             figures = {"kl": kl.sum(), "latents_in_use": np.sum(kl >= SILENT)}
+        else:
+            terms = model.elbo(self.images, self.labels, seed=0)
+            figures = {k: np.mean(v) for k, v in terms.items() if k.startswith("kl")}
         for name, value in figures.items():
             log.add_scalar(f"latents/{name}", value, step)
 

@@ -156,8 +156,8 @@ def test_pca_finds_the_axes_of_a_stretched_cloud():
 
 
 def test_perplexity_and_brightness_of_places():
-    assert codes.perplexity(np.full(8, 1 / 8)) == pytest.approx(8)
-    assert codes.perplexity(np.array([1.0, 0.0])) == pytest.approx(1)
+    assert codes.perplexity(np.full(8, 3)) == pytest.approx(8)
+    assert codes.perplexity(np.array([5, 0])) == pytest.approx(1)
     image = np.arange(36.0).reshape(1, 6, 6, 1)
     wanted = image.reshape(1, 2, 3, 3, 2).mean(axis=(2, 4))
     np.testing.assert_allclose(codes.mean_of_places(image, 2, 3), wanted)

@@ -3,6 +3,7 @@
 import dataclasses
 
 from recipes.common.histories import read_checkpoint
+from recipes.common.latents import latents_of, the_codes
 from recipes.common.opening import open_source
 from recipes.documents.metric_rows import metric_rows
 from recipes.documents.texts import (
@@ -97,11 +98,11 @@ def _of_preset(preset):
         kind="preset",
         summary=info.get("summary", ""),
         image_shape=tuple(config["image_shape"]),
-        has_codes="codebook_size" in config,
+        has_codes=the_codes(latents_of(info)) is not None,
         num_classes=config.get("num_classes"),
         num_attributes=config.get("num_attributes"),
         facts=_known(facts),
-        metrics=tuple(metric_rows(metrics, config.get("latent_dim"))),
+        metrics=tuple(metric_rows(metrics, latents_of(info))),
         scored_on=metrics and _scored_on(data, metrics, config.get("num_classes")),
         scored_by=metrics.get("command", ""),
         published=tuple(map(tuple, info.get("anchors", []))),
@@ -142,7 +143,6 @@ def _of_export(path):
     import export
 
     says = export.Sampler(path).metadata
-    codes = "codebook_size" in says
     files = path.iterdir() if path.is_dir() else [path]
     facts = {
         "model": says["model"],
@@ -158,7 +158,7 @@ def _of_export(path):
         kind="exported",
         summary=f"{says['model']}, exported to ONNX: it runs without Keras.",
         image_shape=tuple(says["image_shape"]),
-        has_codes=codes,
+        has_codes=the_codes(latents_of(says)) is not None,
         num_classes=says.get("num_classes"),
         num_attributes=says.get("num_attributes"),
         facts=_known(facts),
