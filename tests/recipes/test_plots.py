@@ -621,7 +621,7 @@ def test_help_names_every_kind():
         (("animation", "DENSE", "--out", "s.png"), "written as .gif"),
         (("samples", "DENSE", "--out", "none/s.png"), "there is no folder 'none'"),
         (("training", "DENSE"), "has no training history"),
-        (("codes", "DENSE"), "codes are what a VQVAE has"),
+        (("codes", "DENSE"), "and this is of codes"),
         (("styles", "DENSE"), "decodes without labels"),
         (("scatter", "CODED"), "has codes for latents"),
         (("units", "DENSE", "--seed", "1"), "takes no --seed; it takes no options"),

@@ -65,11 +65,11 @@ class PresetSubject(Subject):
 
     def draw_latents(self, count, labels=None, seed=0):
         model = self.model
-        drawn = {
-            "noise": threefry.normals(seed, count, model.noise.normals),
-            "uniforms": threefry.uniforms(seed, count, model.noise.uniforms),
-        }
-        drawn = {name: rows for name, rows in drawn.items() if rows.shape[1]}
+        drawn = {}
+        if model.noise.normals:
+            drawn["noise"] = threefry.normals(seed, count, model.noise.normals)
+        if model.noise.uniforms:
+            drawn["uniforms"] = threefry.uniforms(seed, count, model.noise.uniforms)
 
         def latents(*arrays):
             given = dict(zip((*drawn, "labels"), arrays, strict=False))
