@@ -31,7 +31,7 @@ def of_vectors(model):
 
 def of_codes(model):
     """{kind: function} of a model with grids of codes; a sampler's is of one step."""
-    from zoo.models.code_prior import choose
+    from zoo.priors.drawing import choose
     from zoo.networks.cache import DynamicCache
 
     def decode(codes):

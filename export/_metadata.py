@@ -93,7 +93,7 @@ SAMPLED_PRIORS = ("standard_normal", "label_normal", "flow", "autoregressive_cod
 
 def prior_name(prior):
     """The name of a prior that the runtime knows, else that of its class."""
-    from zoo.models.code_prior import CodePrior
+    from zoo.priors.code_prior import CodePrior
     from zoo.priors import Flow, LabelNormal, StandardNormal, UniformCodes
 
     if isinstance(prior, CodePrior):  # which is uniform until it is trained

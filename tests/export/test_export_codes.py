@@ -16,7 +16,7 @@ import export
 import zoo
 from export import _compare_codes, options
 from export.runtime.codes import choose
-from zoo.models.code_prior import choose as keras_choose
+from zoo.priors.drawing import choose as keras_choose
 from zoo.threefry import uniforms
 
 SHAPE = (9, 12, 1)  # a grid of 3 x 3 codes

@@ -8,8 +8,7 @@ from zoo_helpers import LOGS, SHAPE, array, quick_compile, random_weights
 
 import zoo
 from zoo.evaluation.latents import kl_per_latent
-from zoo.posteriors import DiagonalGaussian
-from zoo.priors import DiagonalNormal
+from zoo.distributions import DiagonalNormal
 
 NETWORKS = {
     "dense": {"hidden_units": (4,)},
@@ -97,7 +96,7 @@ def test_elbo_is_that_of_the_label_vectors_written_out(images, labels):
 def test_kl_between_gaussians_matches_sampling():
     rng = np.random.default_rng(0)
     mean, log_var, prior_mean, prior_log_var = rng.normal(size=(4, 3, 2))
-    posterior = DiagonalGaussian(mean, log_var)
+    posterior = DiagonalNormal(mean, log_var)
     prior = DiagonalNormal(prior_mean, prior_log_var)
     noise = ops.convert_to_tensor(rng.standard_normal((200_000, 3, 2)), "float32")
     z = posterior.from_noise(noise)

@@ -21,7 +21,7 @@ from zoo_helpers import array, make_dense, random_weights
 
 import zoo
 from zoo.likelihoods import Bernoulli, Gaussian
-from zoo.posteriors import DiagonalGaussian
+from zoo.distributions import DiagonalNormal
 from zoo.priors import StandardNormal
 
 RNG = np.random.default_rng(0)
@@ -29,7 +29,7 @@ RNG = np.random.default_rng(0)
 
 def posterior(mean, log_var):
     mean, log_var = np.broadcast_arrays(np.float32(mean), np.float32(log_var))
-    return DiagonalGaussian(
+    return DiagonalNormal(
         ops.convert_to_tensor(mean.copy()), ops.convert_to_tensor(log_var.copy())
     )
 
@@ -129,7 +129,7 @@ def test_posterior_sample_follows_its_mean_variance_and_seed():
 
 
 def test_posterior_from_parameters_takes_mean_first():
-    q = DiagonalGaussian.from_parameters(ops.convert_to_tensor([[1.0, 2.0, 3.0, 4.0]]))
+    q = DiagonalNormal.from_parameters(ops.convert_to_tensor([[1.0, 2.0, 3.0, 4.0]]))
     np.testing.assert_array_equal(array(q.mean), [[1, 2]])
     np.testing.assert_array_equal(array(q.log_var), [[3, 4]])
 

@@ -15,7 +15,7 @@ from zoo_helpers import SHAPE, array, quick_compile
 import zoo
 from zoo.likelihoods import Likelihood
 from zoo.objectives import ELBOTerms, ImportanceWeighted
-from zoo.posteriors import DiagonalGaussian
+from zoo.distributions import DiagonalNormal
 
 PIXELS, LATENT_DIM, SIGMA, OFFSET = 64, 2, 0.2, 0.5
 RNG = np.random.default_rng(0)
@@ -148,7 +148,7 @@ def test_importance_weighted_bound_tightens_with_draws():
     for k in (1, 3, 10, 100):
         groups = 3000 // k
         # Groups of k draws side by side, as if there were `groups` times the images.
-        posterior = DiagonalGaussian(
+        posterior = DiagonalNormal(
             ops.tile(terms.posterior.mean, (groups, 1)),
             ops.tile(terms.posterior.log_var, (groups, 1)),
         )

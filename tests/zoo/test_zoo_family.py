@@ -27,7 +27,7 @@ from zoo_helpers import (
 import zoo
 from zoo import objectives
 from zoo.objectives import DIP, ELBO, Capacity, ELBOTerms, TotalCorrelation
-from zoo.posteriors import DiagonalGaussian
+from zoo.distributions import DiagonalNormal
 from zoo.priors import StandardNormal
 from zoo.schedules import LinearWarmup
 
@@ -41,7 +41,7 @@ LOG_LIKELIHOOD = (-50 + RNG.standard_normal((K, N))).astype("float32")
 
 
 def make_terms(mean=MEAN, log_var=LOG_VAR, noise=NOISE, log_likelihood=LOG_LIKELIHOOD):
-    q = DiagonalGaussian(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
+    q = DiagonalNormal(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
     z = q.from_noise(ops.convert_to_tensor(noise))
     return ELBOTerms(q, StandardNormal(), z, ops.convert_to_tensor(log_likelihood))
 
@@ -105,7 +105,7 @@ def test_capacity_pulls_each_image_towards_it_from_both_sides():
     means = np.float32([[0.5], [2.0], [4.0]])
 
     def loss(mean):
-        q = DiagonalGaussian(mean, ops.zeros((3, 1)))
+        q = DiagonalNormal(mean, ops.zeros((3, 1)))
         terms = ELBOTerms(q, StandardNormal(), None, ops.zeros((1, 3)))
         return ops.sum(Capacity(gamma=5.0, capacity=3.0)(terms, 0.0))
 
@@ -236,7 +236,7 @@ def test_both_estimators_push_correlated_means_apart():
     for estimator in ("mws", "mss"):
 
         def loss(correlation, estimator=estimator):
-            q = DiagonalGaussian(means(correlation), ops.full((200, 2), -1.5))
+            q = DiagonalNormal(means(correlation), ops.full((200, 2), -1.5))
             terms = ELBOTerms(
                 q, StandardNormal(), q.from_noise(noise), ops.zeros((1, 200))
             )

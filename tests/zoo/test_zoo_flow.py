@@ -21,7 +21,7 @@ from zoo_helpers import (
 
 import zoo
 from zoo.objectives import ELBO, ELBOTerms
-from zoo.posteriors import DiagonalGaussian
+from zoo.distributions import DiagonalNormal
 from zoo.priors import Flow, StandardNormal
 from zoo.priors.flow import fixed_dimensions
 
@@ -120,7 +120,7 @@ def test_huge_log_scales_stay_finite(sign):
 def test_kl_at_draws_is_the_kl_on_average():
     """At its start, against the closed form; then against draws of the ratio."""
     rng = np.random.default_rng(0)
-    q = DiagonalGaussian(*(ops.cast(rng.normal(size=(3, 2)), "float32") for _ in "ml"))
+    q = DiagonalNormal(*(ops.cast(rng.normal(size=(3, 2)), "float32") for _ in "ml"))
     noise = ops.cast(rng.standard_normal((100_000, 3, 2)), "float32")
     fresh = Flow(2)
     fresh.build()

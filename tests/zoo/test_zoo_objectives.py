@@ -12,7 +12,7 @@ from numpy_reference import gaussian_kl, gaussian_log_prob
 from zoo_helpers import array, gradient
 
 from zoo.objectives import ELBO, ELBOTerms, ImportanceWeighted, Objective
-from zoo.posteriors import DiagonalGaussian
+from zoo.distributions import DiagonalNormal
 from zoo.priors import StandardNormal
 from zoo.schedules import CyclicalWarmup, LinearWarmup, value_at
 from zoo.training.metrics import ActiveUnits
@@ -26,7 +26,7 @@ LOG_LIKELIHOOD = (-50 + RNG.standard_normal((K, N))).astype("float32")
 
 
 def make_terms(mean=MEAN, log_var=LOG_VAR, draws=K):
-    q = DiagonalGaussian(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
+    q = DiagonalNormal(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
     return ELBOTerms(
         q,
         StandardNormal(),
@@ -82,12 +82,12 @@ def test_free_bits_stop_the_gradient_of_free_dimensions_alone():
     objective = ELBO(1.0, free_bits=threshold)
 
     def loss_of_mean(mean):
-        q = DiagonalGaussian(mean, ops.convert_to_tensor(LOG_VAR))
+        q = DiagonalNormal(mean, ops.convert_to_tensor(LOG_VAR))
         terms = ELBOTerms(q, StandardNormal(), None, ops.zeros((1, N)))
         return ops.mean(objective(terms, 0.0))
 
     def loss_of_log_var(log_var):
-        q = DiagonalGaussian(ops.convert_to_tensor(MEAN), log_var)
+        q = DiagonalNormal(ops.convert_to_tensor(MEAN), log_var)
         terms = ELBOTerms(q, StandardNormal(), None, ops.zeros((1, N)))
         return ops.mean(objective(terms, 0.0))
 
@@ -108,7 +108,7 @@ def test_kl_gradient_is_exact_at_the_prior_and_off_it():
     log_var = np.float32([[-2.0, -1e-4, 0.0, 1e-4, 3.0]])
 
     def kl(value):
-        return ops.sum(DiagonalGaussian(ops.zeros((1, 5)), value).kl())
+        return ops.sum(DiagonalNormal(ops.zeros((1, 5)), value).kl())
 
     np.testing.assert_allclose(
         gradient(kl, log_var), 0.5 * np.expm1(log_var), rtol=1e-4, atol=1e-6
