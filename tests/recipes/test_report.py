@@ -201,7 +201,7 @@ def test_exported_folder_needs_no_keras(preset, tmp_path):
     export.export_model(zoo.from_preset(preset), tmp_path / "exported")
     code = (
         "import sys\n"
-        "for name in ('keras', 'tensorflow', 'jax', 'torch', 'zoo'):\n"
+        "for name in ('keras', 'tensorflow', 'jax', 'torch'):\n"
         "    sys.modules[name] = None\n"
         "from recipes.documents.report import write_report\n"
         "write_report('exported', 'report.html')\n"

@@ -75,7 +75,7 @@ class PresetSubject(Subject):
             given = dict(zip((*drawn, "labels"), arrays, strict=False))
             return model.draw_latents(**given)
 
-        return self._batched("latents", latents, drawn.values(), labels)
+        return self._batched("latents", latents, [*drawn.values()], labels)
 
     def sample(self, count, labels=None, temperature=1.0, seed=0):
         return self.model.sample(count, labels, temperature=temperature, seed=seed)
