@@ -148,7 +148,9 @@ class LearnedCodes:
             given = validation_data
             images, beside = given if isinstance(given, tuple) else (given, None)
             validation_data = coded(images, beside, "validation_data")
-        return self.prior.fit(codes, labels, optimizer, validation_data, **options)
+        return self.prior.fit(
+            codes, labels, optimizer, validation_data=validation_data, **options
+        )
 
     def sample(
         self,
