@@ -1,4 +1,5 @@
 """What models with networks of the zoo's own share: options instead of layers."""
+
 from typing import Any, TypedDict
 
 from zoo import likelihoods
