@@ -28,7 +28,7 @@ class DiscretizedLogisticMixture(Likelihood):
         num_levels: levels of a channel: 0, 1 / (num_levels - 1), ..., 1. Pixels between
             two levels are scored as the nearest one.
         exact_mean: whether `mean` counts in that later channels depend on the levels
-            of earlier ones, to less than half a level of 256; False puts the earlier
+            of earlier ones, to less than half a level; False puts the earlier
             channels' means in their place, which is faster and can be tens of levels
             off. Of colours only: grey images have the same mean.
 
@@ -219,9 +219,11 @@ class DiscretizedLogisticMixture(Likelihood):
         return ops.stack(drawn, axis=-1)
 
     def mean(self, parameters):
-        """E[x|z] in [0, 1], (..., H, W, C), to less than half a level of 256.
+        """E[x|z] in [0, 1], (..., H, W, C), to less than half a level.
 
-        With `exact_mean=False` by closed forms, exact in the first channel alone.
+        On 256 levels, and nearly always much less; where there are fewer, half of one
+        where scales are narrower than a level. With `exact_mean=False` by closed forms,
+        exact in the first channel alone.
         """
         log_weights, means, log_scales, coefficients = self._components(parameters)
         weights = ops.exp(log_weights)
