@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-
 # What tells a density: who overrides one of them is another distribution.
 DENSITY = frozenset({"log_prob", "log_prob_per_dim"})
 
