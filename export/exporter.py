@@ -57,9 +57,9 @@ def export_decoder(
     path = Path(path)
     _check_target(path, overwrite, path.is_dir(), "a folder, not a file")
     with _workspace(path) as workspace:
-        from export import _export
+        from export import pipeline
 
-        report = _export.decoder(model, workspace, path, opset, quantize, verify)
+        report = pipeline.decoder(model, workspace, path, opset, quantize, verify)
         _put(workspace / "out" / "decoder.onnx", path, overwrite)
     return report
 
@@ -123,9 +123,9 @@ def export_model(
     ours = folder.is_dir() and (folder / "manifest.json").is_file()
     _check_target(folder, overwrite, not ours, "not a folder that export_model wrote")
     with _workspace(folder) as workspace:
-        from export import _export
+        from export import pipeline
 
-        report = _export.folder(model, workspace, folder, opset, quantize, verify)
+        report = pipeline.folder(model, workspace, folder, opset, quantize, verify)
         _put(workspace / "out", folder, overwrite)
     return report
 

@@ -8,13 +8,6 @@ TOLERANCES = {None: 1e-5, "fp16": 0.005, "int8": 0.15}
 # float32 rounding are ten times as large too. Rounded weights move the output by an
 # amount that grows with the latents: there it is measured, not judged.
 EXTREME_TOLERANCES = {None: 5e-4, "fp16": float("inf"), "int8": float("inf")}
-# Latents that a sampler.onnx draws, whatever the weights: relative where they exceed 1.
-LATENT_TOLERANCE = 1e-6
-# The same of a flow: every layer may stretch the rounding errors of those before.
-FLOW_LATENT_TOLERANCE = 1e-4
-# Codes that a sampler.onnx draws, in cumulative probability: `_compare_codes`. Its
-# prior keeps its weights in float32 whatever `quantize` is.
-DRAWN_CODES_TOLERANCE = 1e-5
 # The share of codes that an encoder.onnx finds other than the model. Two codes may be
 # equally near, which rounded features then decide; images of noise have many such.
 DIFFERING_CODES_TOLERANCES = {None: 0.001, "fp16": 0.05, "int8": 0.5}

@@ -57,6 +57,11 @@ class Building:
         losses = self.example_losses(terms, step)
         return losses, *self.auxiliary_losses(terms, step).values()
 
+    def _lock_state(self):
+        """Keras asks no further networks in once a model is built; this is built by its
+        constructor, and takes what a subclass sets after that.
+        """
+
     # Whatever uses weights.
 
     def save_weights(self, *args, **options):

@@ -118,6 +118,32 @@ def check_images(value, image_shape):
     return images
 
 
+def check_codes(value, codebook_size, code_shape):
+    """`value` as codes int32 (N, *code_shape) from 0 to codebook_size - 1."""
+    try:
+        codes = np.asarray(value)
+    except Exception as error:  # ragged lists, tensors on another device
+        raise TypeError(
+            f"`codes` must be an array of whole numbers; got {type(value).__name__}, "
+            "which numpy cannot read."
+        ) from error
+    if codes.dtype.kind not in "iu":
+        raise TypeError(
+            f"`codes` must be an array of whole numbers; got dtype {codes.dtype}."
+        )
+    if codes.ndim == 0 or codes.shape[1:] != code_shape:
+        wanted = ", ".join(map(str, ("N", *code_shape)))
+        raise ValueError(
+            f"`codes` must have shape ({wanted}), one grid a row; got {codes.shape}."
+        )
+    if codes.size and not 0 <= codes.min() <= codes.max() < codebook_size:
+        raise ValueError(
+            f"`codes` must lie between 0 and {codebook_size - 1}; got values from "
+            f"{short(int(codes.min()))} to {short(int(codes.max()))}."
+        )
+    return np.ascontiguousarray(codes, dtype=np.int32)
+
+
 def short(value):
     """What was given, in few characters."""
     text = repr(value)

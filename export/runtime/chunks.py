@@ -12,13 +12,14 @@ CHUNK = 64
 _MIN_ROWS = 32
 
 
-def run_in_chunks(session, feeds, threads):
+def run_in_chunks(session, feeds, threads, fixed=None):
     """Runs `session` over rows, at most 64 at a time on each thread.
 
     Args:
         session: a `Session`.
         feeds: {input name: array (N, ...)}.
         threads: how many threads may run chunks at the same time.
+        fixed: {input name: array}, inputs that are the same for all rows.
 
     Returns:
         {output name: array (N, *row shape)}.
@@ -39,7 +40,7 @@ def run_in_chunks(session, feeds, threads):
             # A batch of one may take other matrix kernels, which round differently; two
             # rows keep each row's result the same in whatever chunk it comes.
             chunk = {name: np.repeat(array, 2, axis=0) for name, array in chunk.items()}
-        for name, array in session.run(chunk).items():
+        for name, array in session.run({**chunk, **(fixed or {})}).items():
             outputs[name][start : start + size] = array[:size]
 
     starts = range(0, rows, most)

@@ -9,7 +9,8 @@ from export.errors import RuntimeModelError
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "vae-zoo-manifest/1"
 DECODER, ENCODER, SAMPLER = "decoder.onnx", "encoder.onnx", "sampler.onnx"
-PRIOR_STEP = "prior_step.onnx"
+PRIOR_STEP, GENERATOR = "prior_step.onnx", "generator.onnx"
+_KNOWN = frozenset({DECODER, ENCODER, SAMPLER, PRIOR_STEP, GENERATOR})
 _MAX_MANIFEST_BYTES = 16 * 2**20
 
 
@@ -18,7 +19,8 @@ def read_manifest(folder):
 
     Raises:
         FileNotFoundError: if the folder holds no manifest.json.
-        RuntimeModelError: if it cannot be read or lists no decoder.onnx.
+        RuntimeModelError: if it cannot be read, or lists neither a decoder.onnx nor a
+            generator.onnx.
     """
     path = Path(folder) / MANIFEST
     if not path.is_file():
@@ -32,7 +34,7 @@ def read_manifest(folder):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if manifest["format"] != MANIFEST_FORMAT:
             raise ValueError(f"its format is {manifest['format']!r}")
-        if not isinstance(manifest["files"][DECODER]["sha256"], str):
+        if not isinstance(manifest["files"][main_file(manifest)]["sha256"], str):
             raise TypeError("a SHA-256 is text")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RuntimeModelError(
@@ -40,6 +42,26 @@ def read_manifest(folder):
             "folder again."
         ) from error
     return manifest
+
+
+def main_file(manifest):
+    """The file that says what a folder holds: the decoder, where there is one."""
+    return DECODER if DECODER in manifest["files"] else GENERATOR
+
+
+def check_files(folder, manifest):
+    """Checks all files that a manifest lists, and that they are of known names.
+
+    Raises:
+        FileNotFoundError, RuntimeModelError: naming the file that is not as it says.
+    """
+    if unknown := sorted(set(manifest["files"]) - _KNOWN):
+        raise RuntimeModelError(
+            f"{folder} lists {unknown[0]!r}, a file that this version of vae-zoo does "
+            "not know."
+        )
+    for name in sorted(manifest["files"]):
+        check_file(folder, name, manifest)
 
 
 def check_file(folder, name, manifest):

@@ -3,7 +3,7 @@
 import json
 
 from export.errors import RuntimeModelError
-from export.runtime.signature import PRIOR_STEP_KIND, has_codes
+from export.runtime.signature import GENERATOR_KIND, PRIOR_STEP_KIND, has_codes
 
 FORMAT = "vae-zoo-onnx/1"
 # Stored as they are; every other metadata value is JSON.
@@ -25,24 +25,29 @@ _OPTIONAL = (
     "num_classes",
     "class_names",
     "num_attributes",
+    "latents",
+    "noise",
+    "posterior",
+    "network_labels",
 )
 
 
-def parse(stored, kind, path):
+def parse(stored, kinds, path):
     """The metadata of a file as JSON values.
 
     Args:
         stored: {key: text}, as the file holds it.
-        kind: "decoder", "encoder", "sampler" or "prior_step", what it must be.
+        kinds: what it may be, of the kinds that `signature` knows.
         path: of the file, for errors.
 
     Raises:
         RuntimeModelError: if it is of another kind, or its metadata are incomplete.
     """
-    if stored.get("format") != FORMAT or stored.get("kind") != kind:
+    kind = stored.get("kind")
+    if stored.get("format") != FORMAT or kind not in kinds:
         raise RuntimeModelError(
-            f"{path} must be a {kind} in format {FORMAT!r}; it says it is "
-            f"{stored.get('kind')!r} in format {stored.get('format')!r}."
+            f"{path} must be a {' or a '.join(kinds)} in format {FORMAT!r}; it says it "
+            f"is {kind!r} in format {stored.get('format')!r}."
         )
     try:
         metadata = {
@@ -57,8 +62,9 @@ def parse(stored, kind, path):
         raise RuntimeModelError(
             f"{path} cannot be used: its metadata must give `image_shape` (three "
             "sizes), `latent_dim` or, of codes, `codebook_size`, `code_shape` and "
-            "where there is a prior `cache_shape`, `golden` and, for labels, either "
-            "`num_classes`, with as many `class_names` if any, or `num_attributes`."
+            "where there is a prior `cache_shape`, or `latents`; `golden`, of a "
+            "generator `noise` and, for labels, either `num_classes`, with as many "
+            "`class_names` if any, or `num_attributes`."
         )
     return metadata
 
@@ -66,9 +72,18 @@ def parse(stored, kind, path):
 def _is_complete(metadata, kind):
     sizes = list(metadata["image_shape"])
     good = len(sizes) == 3 and isinstance(metadata["golden"], dict)
-    if has_codes(metadata):
+    if kind == GENERATOR_KIND:
+        numbers = [metadata["noise"][name] for name in ("normals", "uniforms")]
+        good = good and all(type(n) is int and n >= 0 for n in numbers)
+        good = good and sum(numbers) > 0
+    if metadata["latents"] is not None:
+        good = good and len(metadata["latents"]) > 0
+        for group in metadata["latents"]:
+            good = good and type(group["name"]) is str
+            sizes += group["shape"]
+    elif has_codes(metadata):
         cache = metadata["cache_shape"] or []
-        good = good and len(metadata["code_shape"]) in (2, 3)
+        good = good and len(metadata["code_shape"]) > 0
         good = good and len(cache) in ((3,) if kind == PRIOR_STEP_KIND else (0, 3))
         sizes += [metadata["codebook_size"], *metadata["code_shape"], *cache]
     else:

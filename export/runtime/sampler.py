@@ -1,35 +1,42 @@
 """`Sampler`: images from an exported decoder."""
 
-import math
 import threading
 from pathlib import Path
-
-import numpy as np
 
 from export.errors import RuntimeModelError
 from export.runtime.arguments import (
     check_array,
+    check_codes,
     check_images,
     check_num_samples,
-    check_seed,
-    check_temperature,
     check_threads,
 )
 from export.runtime.chunks import run_in_chunks
-from export.runtime.codes import check_codes, check_prior, draw_codes
+from export.runtime.drawing import (
+    check_draw,
+    draw_latents,
+    generate,
+    refuse,
+    step_codes,
+)
 from export.runtime.labels import check_labels
 from export.runtime.manifest import (
-    DECODER,
     ENCODER,
+    GENERATOR,
     PRIOR_STEP,
-    SAMPLER,
     check_file,
+    check_files,
+    main_file,
     read_manifest,
 )
 from export.runtime.prior import read_prior
 from export.runtime.session import Session
-from export.runtime.signature import has_codes
-from zoo.threefry import fresh_seed, normals, uniforms
+from export.runtime.signature import (
+    DECODER_KIND,
+    GENERATOR_KIND,
+    has_codes,
+    networks_see_labels,
+)
 
 
 class Sampler:
@@ -37,14 +44,16 @@ class Sampler:
 
     One `Sampler` may be used from any number of threads. The same seed gives the same
     images, however many threads or chunks compute them (a single one up to rounding):
-    those of the model's own `sample` and of sampler.onnx (see
-    `zoo.threefry`). Noise is drawn with numpy and decoded in chunks, which
-    bounds memory; codes are drawn with prior_step.onnx. sampler.onnx, which does all in
-    one graph, is for programs without this package, and is only verified here.
+    those of the model's own `sample` and of sampler.onnx (see `zoo.threefry`). Noise is
+    drawn with numpy and decoded in chunks, which bounds memory; codes are drawn with
+    prior_step.onnx; other priors and several groups of latents with generator.onnx.
+    sampler.onnx, which does all in one graph, is for programs without this package, and
+    is only verified here.
 
     Args:
-        file_or_folder: a decoder.onnx written by `export.export_decoder`, or a folder
-            written by `export.export_model`, which also offers `encode`.
+        file_or_folder: a decoder.onnx written by `export.export_decoder`, a folder
+            written by `export.export_model`, which also offers `encode`, or a
+            generator.onnx out of one.
         threads: how many threads large jobs may use; None means up to 4 of the cores
             there are. Small jobs use the calling thread.
 
@@ -80,16 +89,17 @@ class Sampler:
         self.path = path = Path(file_or_folder)
         if path.is_dir():
             self._manifest = read_manifest(path)
-            check_file(path, DECODER, self._manifest)
-            path = path / DECODER
-        self._decoder = Session(path, "decoder")
-        self._latents = read_prior(self._decoder)
-        self.metadata = self._decoder.metadata
+            name = main_file(self._manifest)
+            check_file(path, name, self._manifest)
+            path = path / name
+        self._main = Session(path, DECODER_KIND, GENERATOR_KIND)
+        self.metadata = self._main.metadata
         self.image_shape = tuple(self.metadata["image_shape"])
         self.latent_dim = self.metadata["latent_dim"]
         self._has_codes = has_codes(self.metadata)
-        if self._has_codes:
-            self._code_shape = tuple(self.metadata["code_shape"])
+        self._latents = None
+        if self.can_decode:
+            self._latents = read_prior(self._main)
 
     def __repr__(self):
         takes = [f"image_shape={self.image_shape}"]
@@ -101,11 +111,16 @@ class Sampler:
         return f"Sampler({str(self.path)!r}: {model}, {', '.join(takes)})"
 
     @property
+    def can_decode(self):
+        """Whether there is a decoder here, for `decode`."""
+        return self._main.kind == DECODER_KIND
+
+    @property
     def can_encode(self):
         """Whether there is an encoder here, for `encode`."""
         return self._lists(ENCODER)
 
-    def sample(self, num_samples, labels=None, temperature=1.0, seed=0):
+    def sample(self, num_samples, labels=None, temperature=1.0, seed=0, first=0):
         """Draws images from the prior, p(z) or p(z|y).
 
         Args:
@@ -113,72 +128,63 @@ class Sampler:
                 the same when more are asked for.
             labels: for a conditional model: whole numbers (num_samples,) or float
                 vectors (num_samples, num_attributes), or one for all.
-            temperature: factor on the standard deviation of the latents, or of the
-                noise that a flow makes them from, >= 0; where they are codes, it
+            temperature: factor on the noise that latents are made of, and so on the
+                standard deviation of a Gaussian prior, >= 0; where they are codes, it
                 divides the prior's logits, and 0 takes the most probable code each
                 time.
             seed: integer from 0 to 2**63 - 1, or None for other images at each call.
+            first: number of the first image among those of the seed: what several
+                programs draw with `first` 0, n, 2 n, ... is what one draws.
 
         Returns:
             float32 array (num_samples, H, W, C) in [0, 1].
 
         Raises:
             TypeError, ValueError: if an argument is not as described.
-            RuntimeModelError: if there is no prior here to draw from, or one that this
-                version does not know.
+            RuntimeModelError: if there is no prior here to draw from.
         """
-        if not self._has_codes:
-            z = self.draw_latents(num_samples, labels, temperature, seed)
-            return self.decode(z, labels)
-        num_samples = check_num_samples(num_samples, self.image_shape)
-        labels = check_labels(labels, num_samples, self.metadata)
-        temperature = check_temperature(temperature)
-        seed = check_seed(seed)
-        check_prior(self.metadata, self.path, self._lists(PRIOR_STEP))
-        seed = fresh_seed() if seed is None else seed
-        codes = draw_codes(
-            self._load(PRIOR_STEP),
-            uniforms(seed, num_samples, math.prod(self._code_shape)),
-            temperature,
-            labels,
-            self._threads,
-        )
-        return self.decode(codes.reshape(-1, *self._code_shape))
+        draw = check_draw(num_samples, labels, temperature, seed, first, self.metadata)
+        if self._latents is not None:
+            z = draw_latents(self._latents, self.latent_dim, draw)
+            return self.decode(z, draw.labels)
+        if self._lists(PRIOR_STEP):
+            step, shape = self._load(PRIOR_STEP), self.metadata["code_shape"]
+            return self.decode(step_codes(step, shape, draw, self._threads))
+        if self._lists(GENERATOR) or not self.can_decode:
+            return generate(self._generator(), draw, self._threads)
+        return refuse(self.metadata, self.path)
 
-    def draw_latents(self, num_samples, labels=None, temperature=1.0, seed=0):
+    def _generator(self):
+        return self._load(GENERATOR) if self.can_decode else self._main
+
+    def draw_latents(self, num_samples, labels=None, temperature=1.0, seed=0, first=0):
         """Draws latents from the prior, p(z) or p(z|y): those that `sample` decodes.
 
         Args:
-            num_samples, labels, temperature, seed: as in `sample`.
+            num_samples, labels, temperature, seed, first: as in `sample`.
 
         Returns:
             float32 array (num_samples, latent_dim).
 
         Raises:
             TypeError, ValueError: if an argument is not as described.
-            RuntimeModelError: if latents are codes, or the prior is one that this
-                version does not know.
+            RuntimeModelError: if latents are codes, or the prior is one that only
+                generator.onnx draws from.
         """
-        num_samples = check_num_samples(num_samples, self.image_shape)
-        labels = check_labels(labels, num_samples, self.metadata)
-        temperature = check_temperature(temperature)
-        seed = check_seed(seed)
+        draw = check_draw(num_samples, labels, temperature, seed, first, self.metadata)
         if self._has_codes:
             raise RuntimeModelError(
-                f"{self._decoder.path} decodes codes, and has no latent vectors to "
+                f"{self._main.path} decodes codes, and has no latent vectors to "
                 "draw: use `sample`."
             )
-        if self._latents is None:
+        if self._latents is not None:
+            return draw_latents(self._latents, self.latent_dim, draw)
+        if self._lists(GENERATOR) or not self.can_decode:
             raise RuntimeModelError(
-                f"{self._decoder.path} cannot be sampled: its prior is "
-                f"{self.metadata.get('latent_prior')!r}, which this version cannot "
-                "draw from; use `decode` on latents of your own."
+                f"{self.path} draws images, and gives no latents of its prior: use "
+                "`sample`."
             )
-        seed = fresh_seed() if seed is None else seed
-        noise = normals(seed, num_samples, self.latent_dim)
-        with np.errstate(over="ignore"):  # `decode` refuses infinite latents
-            noise *= np.float32(temperature)
-        return self._latents(noise, labels)
+        return refuse(self.metadata, self.path)
 
     def decode(self, z, labels=None):
         """E[x|z], or E[x|z, y]: the expected image of each latent.
@@ -195,13 +201,19 @@ class Sampler:
         Raises:
             TypeError, ValueError: if an argument is not as described.
         """
+        if not self.can_decode:
+            raise RuntimeModelError(
+                f"{self.path} has no decoder of latents: its model draws several "
+                "groups of them, and `sample` runs generator.onnx."
+            )
+        (wanted,) = (v for name, v in self._main.inputs.items() if name != "labels")
         if self._has_codes:
-            z = check_codes(z, self.metadata["codebook_size"], self._code_shape)
+            z = check_codes(z, self.metadata["codebook_size"], wanted.row_shape)
         else:
-            z = check_array("z", z, (self.latent_dim,), "latent")
+            z = check_array("z", z, wanted.row_shape, "latent")
         check_num_samples(len(z), self.image_shape)
         labels = self._network_labels(labels, len(z))
-        return self._run(self._decoder, z, labels)["image"]
+        return self._run(self._main, z, labels)["image"]
 
     def encode(self, images, labels=None):
         """The posterior q(z|x), or q(z|x, y): N(mean, exp(log_var)) for each image.
@@ -212,7 +224,8 @@ class Sampler:
 
         Returns:
             `mean` and `log_var`, float32 arrays (N, latent_dim). Where latents are
-            codes, one array of the most probable ones, int32 (N, *code_shape).
+            codes, one array of the most probable ones, int32 (N, *code_shape). Of a
+            posterior of another kind {name: array}, all that its encoder gives.
 
         Raises:
             TypeError, ValueError: if an argument is not as described.
@@ -227,16 +240,19 @@ class Sampler:
                 "export.export_model wrote."
             )
         outputs = self._run(self._load(ENCODER), images, labels)
-        if self._has_codes:
+        if list(outputs) == ["codes"]:
             return outputs["codes"]
-        return outputs["mean"], outputs["log_var"]
+        if list(outputs) == ["mean", "log_var"]:
+            return outputs["mean"], outputs["log_var"]
+        return outputs
 
     def _network_labels(self, labels, count):
         """Labels for decoder and encoder: None where they concern the prior alone."""
-        if self._has_codes and labels is None:
+        needed = networks_see_labels(self.metadata)
+        if not needed and labels is None:
             return None
         labels = check_labels(labels, count, self.metadata)
-        return None if self._has_codes else labels
+        return labels if needed else None
 
     def _lists(self, name):
         """Whether this is a folder with a file of this name."""
@@ -269,17 +285,11 @@ class Sampler:
             RuntimeModelError: if an output is further away than the tolerance, or a
                 file is not the one that the manifest lists.
         """
-        sessions = [self._decoder]
+        sessions = [self._main]
         if self._manifest is not None:
-            names = set(self._manifest["files"])
-            if unknown := sorted(names - {DECODER, ENCODER, PRIOR_STEP, SAMPLER}):
-                raise RuntimeModelError(
-                    f"{self.path} lists {unknown[0]!r}, a file that this version of "
-                    "vae-zoo does not know."
-                )
-            for name in sorted(names):
-                check_file(self.path, name, self._manifest)
-            sessions += [self._load(name) for name in sorted(names - {DECODER})]
+            check_files(self.path, self._manifest)
+            others = set(self._manifest["files"]) - {main_file(self._manifest)}
+            sessions += [self._load(name) for name in sorted(others)]
         files = {Path(s.path).name: s.verify() for s in sessions}
         worst = max(entry["max_abs_error"] for entry in files.values())
         return {"files": files, "max_abs_error": worst}

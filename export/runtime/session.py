@@ -20,9 +20,11 @@ class Session:
 
     Args:
         path: an ONNX file written by `export`.
-        kind: "decoder", "encoder", "sampler" or "prior_step", what it must be.
+        *kinds: what it may be: "decoder", "encoder", "generator", "sampler" or
+            "prior_step".
 
     Attributes:
+        kind: which of them it is.
         metadata: what the file says about itself.
         inputs, outputs: {name: `signature.Value`}.
         golden: inputs and outputs to replay, as stored.
@@ -33,7 +35,7 @@ class Session:
         RuntimeModelError: if it is broken or something else.
     """
 
-    def __init__(self, path, kind):
+    def __init__(self, path, *kinds):
         self.path = path
         data = read_model(path)
         options = onnxruntime.SessionOptions()
@@ -53,7 +55,8 @@ class Session:
             raise RuntimeModelError(
                 f"onnxruntime cannot load {path}: {_first_line(error)}"
             ) from error
-        metadata = parse(stored, kind, path)
+        metadata = parse(stored, kinds, path)
+        self.kind = kind = metadata["kind"]
         self.golden = metadata.pop("golden")
         self.prior_parameters = metadata.pop("prior_parameters", None)
         self.metadata = metadata

@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 DECODER_KIND, ENCODER_KIND = "decoder", "encoder"
 SAMPLER_KIND, PRIOR_STEP_KIND = "sampler", "prior_step"
+GENERATOR_KIND = "generator"
+# Inputs of a generator: standard normal numbers, and others in [0, 1).
+NOISE, UNIFORMS = "noise", "uniforms"
 
 
 class Value(NamedTuple):
@@ -25,18 +28,30 @@ class Value(NamedTuple):
 
 
 def has_codes(metadata):
-    """Whether a model's latents are grids of codes, not vectors."""
+    """Whether a model's latents are one grid of codes."""
     return metadata.get("codebook_size") is not None
+
+
+def networks_see_labels(metadata):
+    """Whether decoder and encoder take labels, where the model does.
+
+    Where latents are codes, labels concern the prior alone, unless a file says so.
+    """
+    said = metadata.get("network_labels")
+    return not has_codes(metadata) if said is None else said
 
 
 def signature(kind, metadata):
     """The inputs and outputs of a file.
 
     Args:
-        kind: "decoder", "encoder", "sampler" or, where latents are codes, "prior_step".
-        metadata: dict with `image_shape` and `latent_dim`, or `codebook_size`,
-            `code_shape` and, if there is a prior to step through, `cache_shape`; if
-            the model takes labels, `num_classes` or `num_attributes`.
+        kind: "decoder", "encoder", "generator", "sampler" or, where latents are codes,
+            "prior_step".
+        metadata: dict with `image_shape` and what latents are: `latent_dim`, or
+            `codebook_size` and `code_shape`, or in general `latents`; for a generator
+            `noise`, for an encoder of other outputs than usual `posterior`, and if
+            there is a prior to step through `cache_shape`; if the model takes labels,
+            `num_classes` or `num_attributes`.
 
     Returns:
         ({input name: Value}, {output name: Value}), in the order of the file.
@@ -50,16 +65,11 @@ def signature(kind, metadata):
     """
     rows = "num_samples" if kind == SAMPLER_KIND else "batch"
     image = {"image": Value("float32", (rows, *metadata["image_shape"]))}
-    if has_codes(metadata):
-        latent = {"codes": Value("int32", (rows, *metadata["code_shape"]))}
-        posterior = latent
-    else:
-        vector = Value("float32", (rows, metadata["latent_dim"]))
-        latent, posterior = {"z": vector}, {"mean": vector, "log_var": vector}
+    latent = latent_value(rows, metadata)
     if kind == DECODER_KIND:
         inputs, outputs = latent, image
     elif kind == ENCODER_KIND:
-        inputs, outputs = image, posterior
+        inputs, outputs = image, _posterior(rows, metadata)
     elif kind == SAMPLER_KIND:
         inputs = {
             "seed": Value("int64", ()),
@@ -67,6 +77,8 @@ def signature(kind, metadata):
             "temperature": Value("float32", ()),
         }
         outputs = {**image, **latent}
+    elif kind == GENERATOR_KIND:
+        inputs, outputs = generator_inputs(rows, metadata), image
     else:
         inputs = {
             "code": Value("int32", (rows,)),
@@ -76,9 +88,47 @@ def signature(kind, metadata):
             "logits": Value("float32", (rows, metadata["codebook_size"])),
             "new_cache": cache_value(metadata, "new_places"),
         }
-    if kind in (DECODER_KIND, ENCODER_KIND) and has_codes(metadata):
-        return inputs, outputs  # labels concern the prior alone
+    if kind in (DECODER_KIND, ENCODER_KIND) and not networks_see_labels(metadata):
+        return inputs, outputs
     return {**inputs, **labels_signature(rows, metadata)}, outputs
+
+
+def latent_value(rows, metadata):
+    """{"z": Value} or {"codes": Value}; {} for a model of several groups of latents."""
+    if has_codes(metadata):
+        return {"codes": Value("int32", (rows, *metadata["code_shape"]))}
+    if metadata.get("latent_dim") is not None:
+        return {"z": Value("float32", (rows, metadata["latent_dim"]))}
+    groups = metadata["latents"]
+    if len(groups) > 1:
+        return {}
+    return {"z": Value("float32", (rows, *groups[0]["shape"]))}
+
+
+def _posterior(rows, metadata):
+    """What an encoder gives."""
+    said = metadata.get("posterior")
+    if said is not None:
+        return {
+            name: Value(entry["dtype"], (rows, *entry["shape"]))
+            for name, entry in said.items()
+        }
+    latent = latent_value(rows, metadata)
+    if has_codes(metadata):
+        return latent
+    return {name: latent["z"] for name in ("mean", "log_var")}
+
+
+def generator_inputs(rows, metadata):
+    """Random numbers of each sort that there are, and how far they reach."""
+    sizes = {
+        NOISE: metadata["noise"]["normals"],
+        UNIFORMS: metadata["noise"]["uniforms"],
+    }
+    numbers = {
+        name: Value("float32", (rows, size)) for name, size in sizes.items() if size
+    }
+    return {**numbers, "temperature": Value("float32", ())}
 
 
 def cache_value(metadata, places):

@@ -18,7 +18,7 @@ import onnxruntime
 
 import export
 import zoo
-from export.runtime.codes import choose
+from export.priors.codes import choose
 from zoo.threefry import uniforms
 
 

@@ -14,8 +14,9 @@ from numpy_code_prior import NumpyCodePrior
 
 import export
 import zoo
-from export import _compare_codes, options
-from export.runtime.codes import choose
+from export import options, pipeline, priors
+from export.check import compare, compare_codes
+from export.priors.codes import choose
 from zoo.priors.drawing import choose as keras_choose
 from zoo.threefry import uniforms
 
@@ -359,27 +360,27 @@ def test_same_bytes_from_another_backend(codes, check_same_bytes):
 def test_only_codes_at_an_edge_may_differ(codes):
     feeds = codes.feeds(12, seed=9)
     drawn = codes.draw(12, seed=9)[1]
-    assert _compare_codes.beyond_edges(codes.model, feeds, drawn) <= 1e-6
+    assert compare_codes.beyond_edges(codes.model, feeds, drawn) <= 1e-6
     wrong = drawn.copy()
     wrong[3, 1, 1] = (wrong[3, 1, 1] + 1) % K
-    assert _compare_codes.beyond_edges(codes.model, feeds, wrong) > 1e-3
+    assert compare_codes.beyond_edges(codes.model, feeds, wrong) > 1e-3
     cold = codes.feeds(12, temperature=0)
     drawn = codes.draw(12, temperature=0)[1]
-    assert _compare_codes.beyond_edges(codes.model, cold, drawn) == 0
+    assert compare_codes.beyond_edges(codes.model, cold, drawn) == 0
     wrong = (drawn + 1) % K
-    assert _compare_codes.beyond_edges(codes.model, cold, wrong) > 1e-3
+    assert compare_codes.beyond_edges(codes.model, cold, wrong) > 1e-3
 
 
 def test_stored_draw_fits_its_seed_though_none_keeps_away(codes, monkeypatch):
-    monkeypatch.setattr(_compare_codes, "_GOLDEN_DISTANCE", 1.0)
-    monkeypatch.setattr(_compare_codes, "_GOLDEN_DRAWS", 4)
+    monkeypatch.setattr(compare_codes, "_GOLDEN_DISTANCE", 1.0)
+    monkeypatch.setattr(compare_codes, "_GOLDEN_DRAWS", 4)
     session = codes.sampler._load("sampler.onnx")
     tried = [codes.feeds(1, seed) for seed in range(4)]
     distances = [
-        _compare_codes.beyond_edges(codes.model, feeds, session.run(feeds)["codes"])
+        compare_codes.beyond_edges(codes.model, feeds, session.run(feeds)["codes"])
         for feeds in tried
     ]
-    feeds, got = _compare_codes.golden_draw(session, codes.model, tried[0])
+    feeds, got = compare_codes.golden_draw(session, codes.model, tried[0])
     assert feeds["seed"] == np.argmin(distances)
     np.testing.assert_array_equal(got["codes"], session.run(feeds)["codes"])
 
@@ -392,12 +393,10 @@ def test_a_sampler_that_draws_otherwise_is_refused(codes, monkeypatch):
         return run({**feeds, "seed": np.array(feeds["seed"] ^ 1)})
 
     monkeypatch.setattr(session, "run", other_seed)
-    from export import _compare, _export
-
-    errors = _compare.largest_errors(session, "sampler", codes.model)
+    errors = compare.largest_errors(session, "sampler", codes.model)
     assert errors["ordinary"] <= 1e-5  # its images are those of its codes
     with pytest.raises(export.ExportError, match="in the probabilities of its codes"):
-        _export.check("sampler.onnx", errors, None)
+        pipeline.check("sampler.onnx", errors, None, priors.codes.RECORD)
 
 
 def test_choose_inverts_the_distribution_function():

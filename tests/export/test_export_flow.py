@@ -10,9 +10,9 @@ from keras import ops
 
 import export
 import zoo
-from export import _export, options
+from export import pipeline, priors
+from export.priors.flow import Flow
 from export.runtime.files import add_digest
-from export.runtime.flow import Flow
 
 LATENT_DIM = 5
 OPTIONS = {"temperature": 0.7, "seed": 2**40 + 1}
@@ -88,7 +88,7 @@ def test_files_say_what_they_hold(reports, samplers):
     for report in files.values():
         onnx.checker.check_model(onnx.load(report.path), full_check=True)
         assert report.max_abs_error <= 1e-5
-    assert files["sampler.onnx"].latent_error <= options.FLOW_LATENT_TOLERANCE
+    assert files["sampler.onnx"].latent_error <= 1e-4
 
 
 def test_first_samples_stay_when_more_are_drawn(samplers):
@@ -114,11 +114,11 @@ def test_same_bytes_from_another_backend(flow_model, reports, check_same_bytes):
 
 
 def test_latents_that_differ_are_refused():
-    errors = {"ordinary": 0.0, "extreme": 0.0, "flow_latents": 1e-4}
-    _export.check("sampler.onnx", errors, "int8")
-    errors["flow_latents"] = 2e-4
+    errors = {"ordinary": 0.0, "extreme": 0.0, "latents": 1e-4}
+    pipeline.check("sampler.onnx", errors, "int8", priors.flow.RECORD)
+    errors["latents"] = 2e-4
     with pytest.raises(export.ExportError, match="by 0.0002 in its latents, more"):
-        _export.check("sampler.onnx", errors, "int8")
+        pipeline.check("sampler.onnx", errors, "int8", priors.flow.RECORD)
 
 
 def without(name):
@@ -178,7 +178,9 @@ def test_numpy_form_survives_its_json_form():
     for layer, fixed in zip(layers, ((0, 1), (1, 0)), strict=True):
         layer["fixed"] = np.float32(fixed)
     one = Flow(layers, log_scale_limit=1.0)
-    other = Flow.from_json(json.loads(json.dumps(one.to_json())), latent_dim=2)
+    other = priors.flow.RECORD.from_json(
+        json.loads(json.dumps(one.to_json())), {"latent_dim": 2}
+    )
     noise = rng.standard_normal((4, 2), dtype=np.float32)
     np.testing.assert_array_equal(one(noise), other(noise))
     assert one(noise).dtype == np.float32

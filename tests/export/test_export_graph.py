@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export import _graph, _lean, _metadata, _quantize
+from export.convert import graph, lean, metadata, quantize
 from export.errors import ExportError
 from export.runtime.signature import Value
 
@@ -46,7 +46,7 @@ def test_tidy_does_not_depend_on_names_or_order():
         return make_model(nodes, weights)
 
     first, second = (
-        _graph.tidy(model(p, s), {"x": ROW}, {"y": ROW}, 17)
+        graph.tidy(model(p, s), {"x": ROW}, {"y": ROW}, 17)
         for p, s in (("first_", False), ("second/", True))
     )
     assert first.SerializeToString() == second.SerializeToString()
@@ -58,17 +58,17 @@ def test_tidy_does_not_depend_on_names_or_order():
 def test_check_refuses_operators_outside_the_list():
     random = helper.make_node("RandomNormalLike", ["x"], ["y"])
     with pytest.raises(ExportError, match="RandomNormalLike"):
-        _graph.check(make_model([random]))
+        graph.check(make_model([random]))
     foreign = helper.make_node("Erfc", ["x"], ["y"], domain="com.example")
     with pytest.raises(ExportError, match="Erfc"):
-        _graph.check(make_model([foreign]))
+        graph.check(make_model([foreign]))
 
 
 def test_check_refuses_what_the_checker_refuses():
     node = helper.make_node("Reshape", ["x", "w"], ["y"])
     broken = make_model([node], [("w", np.ones(1, np.float32))])
     with pytest.raises(ExportError, match="not valid ONNX"):
-        _graph.check(broken)
+        graph.check(broken)
 
 
 def test_computed_reshape_becomes_a_constant():
@@ -81,13 +81,13 @@ def test_computed_reshape_becomes_a_constant():
     numbers = [("zero", 0), ("one", 1), ("six", 6)]
     weights = [(name, np.array([n], np.int64)) for name, n in numbers]
     model = make_model(nodes, weights, inputs=(2, 3), outputs=(6,))
-    _lean.fix_shapes(model)
+    lean.fix_shapes(model)
     values = (
         {"x": Value("float32", ("batch", 2, 3))},
         {"y": Value("float32", ("batch", 6))},
     )
-    model = _graph.tidy(model, *values, 17)
-    assert _graph.check(model) == {"Reshape": 1}
+    model = graph.tidy(model, *values, 17)
+    assert graph.check(model) == {"Reshape": 1}
     for n in (0, 1, 4):
         assert run(model, np.zeros((n, 2, 3), np.float32)).shape == (n, 6)
 
@@ -102,7 +102,7 @@ def test_quantization_error_is_that_of_the_rounding(kind, transposed):
     stored = (weight.T if transposed else weight).astype(np.float32)
     node = helper.make_node("Gemm", ["x", "w"], ["y"], transB=transposed)
     model = make_model([node], [("w", stored)], inputs=(40,), outputs=(30,))
-    _quantize.quantize_weights(model, kind)
+    quantize.quantize_weights(model, kind)
     onnx.checker.check_model(model, full_check=True)
     got = run(model, np.eye(40, dtype=np.float32))
     step = {"fp16": 2.0**-11, "int8": 0.5 / 127}[kind] * np.abs(weight).max(0)
@@ -114,7 +114,7 @@ def test_weights_too_large_for_float16_are_refused():
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
     model = make_model([node], [("w", weight)], inputs=(40,), outputs=(30,))
     with pytest.raises(ExportError, match="does not fit into float16"):
-        _quantize.quantize_weights(model, "fp16")
+        quantize.quantize_weights(model, "fp16")
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_weights_too_large_for_float16_are_refused():
     [(0.0, 0.0), (4.1e-7, 5e-7), (9.5e-7, 1e-6), (3e-3, 4e-3), (0.21, 0.3)],
 )
 def test_measured_error_is_rounded_up(error, rounded):
-    assert _metadata.round_up(error) == rounded
+    assert metadata.round_up(error) == rounded

@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper
 
 import export
-from export import _export, _graph, _noise, options
+from export import pipeline, priors
+from export.convert import graph, noise
 from export.runtime.signature import Value
 from zoo.threefry import MAX_SEED, normals
 
@@ -32,20 +33,20 @@ def noise_graph(latent_dim):
         [helper.make_node("Identity", ["noise"], ["z"])], "body", [], []
     )
     proto = helper.make_model(body)
-    _noise.prepend(proto, latent_dim)
+    noise.prepend(proto, latent_dim)
     inputs = {
         "seed": Value("int64", ()),
         "num_samples": Value("int64", ()),
         "temperature": Value("float32", ()),
     }
     outputs = {"z": Value("float32", ("num_samples", latent_dim))}
-    return _graph.tidy(proto, inputs, outputs, _noise.OPSET)
+    return graph.tidy(proto, inputs, outputs, noise.OPSET)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 7, 40])
 def test_noise_is_that_of_numpy(latent_dim):
     proto = noise_graph(latent_dim)
-    operators = _graph.check(proto, _noise.OPERATORS)
+    operators = graph.check(proto, noise.OPERATORS)
     assert sum(operators.values()) <= 140
     session = onnxruntime.InferenceSession(proto.SerializeToString())
     for seed in (0, 1, 2**32 - 1, 2**32, 2**40 + 3, MAX_SEED):
@@ -63,7 +64,7 @@ def test_noise_is_that_of_numpy(latent_dim):
 
 def test_random_operators_are_allowed_in_samplers_alone():
     with pytest.raises(export.ExportError, match="BitShift"):
-        _graph.check(noise_graph(2))
+        graph.check(noise_graph(2))
 
 
 @pytest.mark.parametrize("num_samples", [0, 1, 3, 100])
@@ -92,7 +93,7 @@ def test_file_is_plain_standard_onnx(exports):
     for report in exports.values():
         entry = report.files["sampler.onnx"]
         assert entry.opset == 18
-        assert entry.latent_error <= options.LATENT_TOLERANCE
+        assert entry.latent_error <= 1e-6
         proto = onnx.load(entry.path)
         onnx.checker.check_model(proto, full_check=True)
         assert [(o.domain, o.version) for o in proto.opset_import] == [("", 18)]
@@ -136,10 +137,10 @@ def test_damage_is_noticed_by_verify(folder, tmp_path):
 
 def test_latents_that_differ_are_refused():
     errors = {"ordinary": 0.0, "extreme": 0.0, "latents": 1e-6}
-    _export.check("sampler.onnx", errors, "int8")
+    pipeline.check("sampler.onnx", errors, "int8", priors.standard_normal.RECORD)
     errors["latents"] = 1.1e-6
     with pytest.raises(export.ExportError, match="by 1.1e-06 in its latents, more"):
-        _export.check("sampler.onnx", errors, "int8")
+        pipeline.check("sampler.onnx", errors, "int8", priors.standard_normal.RECORD)
 
 
 def test_priors_of_other_kinds_leave_it_out(tmp_path, run_python):

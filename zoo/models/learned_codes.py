@@ -66,7 +66,7 @@ class LearnedCodes:
 
     @property
     def can_sample(self) -> bool:
-        """Whether there is a prior that `sample` can draw from: one that has learned."""
+        """Whether there is a learned prior that `sample` can draw from."""
         return isinstance(self.prior, CodePrior) and self.prior.is_trained
 
     def check_can_sample(self):

@@ -9,14 +9,14 @@ from zoo.training.base import ELBOTrainer
 class TensorFlowTrainer(ELBOTrainer):
     """`batch_loss` under a gradient tape."""
 
-    def compile(self, optimizer="adam", *, jit_compile="auto", **kwargs):
-        """See `ELBOTrainer.compile`."""
-        if jit_compile == "auto":
-            # On a CPU, TensorFlow's own convolutions are about three times as fast as
-            # XLA's; everything else gains from XLA.
-            on_gpu = bool(tf.config.list_physical_devices("GPU"))
-            jit_compile = on_gpu or not self.has_convolutions()
-        super().compile(optimizer, jit_compile=jit_compile, **kwargs)
+    def choose_jit_compile(self, jit_compile):
+        """See `ELBOTrainer.choose_jit_compile`."""
+        if jit_compile != "auto":
+            return jit_compile
+        # On a CPU, TensorFlow's own convolutions are about three times as fast as
+        # XLA's; everything else gains from XLA.
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        return on_gpu or not self.has_convolutions()
 
     def train_step(self, data):
         with tf.GradientTape() as tape:
@@ -40,6 +40,9 @@ class TensorFlowTrainer(ELBOTrainer):
     def test_step(self, data):
         self.batch_loss(data, training=False)
         return self.get_metrics_result()
+
+    def predict_step(self, data):
+        return self.predict_batch(data)
 
     def compile_inference(self, function):
         """A compiled version of a function of arrays, returning NumPy arrays."""

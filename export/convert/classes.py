@@ -1,0 +1,107 @@
+"""The classes that a model is made of, to be found again by the process that converts.
+
+Those of training alone are left out: an exported file needs no objective.
+"""
+
+import importlib
+
+from export.errors import ExportError
+
+# Constructor arguments that files do not depend on, and what stands for them.
+_OF_TRAINING = {"objective": None, "beta": 1.0}
+# Where Keras and the zoo find their classes by themselves.
+_FOUND = ("keras", "zoo", "builtins")
+
+
+def prepare(folder):
+    """Leaves out of a preset what training alone needs: the classes that remain.
+
+    Args:
+        folder: a preset, which is changed.
+
+    Returns:
+        dicts of `module`, `class_name` and `registered_name`, of classes that are
+        neither of Keras nor of the zoo: JSON values.
+
+    Raises:
+        ExportError: if one of them is defined in the script that runs.
+    """
+    from zoo.presets.files import CONFIG, METADATA, digest, read_json, write_json
+
+    config, metadata = read_json(folder, CONFIG), read_json(folder, METADATA)
+    for argument, default in _OF_TRAINING.items():
+        if _foreign(config["config"].get(argument)):
+            config["config"][argument] = default
+    write_json(folder / CONFIG, config)
+    metadata["sha256"][CONFIG] = digest(folder / CONFIG)
+    metadata.pop("trainable", None)  # of parts that may be gone
+    write_json(folder / METADATA, metadata)
+    remaining = _foreign(config)
+    for entry in remaining:
+        if entry["module"] == "__main__":
+            raise ExportError(
+                f"{entry['class_name']} is defined in the script that runs, which the "
+                "fresh process that converts cannot import: move it to a module."
+            )
+    return remaining
+
+
+def find(entries):
+    """Imports the modules of classes, most of which then register them with Keras.
+
+    Args:
+        entries: as `prepare` returns them.
+
+    Returns:
+        {name: class or function} of those that are not registered.
+
+    Raises:
+        ExportError: naming a class that is not there.
+    """
+    import keras
+
+    found = {}
+    for entry in entries:
+        name, class_name = entry["registered_name"], entry["class_name"]
+        try:
+            module = importlib.import_module(entry["module"])
+        except ImportError as error:
+            raise ExportError(
+                f"{class_name} is defined in {entry['module']}, which the fresh "
+                f"process that converts cannot import: {error}."
+            ) from error
+        if keras.saving.get_registered_object(name) is None:
+            if not hasattr(module, class_name):
+                raise ExportError(
+                    f"{class_name} is not to be found in {entry['module']}: define it "
+                    "at the top of the module, not within a function."
+                )
+            found[name] = getattr(module, class_name)
+    return found
+
+
+def _foreign(value):
+    """The entries of a configuration that name a user's classes and functions."""
+    found = {}
+    values = [value]
+    while values:
+        value = values.pop()
+        if isinstance(value, list):
+            values += value
+        elif isinstance(value, dict):
+            values += value.values()
+            module = value.get("module")
+            if not isinstance(module, str) or module.partition(".")[0] in _FOUND:
+                continue
+            class_name = value.get("class_name")
+            if class_name == "function":
+                class_name = str(value.get("config")).rpartition(">")[2]
+                name = value.get("config")
+            else:
+                name = value.get("registered_name") or class_name
+            found[module, class_name] = {
+                "module": module,
+                "class_name": class_name,
+                "registered_name": name,
+            }
+    return [found[key] for key in sorted(found)]

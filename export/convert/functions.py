@@ -1,0 +1,68 @@
+"""What files compute, as functions of tensors: the model's own, without the checks of
+values that a graph cannot make.
+"""
+
+from keras import ops
+
+from export.runtime.signature import DECODER_KIND, ENCODER_KIND, PRIOR_STEP_KIND
+
+
+def of(model):
+    """{kind: function} of what a model computes in one pass."""
+
+    def decode(latents, labels=None):
+        return {"image": model.expected_images(latents, labels)}
+
+    def encode(image, labels=None):
+        return model.posterior_statistics(image, labels)
+
+    def step_prior(code, cache, labels=None):
+        places = _dynamic(ops.unstack(cache, axis=1))
+        logits = model.prior.step(code, places, labels)
+        return {"logits": logits, "new_cache": ops.stack(places.tensors, axis=1)}
+
+    return {DECODER_KIND: decode, ENCODER_KIND: encode, PRIOR_STEP_KIND: step_prior}
+
+
+def generation(model, inputs, outputs):
+    """`model.generate`, and the latents that it decodes.
+
+    Args:
+        model: a zoo model.
+        inputs: names of `generate`'s arguments, in the order of tensors.
+        outputs: "image", and what to call the latents of each group.
+
+    Returns:
+        a function of tensors to {output: tensor}.
+    """
+    groups = [spec.name for spec in model.latents]
+
+    def generate(*tensors):
+        given = dict(zip(inputs, tensors, strict=True))
+        z = model.draw_latents(**given)
+        image = model.expected_images(z, given.get("labels"))
+        latents = [z] if len(groups) == 1 else [z[name] for name in groups]
+        return dict(zip(outputs, (image, *latents), strict=True))
+
+    return generate
+
+
+def code_draw(model):
+    """One step of a draw of codes: a function of tensors to {output: tensor}."""
+    from zoo.priors.drawing import choose
+
+    count = model.prior.cache_shape[0]
+
+    def draw(code, uniform, temperature, *cache_and_labels):
+        places = _dynamic(cache_and_labels[:count])
+        logits = model.prior.step(code, places, *cache_and_labels[count:])
+        tensors = {f"new_cache_{i}": t for i, t in enumerate(places.tensors)}
+        return {"new_code": choose(logits, uniform, temperature), **tensors}
+
+    return draw
+
+
+def _dynamic(tensors):
+    from zoo.networks.cache import DynamicCache
+
+    return DynamicCache(tensors)

@@ -1,0 +1,118 @@
+"""The graph of each kind of file."""
+
+import tensorflow as tf
+import tf2onnx
+
+from export.convert import code_sampler, functions, graph, metadata, noise
+from export.convert.lean import fix_shapes
+from export.convert.quantize import quantize_weights
+from export.runtime.signature import (
+    DECODER_KIND,
+    ENCODER_KIND,
+    GENERATOR_KIND,
+    PRIOR_STEP_KIND,
+    SAMPLER_KIND,
+    Value,
+    signature,
+)
+
+
+class Graphs:
+    """Converts what a model computes, one kind of file after another.
+
+    Args:
+        subject: a `Subject`.
+        description: what the files say about the model.
+        opset: operator set of all kinds but samplers, which need `noise.OPSET`.
+        quantize: how weights are stored.
+    """
+
+    def __init__(self, subject, description, opset, quantize):
+        self.subject, self.description = subject, description
+        self.opset, self.quantize = opset, quantize
+        self._values = dict(description)
+        for kind in (ENCODER_KIND, GENERATOR_KIND):
+            self._values.update(metadata.of_kind(subject, kind))
+        # With the prior's own file a draw is a loop over its step.
+        self._steps = subject.has_codes and subject.record is not None
+
+    def of(self, kind):
+        """(ModelProto, its opset, operators it may hold beside the usual ones)."""
+        opset, further = self.opset, frozenset()
+        if kind == SAMPLER_KIND:
+            opset, further = max(opset, noise.OPSET), noise.OPERATORS
+        if kind in (GENERATOR_KIND, SAMPLER_KIND):
+            draw = self._code_draw if self._steps else self._draw
+            if self.subject.has_codes:
+                further |= code_sampler.LOOP
+            return draw(kind, opset), opset, further
+        # The prior stays as it is: rounded weights would draw other codes.
+        quantize = None if kind == PRIOR_STEP_KIND else self.quantize
+        return self._network(kind, opset, quantize), opset, further
+
+    def _network(self, kind, opset, quantize):
+        compute = functions.of(self.subject.model)[kind]
+        return self._convert(compute, *signature(kind, self._values), opset, quantize)
+
+    def _draw(self, kind, opset):
+        """The model's own draw and decoder, and for a sampler its numbers in front."""
+        model = self.subject.model
+        numbers, image = signature(GENERATOR_KIND, self._values)
+        outputs = {**image, **self._latent_values()}
+        compute = functions.generation(model, list(numbers), list(outputs))
+        # Priors stay as they are: latents are the same whatever `quantize` is.
+        exact = [name for name in outputs if name not in image]
+        proto = self._convert(compute, numbers, outputs, opset, self.quantize, exact)
+        if kind == SAMPLER_KIND:
+            noise.prepend(proto, *model.noise)
+        return graph.tidy(proto, *signature(kind, self._values), opset)
+
+    def _latent_values(self):
+        """What `_draw` gives beside the image: {name: Value}."""
+        groups = self.subject.model.latents
+        names = [f"latents of {spec.name}" for spec in groups]
+        if self.subject.group is not None:
+            names = [self.subject.latent_name]
+        return {
+            name: Value("int32" if spec.is_codes else "float32", ("batch", *spec.shape))
+            for name, spec in zip(names, groups, strict=True)
+        }
+
+    def _code_draw(self, kind, opset):
+        description = self._values
+        step = self._convert(
+            functions.code_draw(self.subject.model),
+            *code_sampler.step_signature(description),
+            opset,
+            quantize=None,
+        )
+        decoder = self._network(DECODER_KIND, opset, self.quantize)
+        return code_sampler.assemble(step, decoder, description, opset, kind)
+
+    def _convert(self, compute, inputs, outputs, opset, quantize, exact=()):
+        """A function of tensors as a tidied ModelProto.
+
+        Args:
+            compute: takes tensors in the order of `inputs` and returns {name: tensor}.
+            inputs, outputs: {name: `signature.Value`}.
+            opset: operator set.
+            quantize: how weights are stored.
+            exact: outputs whose weights stay as they are.
+        """
+        specs = [
+            tf.TensorSpec(
+                [size if isinstance(size, int) else None for size in value.shape],
+                value.dtype,
+                name=name,
+            )
+            for name, value in inputs.items()
+        ]
+        proto, _ = tf2onnx.convert.from_function(
+            tf.function(compute), input_signature=specs, opset=opset
+        )
+        fix_shapes(proto)
+        proto = graph.tidy(proto, inputs, outputs, opset)
+        if quantize:
+            graph.check(proto, code_sampler.LOOP)
+            quantize_weights(proto, quantize, exact)
+        return proto

@@ -1,0 +1,143 @@
+"""What both exports do between the first check and the final rename."""
+
+import hashlib
+import json
+
+from export import priors
+from export.check import compare
+from export.convert import classes, process
+from export.errors import ExportError
+from export.options import DIFFERING_CODES_TOLERANCES, EXTREME_TOLERANCES, TOLERANCES
+from export.readme import readme
+from export.report import ExportReport, ModelReport
+from export.runtime.manifest import DECODER, MANIFEST, MANIFEST_FORMAT
+
+# What `latent_error` reports; a file has one of them at most.
+_LATENT = ("latents", "differing_codes")
+
+
+def decoder(model, workspace, path, opset, quantize, verify):
+    """Fills workspace/out with decoder.onnx: its `ExportReport`."""
+    entries = _convert(model, workspace, False, opset, quantize, verify)
+    return _report(entries[DECODER], path, quantize)
+
+
+def folder(model, workspace, path, opset, quantize, verify):
+    """Fills workspace/out with all files of a folder: its `ModelReport`."""
+    entries = _convert(model, workspace, True, opset, quantize, verify)
+    files = {
+        name: _report(entry, path / name, quantize) for name, entry in entries.items()
+    }
+    description = next(iter(entries.values()))["description"]
+    manifest = {
+        "format": MANIFEST_FORMAT,
+        **description,
+        "noise": model.noise._asdict(),
+        "files": {
+            name: {
+                "sha256": files[name].sha256,
+                "bytes": files[name].bytes,
+                "inputs": entry["inputs"],
+                "outputs": entry["outputs"],
+                "opset": entry["opset"],
+                "max_abs_error": entry["max_abs_error"],
+                "extreme_error": entry["extreme_error"],
+                "golden": entry["golden"],
+            }
+            for name, entry in entries.items()
+        },
+    }
+    text = json.dumps(manifest, indent=1) + "\n"
+    out = workspace / "out"
+    (out / MANIFEST).write_text(text, encoding="utf-8")
+    (out / "README.md").write_text(readme(manifest), encoding="utf-8")
+    return ModelReport(
+        path=str(path),
+        max_abs_error=max(report.max_abs_error for report in files.values()),
+        bytes=sum(report.bytes for report in files.values()),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        files=files,
+    )
+
+
+def _convert(model, workspace, whole, opset, quantize, verify):
+    """Converts one decoder, or all files of a folder: {name: what was measured}."""
+    process.check_packages()
+    for attribute in ("save_to_preset", "latents", "expected_images"):
+        if not hasattr(model, attribute):
+            raise TypeError(
+                "`model` must be a built zoo model, such as zoo.from_preset(...); got "
+                f"{type(model).__name__}."
+            )
+    if not whole and len(model.latents) > 1:
+        raise ExportError(
+            f"{type(model).__name__} has {len(model.latents)} groups of latents, and "
+            "no decoder of one: use export_model, whose generator.onnx draws them all."
+        )
+    model.save_to_preset(str(workspace / "preset"))
+    request = {
+        "folder": whole,
+        "opset": opset,
+        "quantize": quantize,
+        "preset_name": getattr(model, "preset_name", None),
+        "classes": classes.prepare(workspace / "preset"),
+    }
+    entries = process.convert(workspace, request)
+    if verify:
+        import keras
+
+        named = next(iter(entries.values()))["description"].get("latent_prior")
+        record = priors.RECORDS.get(named)
+        with keras.saving.custom_object_scope(classes.find(request["classes"])):
+            found = compare.with_model(model, record, workspace, list(entries))
+        for name, entry in entries.items():
+            errors, own = entry["errors"], found[name]
+            errors.update({about: max(errors[about], own[about]) for about in errors})
+            check(name, errors, quantize, record or priors.PriorRecord)
+    return entries
+
+
+def check(name, errors, quantize, record=priors.PriorRecord):
+    """Raises ExportError if a file differs from its model by more than is allowed.
+
+    Args:
+        name: of the file.
+        errors: as `check.compare.largest_errors` returns them.
+        quantize: how the weights are stored.
+        record: of the model's prior.
+    """
+    allowed = {
+        "ordinary": (TOLERANCES[quantize], "on ordinary inputs"),
+        "extreme": (EXTREME_TOLERANCES[quantize], "on extreme inputs"),
+        "latents": (record.tolerance, record.latents),
+        "differing_codes": (
+            DIFFERING_CODES_TOLERANCES[quantize],
+            "in the share of codes that are the same",
+        ),
+    }
+    for about, error in errors.items():
+        tolerance, where = allowed[about]
+        if not error <= tolerance:
+            raise ExportError(
+                f"{name} differs from the Keras model by {error:.2g} {where}, more "
+                f"than the {tolerance:g} that quantize={quantize!r} allows; no file "
+                "was written."
+            )
+
+
+def _report(entry, path, quantize):
+    return ExportReport(
+        path=str(path),
+        max_abs_error=entry["errors"]["ordinary"],
+        extreme_error=entry["errors"]["extreme"],
+        latent_error=next(
+            (error for about, error in entry["errors"].items() if about in _LATENT),
+            None,
+        ),
+        tolerance=TOLERANCES[quantize],
+        bytes=entry["bytes"],
+        sha256=entry["sha256"],
+        quantize=quantize,
+        opset=entry["opset"],
+        operators=entry["operators"],
+    )

@@ -1,0 +1,130 @@
+"""A learned prior of any shape, in NumPy: what `zoo.priors.Flow` computes."""
+
+import math
+
+import numpy as np
+
+from export.priors.record import PriorRecord
+from export.runtime.golden import decode_array, encode_array
+
+# Rows worked on at a time, which bounds the memory of the hidden layers.
+_ROWS = 1024
+_ARRAYS = ("hidden_kernel", "hidden_bias", "head_kernel", "head_bias")
+
+
+class Flow:
+    """p(z) of noise that goes through affine coupling layers, one after another.
+
+    Args:
+        layers: dicts, one a layer, of `fixed` (latent_dim,), which is 1 where the
+            layer changes nothing, `hidden_kernel` (latent_dim, units), `hidden_bias`
+            (units,), `head_kernel` (units, 2 * latent_dim) and `head_bias`
+            (2 * latent_dim,), for log-scales and shifts: float32 arrays.
+        log_scale_limit: log-scales stay between minus and plus this, softly.
+
+    Example:
+
+    >>> layer = {
+    ...     "fixed": np.float32([1, 0]),
+    ...     "hidden_kernel": np.eye(2),
+    ...     "hidden_bias": np.zeros(2),
+    ...     "head_kernel": np.zeros((2, 4)),
+    ...     "head_bias": np.float32([0, 0, 5, 5]),
+    ... }
+    >>> Flow([layer], log_scale_limit=2.0)(np.ones((1, 2), np.float32)).tolist()
+    [[1.0, 6.0]]
+    """
+
+    def __init__(self, layers, log_scale_limit):
+        self.layers = layers
+        self.log_scale_limit = log_scale_limit
+        # In double precision, in which a row is the same in whatever batch it comes.
+        self._layers = [
+            {name: array.astype(np.float64) for name, array in layer.items()}
+            for layer in layers
+        ]
+
+    def __call__(self, noise, labels=None):
+        """Latents (N, latent_dim) from noise whose scale is the temperature."""
+        latents = np.empty(noise.shape, np.float32)
+        for start in range(0, len(noise), _ROWS):
+            rows = slice(start, start + _ROWS)
+            with np.errstate(over="ignore"):  # `decode` refuses infinite latents
+                latents[rows] = self._transform(noise[rows].astype(np.float64))
+        return latents
+
+    def _transform(self, z):
+        for layer in self._layers:
+            hidden = (z * layer["fixed"]) @ layer["hidden_kernel"]
+            hidden = np.maximum(hidden + layer["hidden_bias"], 0)
+            raw = hidden @ layer["head_kernel"] + layer["head_bias"]
+            log_scale, shift = np.split(raw, 2, axis=1)
+            log_scale = np.tanh(log_scale / self.log_scale_limit)
+            changed = z * np.exp(self.log_scale_limit * log_scale) + shift
+            z = np.where(layer["fixed"] == 1, z, changed)
+        return z
+
+    def to_json(self):
+        """The metadata entry `prior_parameters`."""
+        return {
+            "layers": [
+                {name: encode_array(array) for name, array in layer.items()}
+                for layer in self.layers
+            ],
+            "log_scale_limit": self.log_scale_limit,
+        }
+
+
+class _Record(PriorRecord):
+    name = "flow"
+    # It has learned nothing of noise much larger than its own: latents get further and
+    # further out there, and rounding errors with them.
+    extreme_temperatures = (2, 0, 2)
+    # Every layer may stretch the rounding errors of those before.
+    tolerance = 1e-4
+
+    def is_of(self, prior):
+        from zoo import priors
+
+        return type(prior) is priors.Flow
+
+    def in_numpy(self, prior):
+        from keras import ops
+
+        from zoo.networks import coupling
+
+        layers = []
+        for step in prior.couplings:
+            layers.append({"fixed": step.fixed})
+            for name in ("hidden", "head"):
+                for part in ("kernel", "bias"):
+                    array = ops.convert_to_numpy(getattr(getattr(step, name), part))
+                    layers[-1][f"{name}_{part}"] = array
+        return Flow(layers, log_scale_limit=coupling.LOG_SCALE_LIMIT)
+
+    def from_json(self, stored, metadata):
+        latent_dim = metadata["latent_dim"]
+        limit = float(stored["log_scale_limit"])
+        if not 0 < limit < math.inf:
+            raise ValueError(f"its log-scales are bounded by {limit}")
+        layers = []
+        for entry in stored["layers"]:
+            layer = {name: decode_array(entry[name]) for name in ("fixed", *_ARRAYS)}
+            units = layer["hidden_bias"].size
+            shapes = {
+                "fixed": (latent_dim,),
+                "hidden_kernel": (latent_dim, units),
+                "hidden_bias": (units,),
+                "head_kernel": (units, 2 * latent_dim),
+                "head_bias": (2 * latent_dim,),
+            }
+            for name, shape in shapes.items():
+                if layer[name].shape != shape or layer[name].dtype != np.float32:
+                    raise ValueError(f"`{name}` is not float32 of shape {shape}")
+            layers.append(layer)
+        if not layers:
+            raise ValueError("it has no layers")
+        return Flow(layers, limit)
+
+
+RECORD = _Record()
