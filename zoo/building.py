@@ -100,8 +100,17 @@ def symbolically(function, **inputs):
     Args:
         function: of tensors, by name.
         inputs: `keras.Input`s.
+
+    Raises:
+        Exception: as `function` does, without what Keras would say of this layer.
     """
-    return _Symbolic(function)(inputs)
+    layer = _Symbolic(function)
+    try:
+        return layer(inputs)
+    except Exception:
+        if layer.error is None:
+            raise
+    raise layer.error
 
 
 class _Symbolic(keras.layers.Layer):
@@ -110,7 +119,12 @@ class _Symbolic(keras.layers.Layer):
     def __init__(self, function):
         super().__init__(dtype="float32", name="symbolic")
         self._function = function
+        self.error = None
         self.built = True
 
     def call(self, inputs):
-        return self._function(**inputs)
+        try:
+            return self._function(**inputs)
+        except Exception as error:
+            self.error = error
+            raise
