@@ -261,11 +261,11 @@ def test_summary_shows_shapes_and_opens_networks(kind):
     for name, shape in shapes.items():
         shape = (shape,) if isinstance(shape, int) else shape
         shown = "(" + ", ".join(map(str, (None, *shape))) + ")"
-        rows = [line for line in opened.splitlines() if f" {name} (" in line]
+        rows = [line for line in opened.splitlines() if f" {name}" in line]
         assert any(shown in row for row in rows), (name, opened)
     networks = [line for line in closed.splitlines() if "coder (" in line]
     assert len(networks) == 2 and not any("?" in row for row in networks)
-    assert "└" in opened and "└" not in closed
+    assert "└ " in opened and "└ " not in closed
     assert f"{model.count_params():,}" in opened
     # Nothing of it stays.
     assert attributes == [set(vars(layer)) for layer in model._flatten_layers()]
