@@ -269,11 +269,22 @@ def test_encode_gives_the_groups(known):
     posteriors = known.encode(IMAGES)
     assert list(posteriors) == ["top", "low"]
     z = {name: array(posterior.mean) for name, posterior in posteriors.items()}
-    z = {name: mean.reshape(len(X), -1) for name, mean in z.items()}
+    assert z["top"].shape == (len(X), TOP) and z["low"].shape == (len(X), LOW)
     images = array(known.decode(z))
     np.testing.assert_allclose(images, known.reconstruct(IMAGES), atol=1e-5)
     expected = (z["low"] @ W.T + OFFSET).reshape(images.shape)
     np.testing.assert_allclose(images, expected, atol=1e-5)
+    # The KL to the model's own prior of each level: of the lower, given z_top's mean.
+    top, low = posteriors["top"], posteriors["low"]
+    np.testing.assert_allclose(
+        array(top.kl()), known.elbo(IMAGES, seed=0)["kl_top"], rtol=1e-5
+    )
+    prior_mean = z["top"] @ A.T
+    variance = np.exp(array(low.log_var)) / S
+    moved = (z["low"] - prior_mean) ** 2 / S
+    kl = 0.5 * np.sum(variance + moved - 1 - np.log(variance), axis=1)
+    np.testing.assert_allclose(array(low.kl()), kl, rtol=1e-3)
+    assert tuple(low.sample(seed=0).shape) == (len(X), LOW)
 
 
 @pytest.mark.parametrize(
