@@ -25,7 +25,7 @@ def plain_error(error, refusals=()):
         return ValueError(
             "A part of the model draws random numbers without a seed, which JAX cannot "
             "compile: pass `seed=self.seed_generator` to each function of keras.random,"
-            " as objectives, priors and models have one, or a "
+            " as objectives and models have one, or a "
             "keras.random.SeedGenerator that is an attribute of a layer."
         )
     carried = CARRIED.search(text)

@@ -29,7 +29,8 @@ def is_array(x):
 def check_data(model, x, labels=None, argument="x", check_labels=None, errors=None):
     """Checks arrays as a whole, and of anything that streams each batch as it comes.
 
-    The first batch of a stream is checked at once.
+    The first batch of a stream is checked at once, unless a DataLoader would have to
+    start processes for it.
 
     Args:
         model: a `zoo.VAE`.
@@ -67,11 +68,7 @@ def check_data(model, x, labels=None, argument="x", check_labels=None, errors=No
     check = streams.BatchCheck(
         model.image_shape, check_labels, argument, [] if errors is None else errors
     )
-    batch, x = streams.first_batch(x)
-    if batch is None:
-        raise ValueError(f"`{argument}` must hold at least one batch; got none.")
-    check(batch)
-    return streams.checked(x, check), None
+    return streams.opened(x, check), None
 
 
 def check_last_batch(model, x, batch_size, argument="x"):

@@ -50,7 +50,33 @@ class BatchCheck:
         return {**vars(self), "check_labels": None, "errors": []}
 
 
-def first_batch(data):
+def opened(data, check):
+    """The batches of `data`, each checked as it comes and the first one at once.
+
+    Args:
+        data: PyDataset, iterator, tf.data.Dataset or torch DataLoader.
+        check: a `BatchCheck`.
+
+    Returns:
+        A stream of a kind that Keras knows, with no batch lost.
+
+    Raises:
+        ValueError, TypeError: of the first batch, or if there is none.
+    """
+    if getattr(data, "num_workers", 0):
+        # A DataLoader's processes, started for one batch and left alone, may fail.
+        empty = hasattr(data.dataset, "__len__") and len(data) == 0
+    else:
+        batch, data = _first_batch(data)
+        empty = batch is None
+        if not empty:
+            check(batch)
+    if empty:
+        raise ValueError(f"`{check.argument}` must hold at least one batch; got none.")
+    return _checked(data, check)
+
+
+def _first_batch(data):
     """(first batch or None, an equivalent of `data` that still holds that batch)."""
     if isinstance(data, keras.utils.PyDataset):
         return (None if data.num_batches == 0 else data[0]), data
@@ -61,14 +87,8 @@ def first_batch(data):
     return next(iter(data), None), data
 
 
-def checked(data, check):
-    """`data` with each batch checked: of a kind that Keras knows.
-
-    Args:
-        data: PyDataset, iterator, tf.data.Dataset or torch DataLoader; anything else
-            is returned as it is.
-        check: a `BatchCheck`.
-    """
+def _checked(data, check):
+    """`data` with each batch checked; what is unknown is returned as it is."""
     if isinstance(data, keras.utils.PyDataset):
         return CheckedDataset(data, check)
     if hasattr(data, "__next__"):
@@ -172,7 +192,7 @@ def _checked_tensorflow_dataset(dataset, check):
                 )
             ]
         ):
-            return (tf.identity(images), *rest)
+            return (tf.ensure_shape(images, (None, *check.image_shape)), *rest)
 
     return dataset.map(map_batch)
 
