@@ -84,7 +84,9 @@ def show(preset: PresetName):
 
 @app.command(rich_help_panel=PICK)
 def sample(
-    source: Annotated[str, typer.Argument(metavar="P", help="Preset, or ONNX file.")],
+    source: Annotated[
+        str, typer.Argument(metavar="P", help="Preset, run, or ONNX file.")
+    ],
     out: Annotated[Path, typer.Option(help="The picture.")] = Path("samples.png"),
     num_samples: Annotated[
         int, typer.Option("-n", "--num-samples", min=1, max=10_000)
@@ -266,8 +268,8 @@ def plot(
 ):
     """Draws a plot of a preset, of a run, or of an ONNX file without Keras.
 
-    samples, reconstructions, traversal, animation (a GIF), interpolation, manifold,
-    scatter, styles, training, units, codebook, codes.
+    samples, reconstructions, traversal, animation (a GIF), interpolation,
+    manifold, scatter, styles, training, units, codebook, codes.
     """
     from recipes.commands import plot as plots_command
 

@@ -24,4 +24,6 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what is there already.")
 ]
-PresetName = Annotated[str, typer.Argument(metavar="P", help="Name or folder.")]
+PresetName = Annotated[
+    str, typer.Argument(metavar="P", help="Name or folder; or that of a run.")
+]

@@ -40,29 +40,47 @@ def print_overview():
             print(error, file=sys.stderr)
     console = Console()
     if presets:
-        console.print(presets_table(presets))
-        console.print("ELBO and NLL in nats a test image; K importance samples.\n")
+        wide = console.width >= 100
+        console.print(presets_table(presets, wide))
+        k = "; K importance samples" if wide else ""
+        console.print(f"ELBO and NLL in nats a test image{k}.\n")
     else:
         console.print("No presets ship with this installation.\n")
     console.print(recipes_table([get_recipe(name) for name in RECIPES]))
 
 
-def presets_table(presets):
-    """One row a preset: what it is and how good it is."""
-    numbers = ("latents", "params", "size", "ELBO", "NLL", "K")
-    table = new_table("Presets", "name", "model", "data", *numbers, numbers=numbers)
+def presets_table(presets, wide=True):
+    """One row a preset: what it is and how good it is.
+
+    Args:
+        presets: `recipes.common.presets.Preset` objects.
+        wide: whether there is room for parameters and K, which `show` tells, too.
+    """
+    columns = ["params", "size", "ELBO", "NLL", "K"]
+    shown = [name for name in columns if wide or name not in ("params", "K")]
+    table = new_table("Presets", "name", "model", "data", "latents", *shown)
+    for column in table.columns:
+        if column.header in columns:
+            column.justify, column.no_wrap = "right", True
+        # A name is for copying: never folded.
+        column.no_wrap |= column.header == "name"
     for preset in presets:
         metrics, info = preset.entry("metrics"), preset.info
+        values = {
+            "params": f"{info.get('parameters', 0) / 1e6:.2f} M",
+            "size": megabytes(preset.bytes),
+            "ELBO": metric(metrics, "elbo"),
+            "NLL": metric(metrics, "nll"),
+            "K": f"{metrics.get('num_importance_samples', '-')}",
+        }
+        if metrics.get("exact_codes"):  # every draw is the same: it is the ELBO
+            values |= {"NLL": "-", "K": "-"}
         table.add_row(
             preset.name,
             str(info.get("model", "-")),
             str(preset.entry("dataset").get("name", "-")),
-            latents_text(preset.info),
-            f"{info.get('parameters', 0) / 1e6:.2f} M",
-            megabytes(preset.bytes),
-            metric(metrics, "elbo"),
-            metric(metrics, "nll"),
-            f"{metrics.get('num_importance_samples', '-')}",
+            latents_text(info),
+            *(values[name] for name in shown),
         )
     return table
 

@@ -19,6 +19,7 @@ from recipes.recipe import Recipe, Training
 from recipes.runs.training import finetune, train
 from zoo.autoencoder import Autoencoder
 from zoo.distributions import DiagonalNormal
+from zoo.generation import scaled
 from zoo.latents import LatentSpec
 from zoo.objectives import ELBOTerms, LatentGroup
 
@@ -65,8 +66,8 @@ class Ladder(Autoencoder):
         )
 
     def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
-        top = noise[:, :2] * temperature[:, None]
-        return {"top": top, "bottom": top + noise[:, 2:] * temperature[:, None]}
+        noise = scaled(noise, temperature)
+        return {"top": noise[:, :2], "bottom": noise[:, :2] + noise[:, 2:]}
 
     def get_config(self):
         names = ("image_shape", "seed", "dtype", "name")

@@ -1,5 +1,8 @@
 """The model as a Keras model: failures, freezing, `summary`, `export`, refusals."""
 
+import _thread
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -69,14 +72,14 @@ def compiled():
     return model
 
 
-@pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("event", EVENTS)
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("disk full")])
+@pytest.mark.parametrize(
+    "error, count", [(KeyboardInterrupt(), 1), (OSError("disk full"), 2)]
+)
 def test_model_outlives_an_exception_in_a_callback(
     error, event, count, images, compiled
 ):
-    if (event, count) == ("on_train_begin", 2):
-        pytest.skip("once a fit")
+    count = 1 if event == "on_train_begin" else count  # there is one in each fit
     before = int(compiled.steps_trained)
     seen = []
 
@@ -98,6 +101,51 @@ def test_model_outlives_an_exception_in_a_callback(
     check_usable(compiled, images)
 
 
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.15])
+def test_model_outlives_an_interrupt_from_the_keyboard(delay, images, compiled):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                threading.Timer(delay, _thread.interrupt_main).start()
+
+    before = int(compiled.steps_trained)
+    with pytest.raises(KeyboardInterrupt):
+        # Long steps, into which an interrupt is likely to come.
+        x = np.tile(images, (64, 1, 1, 1))
+        compiled.fit(
+            x, batch_size=2048, epochs=10**6, callbacks=[Interrupt()], verbose=0
+        )
+    done = int(compiled.steps_trained) - before
+    assert done > 2
+    # PyTorch can be interrupted between the two.
+    assert abs(before + done - int(compiled.optimizer.iterations)) <= (
+        BACKEND == "torch"
+    )
+    compiled.optimizer.iterations.assign(before + done)
+    check_usable(compiled, images)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="the others keep weights in place")
+def test_weights_that_a_step_has_lost_are_not_made_up(images):
+    model = make_dense()
+    quick_compile(model)
+    model.fit(images, verbose=0)
+    first, weights = model.sample(2, seed=0), model.get_weights()
+
+    def fail_late(state, iterator):
+        for value in keras.tree.flatten(state):
+            value.delete()
+        raise FloatingPointError("out of memory, say")
+
+    model.train_function = model.kept(fail_late)
+    with pytest.raises(RuntimeError, match="weights already, and they are lost"):
+        model.fit(images, verbose=0)
+    with pytest.raises(RuntimeError, match="deleted"):
+        model.sample(2)
+    model.set_weights(weights)
+    np.testing.assert_array_equal(model.sample(2, seed=0), first)
+
+
 @pytest.mark.parametrize("method", ["evaluate", "predict"])
 def test_model_outlives_an_exception_in_evaluation(method, images, compiled):
     before = weights_and_slots(compiled)
@@ -114,10 +162,9 @@ def test_model_outlives_an_exception_in_evaluation(method, images, compiled):
     check_usable(compiled, images)
 
 
-@pytest.mark.parametrize("eagerly", [False, True])
-def test_model_outlives_an_exception_in_its_own_loss(eagerly, images):
+def test_model_outlives_an_exception_in_its_own_loss(images):
     model = make_dense(Exploding)
-    quick_compile(model, keras.optimizers.Adam(0.01), run_eagerly=eagerly)
+    quick_compile(model, keras.optimizers.Adam(0.01))
     model.explode = True
     first = model.get_weights()
     for method in (model.fit, model.evaluate, model.train_on_batch):
@@ -126,19 +173,22 @@ def test_model_outlives_an_exception_in_its_own_loss(eagerly, images):
             method(images, **options)
     for a, b in zip(first, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+    model.explode = False
+    check_usable(model, images)
 
+
+@pytest.mark.skipif(BACKEND == "jax", reason="seconds; streams fail in later steps")
+def test_model_outlives_an_exception_in_a_later_eager_step(images):
     class Explode(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             self.model.explode = batch == 2
 
-    model.explode = False
-    model.evaluate(images, verbose=0)
-    if eagerly:
-        with pytest.raises(ArithmeticError, match="boom"):
-            model.fit(images, callbacks=[Explode()], **ORDERED)
-        assert int(model.steps_trained) == 2
-        model.explode = False
-    check_usable(model, images)
+    model = make_dense(Exploding)
+    quick_compile(model, keras.optimizers.Adam(0.01), run_eagerly=True)
+    with pytest.raises(ArithmeticError, match="boom"):
+        model.fit(images, callbacks=[Explode()], **ORDERED)
+    assert int(model.steps_trained) == int(model.optimizer.iterations) == 2
+    assert np.all(np.isfinite(model.sample(2, seed=0)))
 
 
 def test_generator_that_ends_before_the_last_epoch(images, compiled):
@@ -261,11 +311,11 @@ def test_summary_shows_shapes_and_opens_networks(kind):
     for name, shape in shapes.items():
         shape = (shape,) if isinstance(shape, int) else shape
         shown = "(" + ", ".join(map(str, (None, *shape))) + ")"
-        rows = [line for line in opened.splitlines() if f" {name} (" in line]
+        rows = [line for line in opened.splitlines() if f" {name}" in line]
         assert any(shown in row for row in rows), (name, opened)
     networks = [line for line in closed.splitlines() if "coder (" in line]
     assert len(networks) == 2 and not any("?" in row for row in networks)
-    assert "└" in opened and "└" not in closed
+    assert "└ " in opened and "└ " not in closed
     assert f"{model.count_params():,}" in opened
     # Nothing of it stays.
     assert attributes == [set(vars(layer)) for layer in model._flatten_layers()]

@@ -77,7 +77,7 @@ def test_coder_finds_each_pixels_score_channel_by_channel(name, channels):
         known[..., channel] = x[..., channel]
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     st.sampled_from(OF_LEVELS), st.floats(-2, 30), st.integers(0, 99), st.integers(0, 2)
 )
@@ -103,8 +103,9 @@ def test_draws_are_a_function_of_noise_in_range_and_follow_the_seed(name):
     )
     assert np.any(images != array(likelihood.sample(tensor(parameters), seed=4)))
     if likelihood.num_levels:
-        levels = np.arange(likelihood.num_levels) / (likelihood.num_levels - 1)
-        assert np.isin(images, levels.astype("float32")).all()
+        top = likelihood.num_levels - 1
+        levels = np.rint(images * top)
+        np.testing.assert_allclose(images, levels / top, rtol=1.5e-7)  # one last digit
     for extreme in (0.0, 1 - 2.0**-24):
         noise = np.full((*images.shape[:-1], likelihood.noise_per_pixel(3)), extreme)
         drawn = array(likelihood.from_noise(tensor(parameters), tensor(noise)))

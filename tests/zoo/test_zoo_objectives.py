@@ -275,20 +275,21 @@ class Jittered(Objective):
         return -weights * terms.elbo
 
 
-@pytest.mark.parametrize("jit_compile", ("auto", False))
-def test_objective_draws_noise_from_the_models_seed(images, jit_compile):
+def test_objective_draws_noise_from_the_models_seed(images):
     def losses(seed):
         model = make_dense(objective=Jittered(), seed=seed)
         assert "seed_generator" not in model.objective.get_config()
-        model.compile(keras.optimizers.SGD(0.0), jit_compile=jit_compile)
-        fitted = model.fit(images, epochs=3, batch_size=64, verbose=0).history
+        quick_compile(model, keras.optimizers.SGD(0.0))
+        fitted = model.fit(
+            images, epochs=3, batch_size=64, shuffle=False, verbose=0
+        ).history
         np.testing.assert_allclose(fitted["elbo"], fitted["elbo"][0], rtol=0.1)
         return fitted["loss"]
 
     first, again = losses(0), losses(0)
     np.testing.assert_allclose(first, again, rtol=1e-5)
     assert np.ptp(first) > 0.01  # other noise at each step
-    assert 0.3 < first[0] / losses(1)[0] < 3 and first[0] != losses(1)[0]
+    assert abs(first[0] - losses(1)[0]) > 0.01
 
 
 def test_objective_without_seed_leaves_the_model_usable(images):

@@ -15,6 +15,9 @@ _INTERVALS, _INNER_INTERVALS = 10, 8
 _REACH = 10.0
 # Means further outside than this, in ranges of levels, change nothing.
 _FARTHEST = 1e5
+# Wider scales than so many ranges are shrunk to it, all that is added to half the range
+# with them: which of the two edges it is matters then, and rounding would be magnified.
+_WIDEST = 16
 
 
 def expected_levels(means, scales, coefficients, top):
@@ -36,16 +39,17 @@ def expected_levels(means, scales, coefficients, top):
     Returns:
         list of C tensors (...), in [0, top].
     """
-    half = top / 2
-    scales = [scale * half for scale in scales]
-    shifted = []
-    for mean, earlier in zip(means, coefficients, strict=True):
-        mean = ops.clip(mean, -_FARTHEST, _FARTHEST) + 1
-        shifted.append((mean - sum(earlier)) * half)
-    widths = [(scale, 1 / scale, top / scale) for scale in scales]
+    half, shifted, narrowed, factors = top / 2, [], [], []
+    for mean, scale, earlier in zip(means, scales, coefficients, strict=True):
+        scale = scale * half
+        shrink = ops.minimum(1.0, _WIDEST * top / scale)
+        mean = ops.clip(mean, -_FARTHEST, _FARTHEST) - sum(earlier)
+        shifted.append((1 + shrink * mean) * half)
+        narrowed.append(scale * shrink)
+        factors.append([shrink * coefficient for coefficient in earlier])
+    widths = [(scale, 1 / scale, top / scale) for scale in narrowed]
     return [
-        ops.clip(level, 0.0, top)
-        for level in _given(shifted, widths, coefficients, top)
+        ops.clip(level, 0.0, top) for level in _given(shifted, widths, factors, top)
     ]
 
 
@@ -54,7 +58,7 @@ def soft_clip(mean, width, top):
 
     The integral of P(X > t) from 0 to top: a difference of two softplus functions,
     written so that nothing overflows or cancels. The expected level is the same, but
-    for an eighth of a level where the scale is as narrow as that, and less elsewhere.
+    for a quarter of a level at most, where the scale is narrower than that.
     """
     scale, inverse, reach = width
     above = mean * inverse

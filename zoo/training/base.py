@@ -113,7 +113,6 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         """
         if class_weight is not None:
             refuse_class_weight()
-        self._assert_compile_called("fit")
         self.build_remaining()
         self.check_frozen()
         refusals = []
@@ -192,6 +191,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         """One training step, as `keras.Model.train_on_batch`."""
         if class_weight is not None:
             refuse_class_weight()
+        self.check_frozen()
         with self.plain_errors():
             return super().train_on_batch(
                 x, y, sample_weight=sample_weight, return_dict=return_dict

@@ -10,6 +10,8 @@ SEED_STATES = "seed_states"
 class Saving:
     """Mixed into `keras.Model`: `save`, `load_model`, `save_weights` and callbacks."""
 
+    _trained_paths = None  # of the weights that the compiled step trains
+
     def get_compile_config(self):
         """What `compile_from_config` needs: optimizer, options, and what is frozen."""
         if not self.compiled:

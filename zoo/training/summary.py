@@ -18,6 +18,8 @@ class Summary:
         """
         with contextlib.ExitStack() as stack:
             for layer, shape in self.output_shapes().items():
+                if hasattr(type(layer), "output_shape"):  # Keras' own networks
+                    continue
                 stack.enter_context(_shown(layer, "output_shape", shape))
                 if not layer._build_shapes_dict:  # Keras shows no shape without one
                     shapes = {"input_shape": shape}

@@ -25,9 +25,10 @@ class TensorFlowTrainer(ELBOTrainer):
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             loss = self.optimizer.scale_loss(loss / replicas)
         variables = self.trainable_variables
-        self.optimizer.apply_gradients(
-            zip(tape.gradient(loss, variables), variables, strict=True)
-        )
+        gradients = tape.gradient(loss, variables)
+        # As in `count_step`: the optimizer has a counter, too.
+        with tf.control_dependencies([loss]):
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return self.get_metrics_result()
 
     def count_step(self, loss):
@@ -36,6 +37,12 @@ class TensorFlowTrainer(ELBOTrainer):
         # the step that finds its iterator at an end.
         with tf.control_dependencies([loss]):
             super().count_step(loss)
+
+    def recover(self):
+        """See `PlainErrors.recover`."""
+        if self.optimizer is not None and not self.optimizer.built:
+            # A function whose first trace has failed may create no variables later.
+            self.train_function = None
 
     def test_step(self, data):
         self.batch_loss(data, training=False)
