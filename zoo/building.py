@@ -64,15 +64,15 @@ class Building:
 
     # Whatever uses weights.
 
-    def save_weights(self, *args, **options):
-        """See `keras.Model.save_weights`."""
+    def save_own_variables(self, store):
+        """See `keras.Layer.save_own_variables`: Keras saves the networks after it."""
         self.build_remaining()
-        return super().save_weights(*args, **options)
+        super().save_own_variables(store)
 
-    def load_weights(self, *args, **options):
-        """See `keras.Model.load_weights`."""
+    def load_own_variables(self, store):
+        """See `keras.Layer.load_own_variables`: Keras loads the networks after it."""
         self.build_remaining()
-        return super().load_weights(*args, **options)
+        super().load_own_variables(store)
 
     def get_weights(self):
         """See `keras.Model.get_weights`."""
@@ -88,10 +88,6 @@ class Building:
         """See `keras.Model.count_params`."""
         self.build_remaining()
         return super().count_params()
-
-    def build_from_config(self, config):
-        """Builds what a saved model has: its constructor has built the rest."""
-        self.build_remaining()
 
 
 def symbolically(function, **inputs):

@@ -88,7 +88,7 @@ def test_other_pairs_have_none_and_are_estimated(q, index):
     p = other_priors()[index]  # N(0, I), both of them
     assert kl_divergence(q, p) is None and kl_per_unit(q, p) is None
     estimate = float(q.kl(p)[0])
-    assert estimate == pytest.approx(float(q.kl(StandardNormal())[0]), abs=0.35)
+    assert estimate == pytest.approx(float(q.kl(StandardNormal())[0]), abs=0.6)
     assert float(q.kl(p)[0]) == estimate  # the same at every call
 
 
@@ -219,9 +219,9 @@ def test_encoded_kl_is_to_the_prior_over_codes(grey, quantizer):
     if quantizer == "ema":  # certain codes: no draws matter
         np.testing.assert_allclose(kl, model.elbo(grey, seed=0)["kl"], rtol=1e-4)
     else:
-        assert kl.mean() == pytest.approx(averaged_kl(model, grey).mean(), abs=0.2)
+        assert kl.mean() == pytest.approx(averaged_kl(model, grey).mean(), abs=0.6)
     uniform = array(model.encode(grey).kl(model.uniform_prior))
-    assert abs(kl.mean() - uniform.mean()) > 0.3
+    assert abs(kl.mean() - uniform.mean()) > 2
 
 
 def test_label_prior_without_labels_is_refused():

@@ -19,7 +19,9 @@ class Penalty(zoo.objectives.Objective):
         self.price = price
 
     def __call__(self, terms, step):
-        return -terms.elbo + self.price * ops.mean(ops.square(terms.group.z), axis=(0, 2))
+        return -terms.elbo + self.price * ops.mean(
+            ops.square(terms.group.z), axis=(0, 2)
+        )
 
 
 @keras.saving.register_keras_serializable(package="test_keras_saving")

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from keras import ops
 from numpy_reference import gaussian_kl, gaussian_log_prob
-from zoo_helpers import array, gradient, make_terms
+from zoo_helpers import array, gradient, make_dense, make_terms, quick_compile
 
 from zoo.distributions import DiagonalNormal
 from zoo.objectives import ELBO, ImportanceWeighted, Objective
@@ -263,3 +264,49 @@ def test_own_objective_needs_one_method():
     np.testing.assert_array_equal(
         array(Reconstruction()(terms, 0.0)), array(terms.reconstruction)
     )
+
+
+class Jittered(Objective):
+    """Draws noise of its own: the loss of each example, weighed at random."""
+
+    def __call__(self, terms, step):
+        shape = ops.shape(terms.elbo)
+        weights = keras.random.uniform(shape, seed=self.seed_generator)
+        return -weights * terms.elbo
+
+
+def test_objective_draws_noise_from_the_models_seed(images):
+    def losses(seed):
+        model = make_dense(objective=Jittered(), seed=seed)
+        assert "seed_generator" not in model.objective.get_config()
+        quick_compile(model, keras.optimizers.SGD(0.0))
+        fitted = model.fit(
+            images, epochs=3, batch_size=64, shuffle=False, verbose=0
+        ).history
+        np.testing.assert_allclose(fitted["elbo"], fitted["elbo"][0], rtol=0.1)
+        return fitted["loss"]
+
+    first, again = losses(0), losses(0)
+    np.testing.assert_allclose(first, again, rtol=1e-5)
+    assert np.ptp(first) > 0.01  # other noise at each step
+    assert abs(first[0] - losses(1)[0]) > 0.01
+
+
+def test_objective_without_seed_leaves_the_model_usable(images):
+    """JAX refuses noise without a seed within a step; the weights must outlive it."""
+
+    class Unseeded(Objective):
+        def __call__(self, terms, step):
+            return -keras.random.uniform(ops.shape(terms.elbo)) * terms.elbo
+
+    model = make_dense(objective=Unseeded())
+    quick_compile(model)
+    before = model.elbo(images, seed=0)["elbo"]
+    try:
+        model.fit(images, verbose=0)
+    except ValueError:
+        np.testing.assert_array_equal(model.elbo(images, seed=0)["elbo"], before)
+        model.objective = ELBO()
+        quick_compile(model)
+        model.fit(images, verbose=0)
+    assert np.isfinite(model.elbo(images, seed=0)["elbo"]).all()

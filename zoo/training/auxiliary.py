@@ -66,7 +66,6 @@ def with_auxiliary(model, optimizer, auxiliary_optimizer):
                 "without `auxiliary_optimizer`."
             )
         return optimizer
-    model.build_remaining()
     return split(
         optimizer,
         auxiliary_optimizer,

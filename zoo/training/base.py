@@ -57,6 +57,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             "auto_scale_loss": auto_scale_loss,
         }
         self._trained_paths = None
+        self.build_remaining()
         chosen = {"jit_compile": self.choose_jit_compile(jit_compile)}
         super().compile(
             optimizer=with_auxiliary(self, optimizer, auxiliary_optimizer),
@@ -112,6 +113,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         """
         if class_weight is not None:
             refuse_class_weight()
+        self.build_remaining()
         self.check_frozen()
         refusals = []
         x, y = self._check_training_data(x, y, refusals=refusals)
@@ -120,7 +122,6 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
                 x, y, sample_weight, validation_split
             )
         inputs.check_last_batch(self, x, batch_size)
-        self.build_remaining()
         if validation_data is not None:
             validation_data = self._check_validation_data(validation_data, refusals)
             inputs.check_last_batch(

@@ -148,6 +148,8 @@ class JAXTrainer(KeptState, ELBOTrainer):
             inputs.is_array(x)
             and x.nbytes <= RESIDENT_BYTES
             and keras.distribution.distribution() is None
+            # Keras calls the model on a batch if any layer is unbuilt, even unused.
+            and all(layer.built for layer in self._flatten_layers())
         ):
             self._resident_images = jnp.asarray(x)
             x = np.arange(len(x), dtype=np.int32)
