@@ -113,7 +113,7 @@ pictures: $(VENV)/.installed-test explorer
 	$(PY) tests/pictures.py
 
 readme: $(VENV)/.installed-test
-	$(PY) -m recipes.readme
+	$(PY) -m recipes.documents.readme
 
 clean:
 	rm -rf build dist demo .pytest_cache .ruff_cache .hypothesis $(EXPLORER)/dist

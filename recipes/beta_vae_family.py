@@ -10,7 +10,7 @@ import dataclasses
 import typer
 
 from recipes import beta_vae_sprites as base
-from recipes.comparison import comparison_command, member
+from recipes.commands.study import member, study_command
 
 EPOCHS = 10
 # Half the recipe's: the first latents come in there, and short runs have no epochs to
@@ -68,7 +68,7 @@ def own_arguments(name, steps):
 
 
 def members(epochs, data_dir=None):
-    """The `recipes.comparison.Member` of each, trained for so many epochs."""
+    """The `recipes.commands.study.Member` of each, trained for so many epochs."""
     training = dataclasses.replace(
         base.RECIPE.training,
         epochs=epochs,
@@ -106,7 +106,7 @@ def _build_model(name, steps):
     return build_model
 
 
-main = comparison_command(
+main = study_command(
     "beta_vae_family",
     members,
     EPOCHS,

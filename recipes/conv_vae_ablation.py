@@ -10,7 +10,7 @@ import dataclasses
 import typer
 
 from recipes import conv_vae_cifar10 as base
-from recipes.comparison import comparison_command, member
+from recipes.commands.study import member, study_command
 from recipes.recipe import Training
 
 EPOCHS = 3
@@ -52,7 +52,7 @@ MEMBERS = {
 
 
 def members(epochs, data_dir=None):
-    """The `recipes.comparison.Member` of each variant.
+    """The `recipes.commands.study.Member` of each variant.
 
     Args:
         epochs: of each; the warm-up is half of them, if nothing else is said.
@@ -101,7 +101,7 @@ def _build_model(mixtures, **options):
     return build_model
 
 
-main = comparison_command(
+main = study_command(
     "conv_vae_ablation",
     members,
     EPOCHS,

@@ -48,6 +48,6 @@ RECIPE = Recipe(
 )
 
 if __name__ == "__main__":
-    from recipes.command import run_script
+    from recipes.commands.train import run_script
 
     run_script(RECIPE)

@@ -10,7 +10,7 @@ import dataclasses
 import typer
 
 from recipes import dense_vae_mnist as base
-from recipes.comparison import comparison_command, member
+from recipes.commands.study import member, study_command
 
 EPOCHS = 20
 K = 200
@@ -39,7 +39,7 @@ MEMBERS = {
 
 
 def members(epochs, data_dir=None):
-    """The `recipes.comparison.Member` of each variant.
+    """The `recipes.commands.study.Member` of each variant.
 
     Args:
         epochs: of each; warm-up and decay are those of the recipe, as much shorter.
@@ -94,7 +94,7 @@ def _build_model(free_bits=0.0, draws=1, **options):
     return build_model
 
 
-main = comparison_command(
+main = study_command(
     "dense_vae_ablation",
     members,
     EPOCHS,

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from recipes import vq_vae_mnist as base
-from recipes.comparison import comparison_command, member
+from recipes.commands.study import member, study_command
 
 EPOCHS = 5
 # As published tables have it: MNIST padded to 32x32 pixels, 512 codes on a grid of 8x8.
@@ -29,7 +29,7 @@ MEMBERS = {
 
 
 def members(epochs, data_dir=None):
-    """The `recipes.comparison.Member` of each quantizer.
+    """The `recipes.commands.study.Member` of each quantizer.
 
     Args:
         epochs: of each.
@@ -96,7 +96,7 @@ def _build_model(name, steps):
     return build_model
 
 
-main = comparison_command(
+main = study_command(
     "vq_vae_quantizers", members, EPOCHS, "Trains and scores five quantizers on MNIST."
 )
 

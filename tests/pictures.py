@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURES = ROOT / "recipes" / "pictures"
-# file: (kind of figure, preset, options)
-FIGURES = {
+PICTURES = ROOT / "recipes" / "documents" / "readme_pictures"
+# file: (kind of plot, preset, options)
+PLOTS = {
     "styles.png": ("styles", "conditional_vae_mnist", {"num_samples": 6}),
     "traversal.png": ("traversal", "beta_vae_sprites", {"num_samples": 6}),
 }
@@ -20,7 +20,7 @@ EXPLORED = "conv_vae_mnist"
 def main():
     from recipes import plots
 
-    for name, (kind, preset, options) in FIGURES.items():
+    for name, (kind, preset, options) in PLOTS.items():
         content = plots.render(kind, plots.open_subject(preset), **options)
         (PICTURES / name).write_bytes(content)
         print(PICTURES / name)

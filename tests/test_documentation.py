@@ -20,9 +20,10 @@ from markdown_blocks import (
     run_in_fresh_process,
 )
 
-from recipes import catalog, readme
-from recipes.cli import app
+from recipes.commands.cli import app
+from recipes.documents import readme
 from recipes.recipe import RECIPES
+from zoo.presets import list_presets
 
 README = ROOT / "README.md"
 RECIPES_README = ROOT / "recipes" / "README.md"
@@ -90,7 +91,7 @@ def check_vae_zoo(arguments):
     parsed = command.make_context(arguments[0], arguments[1:], parent=context).params
     if "preset" in parsed:
         named = parsed.get("compare") or [parsed["preset"]]
-        assert set(named) <= set(catalog.preset_names())
+        assert set(named) <= set(list_presets())
     if "recipe" in parsed:
         assert parsed["recipe"] in RECIPES
 

@@ -82,7 +82,7 @@ def test_wheel_says_what_it_is(wheel):
     base = re.findall(r"^Requires-Dist: ([\w.-]+)[^;\n]*$", text, re.M)
     assert sorted(base) == ["numpy", "onnxruntime", "pillow", "typer"]
     (scripts,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
-    assert "vae-zoo = recipes.cli:main" in wheel.read(scripts).decode()
+    assert "vae-zoo = recipes.commands.cli:main" in wheel.read(scripts).decode()
 
 
 def test_versions_agree():
@@ -178,6 +178,100 @@ def test_runtime_imports_no_more_of_export_than_it_is():
             assert re.match(allowed, module), path.name
 
 
+def modules():
+    """{dotted name: path} of every module of the three packages."""
+    found = {}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports_of(path, names, at_import_time):
+    """Modules among `names` that a file imports, at import time or at any."""
+    nodes = [ast.parse(path.read_text("utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if at_import_time and isinstance(node, ast.FunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            nodes += node.orelse
+            continue
+        nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in names)
+        elif isinstance(node, ast.ImportFrom) and node.module in names:
+            for alias in node.names:
+                below = f"{node.module}.{alias.name}"
+                yield below if below in names else node.module
+
+
+def circle(graph):
+    """Modules that import each other in a ring, as a list, or None."""
+    done, trail = set(), []
+
+    def visit(name):
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done:
+            return None
+        trail.append(name)
+        for other in sorted(graph[name] - {name}):
+            if ring := visit(other):
+                return ring
+        done.add(trail.pop())
+        return None
+
+    return next(filter(None, map(visit, sorted(graph))), None)
+
+
+def test_circles_are_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) is None
+    graph = {"a": {"b"}, "b": {"c", "d"}, "c": {"d"}, "d": {"b"}}
+    assert circle(graph) == ["b", "c", "d", "b"]
+
+
+def test_modules_import_each_other_in_no_circle():
+    found = modules()
+    graph = {
+        name: set(imports_of(path, found, at_import_time=True))
+        for name, path in found.items()
+    }
+    assert sum(map(len, graph.values())) > len(graph)
+    ring = circle(graph)
+    assert ring is None, " imports ".join(ring)
+
+
+# The rooms of recipes/, from the ground up: each may import those before it. On top
+# are the recipes themselves; what a recipe is, recipe.py, is for all.
+ROOMS = ("common", "data", "metrics", "plots", "documents", "runs", "commands", "")
+
+
+def room_of(name):
+    """Of a module of recipes/, "" for the recipes themselves."""
+    return name.split(".")[1] if name.count(".") > 1 or name in ROOM_NAMES else ""
+
+
+ROOM_NAMES = {f"recipes.{room}" for room in ROOMS if room}
+
+
+def test_rooms_of_recipes_import_downwards():
+    found = modules()
+    rooms = {room_of(name) for name in found if name.startswith("recipes.")}
+    assert rooms == set(ROOMS)
+    assert set(found) >= ROOM_NAMES  # each a package, and none ignored by git
+    for name, path in found.items():
+        if name.startswith("recipes."):
+            for other in imports_of(path, found, at_import_time=False):
+                if other.startswith("recipes.") and other != "recipes.recipe":
+                    here, there = (
+                        ROOMS.index(room_of(name)),
+                        ROOMS.index(room_of(other)),
+                    )
+                    assert there <= here, f"{name} imports {other}"
+
+
 # Without what is optional.
 
 
@@ -202,7 +296,7 @@ TRAIN = """
 import json
 import numpy as np, zoo, export
 from recipes.recipe import get_recipe
-from recipes.training import train
+from recipes.runs.training import train
 
 x = np.random.default_rng(0).random((64, 8, 8, 1), dtype="float32")
 model = zoo.DenseVAE((8, 8, 1), latent_dim=2, hidden_units=(16,), seed=0)

@@ -8,7 +8,7 @@ from keras import ops
 
 from zoo import likelihoods, objectives, validation
 from zoo.building import Building
-from zoo.draws import flatten_draws, repeat
+from zoo.draws import flatten_draws, of_first_draw, repeat
 from zoo.generation import Generation
 from zoo.inference import InferenceFunctions
 from zoo.presets.loading import from_preset
@@ -206,7 +206,10 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
         zeros = ops.zeros((1, ops.shape(x)[0], *noise.shape[1:]), noise.dtype)
         groups = self.elbo_terms(x, labels, noise=zeros, training=training).groups
         z = {group.spec.name: group.z[0] for group in groups}
-        posteriors = {group.spec.name: group.posterior for group in groups}
+        posteriors = {}
+        for (name, shape, _), q, p in ((g.spec, g.posterior, g.prior) for g in groups):
+            posteriors[name] = of_first_draw(q, shape)
+            posteriors[name].prior = of_first_draw(p, shape)
         return posteriors, z if len(z) > 1 else next(iter(z.values()))
 
     def encode(self, x: Any, labels: Any = None) -> Any:

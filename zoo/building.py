@@ -57,17 +57,22 @@ class Building:
         losses = self.example_losses(terms, step)
         return losses, *self.auxiliary_losses(terms, step).values()
 
+    def _lock_state(self):
+        """Keras asks no further networks in once a model is built; this is built by its
+        constructor, and takes what a subclass sets after that.
+        """
+
     # Whatever uses weights.
 
-    def save_weights(self, *args, **options):
-        """See `keras.Model.save_weights`."""
+    def save_own_variables(self, store):
+        """See `keras.Layer.save_own_variables`: Keras saves the networks after it."""
         self.build_remaining()
-        return super().save_weights(*args, **options)
+        super().save_own_variables(store)
 
-    def load_weights(self, *args, **options):
-        """See `keras.Model.load_weights`."""
+    def load_own_variables(self, store):
+        """See `keras.Layer.load_own_variables`: Keras loads the networks after it."""
         self.build_remaining()
-        return super().load_weights(*args, **options)
+        super().load_own_variables(store)
 
     def get_weights(self):
         """See `keras.Model.get_weights`."""
@@ -84,10 +89,6 @@ class Building:
         self.build_remaining()
         return super().count_params()
 
-    def build_from_config(self, config):
-        """Builds what a saved model has: its constructor has built the rest."""
-        self.build_remaining()
-
 
 def symbolically(function, **inputs):
     """What `function` would return of tensors, with the layers in it built.
@@ -95,8 +96,17 @@ def symbolically(function, **inputs):
     Args:
         function: of tensors, by name.
         inputs: `keras.Input`s.
+
+    Raises:
+        Exception: as `function` does, without what Keras would say of this layer.
     """
-    return _Symbolic(function)(inputs)
+    layer = _Symbolic(function)
+    try:
+        return layer(inputs)
+    except Exception:
+        if layer.error is None:
+            raise
+    raise layer.error
 
 
 class _Symbolic(keras.layers.Layer):
@@ -105,7 +115,12 @@ class _Symbolic(keras.layers.Layer):
     def __init__(self, function):
         super().__init__(dtype="float32", name="symbolic")
         self._function = function
+        self.error = None
         self.built = True
 
     def call(self, inputs):
-        return self._function(**inputs)
+        try:
+            return self._function(**inputs)
+        except Exception as error:
+            self.error = error
+            raise

@@ -1,5 +1,7 @@
 """Several draws of each image's latents, worked on side by side."""
 
+import copy
+
 from keras import ops
 
 
@@ -15,3 +17,21 @@ def repeat(labels, draws):
     labels = ops.convert_to_tensor(labels)
     repeated = ops.broadcast_to(labels, (draws, *ops.shape(labels)))
     return ops.reshape(repeated, (-1, *labels.shape[1:]))
+
+
+def of_first_draw(distribution, shape):
+    """A distribution given the first draw of what it depends on.
+
+    Args:
+        distribution: of latents (K, N, *shape), whose statistics are tensors alike; one
+            of (N, *shape) is returned as it is.
+        shape: of the latents of one image.
+    """
+    mean = getattr(distribution, "mean", None)
+    if mean is None or len(mean.shape) == 1 + len(shape):
+        return distribution
+    first = copy.copy(distribution)
+    for name, value in vars(distribution).items():
+        if ops.is_tensor(value):
+            setattr(first, name, value[0])
+    return first

@@ -14,7 +14,7 @@ by the sources that need them, and TensorFlow by none.
 from recipes.data.binarize import binarize
 from recipes.data.factors import ArrayGrid, FactorGrid
 from recipes.data.load import ImageData, load_images
-from recipes.data.load_grid import load_factor_grid
+from recipes.data.load_factor_grid import load_factor_grid
 from recipes.data.locations import data_folder, import_early, prepared_datasets
 
 __all__ = [

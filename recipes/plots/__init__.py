@@ -1,4 +1,4 @@
-"""Figures of trained models: one look, from presets, runs and exported files.
+"""Plots of trained models: one look, from presets, runs and exported files.
 
 >>> from recipes import plots
 >>> subject = plots.open_subject("dense_vae_digits")
@@ -7,7 +7,7 @@
 >>> plots.render("units", subject, "png")[:4]
 b'\\x89PNG'
 
-To import this costs NumPy. matplotlib is imported when a figure is drawn, Keras when a
+To import this costs NumPy. matplotlib is imported when a plot is drawn, Keras when a
 preset's model is first asked; exported files never need it.
 """
 
@@ -19,7 +19,7 @@ from recipes.plots.images import Reconstructions, Samples, Styles
 from recipes.plots.kind import Kind
 from recipes.plots.latents import Animation, Interpolation, Manifold, Traversal
 from recipes.plots.subjects import open_subject
-from recipes.plots.training import Training
+from recipes.plots.training_curves import Training
 
 __all__ = [
     "KINDS",
@@ -61,14 +61,12 @@ def get_kind(name):
     if name not in KINDS:
         close = difflib.get_close_matches(str(name), KINDS, n=2)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise ValueError(
-            f"There is no figure {name!r}.{hint} Figures: {', '.join(KINDS)}."
-        )
+        raise ValueError(f"There is no plot {name!r}.{hint} Plots: {', '.join(KINDS)}.")
     return KINDS[name]
 
 
 def why_not(kind, subject):
-    """A sentence on why a subject does not have a kind of figure, or None if it does.
+    """A sentence on why a subject does not have a kind of plot, or None if it does.
 
     Test images are read for the kinds that need them, and nothing is drawn.
 
@@ -88,7 +86,7 @@ def kinds_for(subject):
 
 
 def render(kind, subject, form="png", **options):
-    """Draws a figure.
+    """Draws a plot.
 
     Args:
         kind: a name of `KINDS`.
@@ -102,7 +100,7 @@ def render(kind, subject, form="png", **options):
         bytes of the file; the same for the same arguments.
 
     Raises:
-        ValueError: if the subject does not have this figure (see `why_not`), or for
+        ValueError: if the subject does not have this plot (see `why_not`), or for
             options that the kind does not take or that are out of range.
         ImportError: if a package is missing; says what to install.
     """
@@ -110,7 +108,7 @@ def render(kind, subject, form="png", **options):
 
 
 def caption(kind, subject, **options):
-    """What a figure shows, in a sentence or two: also for those who cannot see it.
+    """What a plot shows, in a sentence or two: also for those who cannot see it.
 
     Args:
         kind, subject, options: those that it was rendered with.

@@ -1,10 +1,11 @@
-"""Figures of a VQVAE: how its codebook is used, and where its codes lie."""
+"""Plots of codes: how its codebook is used, and where its codes lie."""
 
 import numpy as np
 
 from recipes.plots import needs, style
 from recipes.plots.kind import Kind, columns_for
 from recipes.plots.tiles import draw_tiles, in_colour, in_rows, interleave
+from zoo.evaluation.statistics import count_codes, statistics_of_counts
 
 
 class Codebook(Kind):
@@ -19,15 +20,15 @@ class Codebook(Kind):
         figure, (axes,) = style.new_chart(f"{subject.name}: use of the codebook")
         size = subject.codebook_size
         ranks = np.arange(1, size + 1)
-        levels = shares_of_codes(subject)
-        for level, share in enumerate(levels):
+        levels = counts_of(subject)
+        for level, count in enumerate(levels):
             label = f"level {level + 1}: " if len(levels) > 1 else ""
-            label += f"{100 * np.mean(share > 0):.0f} % in use, "
-            label += f"perplexity {perplexity(share):.0f}"
+            label += f"{100 * np.mean(count > 0):.0f} % in use, "
+            label += f"perplexity {perplexity(count):.0f}"
             colour = style.CYCLE[level % len(style.CYCLE)]
             axes.step(
                 ranks,
-                100 * np.sort(share)[::-1],
+                100 * np.sort(count / count.sum())[::-1],
                 where="mid",
                 color=colour,
                 label=label,
@@ -45,8 +46,8 @@ class Codebook(Kind):
         return figure
 
     def caption(self, subject):
-        levels = shares_of_codes(subject)
-        figures = ", ".join(f"{perplexity(share):.0f}" for share in levels)
+        levels = counts_of(subject)
+        figures = ", ".join(f"{perplexity(count):.0f}" for count in levels)
         each = " (one figure for each level)" if len(levels) > 1 else ""
         return (
             f"Share of the codes of {subject.images.words}, as {subject.name} encodes "
@@ -104,18 +105,14 @@ def levels_of(subject, codes):
     return list(np.moveaxis(codes, -1, 0))
 
 
-def shares_of_codes(subject):
-    """How often each code is used: a list of float64 (codebook_size,), one a level."""
-    return [
-        np.bincount(level.ravel(), minlength=subject.codebook_size) / level.size
-        for level in levels_of(subject, subject.codes)
-    ]
+def counts_of(subject):
+    """How often each code is chosen for the test images, (levels, codebook_size)."""
+    return count_codes(subject.codes, subject.codebook_size)
 
 
-def perplexity(share):
-    """exp of the entropy of shares (K,) that sum to 1."""
-    share = share[share > 0]
-    return float(np.exp(-np.sum(share * np.log(share))))
+def perplexity(count):
+    """That of the codes of one level, of how often each is chosen, (codebook_size,)."""
+    return statistics_of_counts([count])["perplexity"]
 
 
 def brightness_order(subject):

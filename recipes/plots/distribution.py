@@ -1,13 +1,12 @@
-"""Figures of how latents are used: a scatter of them, and the KL of each."""
+"""Plots of how latents are used: a scatter of them, and the KL of each."""
 
 import numpy as np
 
 from recipes.plots import needs, style
 from recipes.plots.kind import Kind
 from recipes.plots.projection import METHODS
+from zoo.evaluation.diagnosis import SILENT
 
-# A latent of less KL, in nats, is not used: as in `zoo.evaluation.diagnosis`.
-SILENT = 0.01
 # Bars that can be told apart, and named.
 MOST_BARS, MOST_NAMES = 200, 60
 # Classes whose names are written where most of their points are.
@@ -146,10 +145,10 @@ class Units(Kind):
     def caption(self, subject):
         kl = subject.ranking.values
         moments = ""
-        if subject.prior == "flow":
+        if subject.prior not in ("standard_normal", "label_normal"):
             moments = (
-                " The prior is a flow, so that each is taken against the normal "
-                "distribution of its own mean and variance."
+                " The prior is learned for all latents together, so that each is taken "
+                "against the normal distribution of its own mean and variance."
             )
         return (
             f"KL of each latent of {subject.name} in nats an image, averaged over "

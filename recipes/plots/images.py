@@ -1,4 +1,4 @@
-"""Figures of whole images: samples, reconstructions, styles."""
+"""Plots of whole images: samples, reconstructions, styles."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from recipes.plots import needs
 from recipes.plots.kind import Kind, columns_for
 from recipes.plots.tiles import draw_tiles, in_rows, interleave
 
-# Classes that fit into one figure.
+# Classes that fit into one plot.
 MOST_CLASSES = 20
 
 
 def shown_classes(subject):
-    """The classes that a figure shows: all, or the first of many."""
+    """The classes that a plot shows: all, or the first of many."""
     return np.arange(min(subject.num_classes, MOST_CLASSES))
 
 
@@ -72,22 +72,14 @@ class Reconstructions(Kind):
         chosen = subject.pick(num_samples, seed)
         images = subject.images.images[chosen]
         columns = min(len(images), columns_for(subject, 10))
-        tiles = interleave(
-            in_rows(images, columns), in_rows(self._decoded(subject, chosen), columns)
-        )
+        decoded = subject.reconstruct(images, subject.network_labels(chosen))
+        tiles = interleave(in_rows(images, columns), in_rows(decoded, columns))
         return draw_tiles(
             f"{subject.name}: reconstructions",
             tiles,
             row_labels=["original", "decoded"] * (len(tiles) // 2),
             group=2,
         )
-
-    @staticmethod
-    def _decoded(subject, chosen):
-        labels = subject.network_labels(chosen)
-        encoded = subject.encode(subject.images.images[chosen], labels)
-        z = encoded if subject.has_codes else encoded[0]
-        return subject.decode(z, labels)
 
     def caption(self, subject, num_samples, seed):
         count = min(num_samples, len(subject.images.images))
@@ -104,7 +96,7 @@ class Styles(Kind):
     name = "styles"
     title = "Style transfer"
     summary = "One latent a row, decoded with every label: the style stays."
-    needs = (needs.model, needs.classes)
+    needs = (needs.model, needs.classes, needs.latent_vectors)
     options = {"num_samples": 8, "seed": None}
 
     def draw(self, subject, num_samples, seed):

@@ -1,16 +1,16 @@
-"""`Kind`: a kind of figure, what it needs and what can be chosen."""
+"""`Kind`: a kind of plot, what it needs and what can be chosen."""
 
 import math
 
 from recipes.plots import style
 from recipes.plots.tiles import WIDTH
 
-# Images in one figure, at most.
+# Images in one plot, at most.
 MOST = 400
 
 
 class Kind:
-    """One kind of figure. A subclass says what it is in `draw` and `caption`.
+    """One kind of plot. A subclass says what it is in `draw` and `caption`.
 
     Attributes:
         name: on the command line.
@@ -36,7 +36,7 @@ class Kind:
         return ("gif",) if self.animated else ("png", "svg")
 
     def why_not(self, subject):
-        """A sentence on why a subject does not have this figure, or None."""
+        """A sentence on why a subject does not have this plot, or None."""
         for need in self.needs:
             if reason := need(subject):
                 return reason
@@ -54,8 +54,7 @@ class Kind:
             if name not in self.options:
                 takes = ", ".join(map(_flag, self.options)) or "no options"
                 raise ValueError(
-                    f"The figure {self.name!r} takes no {_flag(name)}; it takes "
-                    f"{takes}."
+                    f"The plot {self.name!r} takes no {_flag(name)}; it takes {takes}."
                 )
             self._check(subject, name, value)
         given = {name: value for name, value in options.items() if value is not None}
@@ -67,7 +66,7 @@ class Kind:
     def _check(self, subject, name, value):
         if name == "method" and value not in self.methods:
             raise ValueError(
-                f"The figure {self.name!r} knows no method {value!r}: choose one of "
+                f"The plot {self.name!r} knows no method {value!r}: choose one of "
                 f"{', '.join(self.methods)}."
             )
         if name == "num_samples" and not 1 <= value <= MOST:
@@ -88,12 +87,12 @@ class Kind:
                 )
 
     def render(self, subject, form, options):
-        """The figure as the bytes of a file: see `recipes.plots.render`."""
+        """The plot as the bytes of a file: see `recipes.plots.render`."""
         if reason := self.why_not(subject):
             raise ValueError(reason)
         if form not in self.forms:
             raise ValueError(
-                f"The figure {self.name!r} is written as {' or '.join(self.forms)}; "
+                f"The plot {self.name!r} is written as {' or '.join(self.forms)}; "
                 f"got {form!r}."
             )
         settings = self.settings(subject, options)

@@ -1,4 +1,4 @@
-"""Figures that move through latent space: traversals, interpolations, a manifold."""
+"""Plots that move through latent space: traversals, interpolations, a manifold."""
 
 import numpy as np
 

@@ -1,4 +1,6 @@
-"""What a figure needs of a subject: each function says in one sentence what lacks."""
+"""What a plot needs of a subject: each function says in one sentence what lacks."""
+
+from recipes.common.latents import in_words
 
 
 def model(subject):
@@ -14,19 +16,34 @@ def model(subject):
     if subject.num_attributes is not None:
         return (
             f"The labels of {subject.name!r} are vectors of {subject.num_attributes} "
-            "attributes, and figures can choose classes alone."
+            "attributes, and plots can choose classes alone."
         )
     return None
 
 
 def latent_vectors(subject):
-    """Latent vectors, whose dimensions can be moved one by one."""
+    """One latent vector, whose dimensions can be moved one by one."""
+    if len(subject.latents) > 1:
+        return _several(subject)
     if subject.has_codes:
         return (
             f"{subject.name!r} has codes for latents, and no vectors to move or to "
             "measure: draw its codebook or its codes instead."
         )
+    if subject.latent_dim is None:
+        return (
+            f"The latents of {subject.name!r} are {in_words(subject.latents)}: this "
+            "needs a single vector."
+        )
     return None
+
+
+def _several(subject):
+    names = ", ".join(spec.name for spec in subject.latents)
+    return (
+        f"{subject.name!r} has {len(subject.latents)} groups of latents, {names}: this "
+        "needs a single one."
+    )
 
 
 def two_latents(subject):
@@ -47,9 +64,11 @@ def few_latents(subject):
 
 
 def codes(subject):
-    """A VQVAE's codes."""
+    """Codes."""
+    if len(subject.latents) > 1:
+        return _several(subject)
     if not subject.has_codes:
-        return f"{subject.name!r} has latent vectors; codes are what a VQVAE has."
+        return f"{subject.name!r} has latent vectors, and this is of codes."
     return None
 
 
@@ -86,8 +105,8 @@ def kl(subject):
     """The KL of each latent: stored, or of images that can be encoded."""
     if subject.no_model:
         return subject.no_model
-    if subject.has_codes:
-        return latent_vectors(subject)
+    if reason := latent_vectors(subject):
+        return reason
     if subject.stored_kl() is not None:
         return None
     return model(subject) or encoder(subject) or images(subject)

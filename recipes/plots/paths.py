@@ -77,7 +77,7 @@ METHODS = {"linear": linear, "spherical": spherical}
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """What a figure starts from: test images where there are some, else the prior.
+    """What a plot starts from: test images where there are some, else the prior.
 
     Attributes:
         subject: with latent vectors.

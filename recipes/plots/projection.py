@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from recipes.backend import native_messages_hidden
+from recipes.common.backend import native_messages_hidden
 
 # t-SNE and UMAP see so many principal components at most, which makes them fast.
 COMPONENTS = 50

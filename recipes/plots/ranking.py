@@ -36,7 +36,7 @@ class Ranking:
         return np.argsort(-self.values, kind="stable")
 
     def label(self, latent):
-        """What a figure calls a latent, such as "z 3, 1.72 nats"."""
+        """What a plot calls a latent, such as "z 3, 1.72 nats"."""
         number = f", {self.values[latent]:.2f} nats" if self.images else ""
         return f"z {latent}{number}"
 

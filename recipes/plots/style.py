@@ -1,6 +1,6 @@
-"""One look for every figure: colours, sizes of text, and bytes that stay the same.
+"""One look for every plot: colours, sizes of text, and bytes that stay the same.
 
-matplotlib is imported when a figure is drawn, and never its pyplot: whatever state the
+matplotlib is imported when a plot is drawn, and never its pyplot: whatever state the
 caller keeps there is left alone.
 """
 
@@ -19,7 +19,7 @@ MARKERS = ("o", "^", "s", "X", "D")
 GREY = "#767676"
 
 DPI = 150
-# Points. A figure is about 1,100 pixels wide, and shown at half of that or more.
+# Points. A plot is about 1,100 pixels wide, and shown at half of that or more.
 TEXT, TITLE = 10, 12
 
 LOOK = {
@@ -41,7 +41,7 @@ LOOK = {
     "legend.frameon": False,
     "figure.dpi": DPI,
     "savefig.dpi": DPI,
-    # Same figure, same bytes.
+    # Same plot, same bytes.
     "svg.hashsalt": "vae-zoo",
 }
 # What would change from one day, or one release of matplotlib, to the next.
@@ -53,7 +53,7 @@ METADATA = {
 
 @contextlib.contextmanager
 def look():
-    """Figures made and saved within look alike, whatever the user's matplotlibrc says.
+    """Plots made and saved within look alike, whatever the user's matplotlibrc says.
 
     Raises:
         ImportError: if matplotlib is missing; says what to install.
@@ -88,14 +88,14 @@ def new_chart(title, rows=1, columns=1, width=7.2, height=3.6):
 
 
 def to_bytes(figure, form):
-    """The figure as a file: "png" or "svg"."""
+    """The plot as a file: "png" or "svg"."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=form, metadata=METADATA[form])
     return buffer.getvalue()
 
 
 def to_pixels(figure):
-    """The figure as uint8 (H, W, 3)."""
+    """The plot as uint8 (H, W, 3)."""
     figure.canvas.draw()
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 

@@ -1,10 +1,10 @@
-"""Many small images as one figure, every pixel a whole number of pixels wide."""
+"""Many small images as one plot, every pixel a whole number of pixels wide."""
 
 import numpy as np
 
 from recipes.plots import style
 
-# Pixels of the figure.
+# Pixels of the plot.
 MARGIN, GAP, GROUP_GAP, LABEL_GAP = 24, 4, 20, 12
 # How wide a row of images should be, about, and an image at most.
 WIDTH, LARGEST = 1050, 128
@@ -18,7 +18,7 @@ def draw_tiles(
     """Draws rows of images, with a label at each row and above each column.
 
     Args:
-        title: of the figure.
+        title: of the plot.
         tiles: float (R, N, H, W, C) in [0, 1], C 1 or 3; NaN where no image is.
         row_labels, column_labels: texts, R and N of them, or none.
         group: after so many rows there is a wider gap.

@@ -8,7 +8,7 @@ import common
 import keras
 
 import zoo
-from recipes.provenance import hardware
+from recipes.common.provenance import hardware
 
 
 def make_model(options, image_shape):

@@ -23,7 +23,7 @@ from export.explorer import assets as explorer_assets
 from export.explorer.latents import describe_latents
 from export.explorer.pieces import cut
 from export.runtime.session import Session
-from recipes.cli import app
+from recipes.commands.cli import app
 from zoo.threefry import normals, threefry2x32, uniforms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -272,7 +272,15 @@ def test_command_serves_until_interrupted(folder):
 
     check_built()
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "recipes.cli", "explore", folder, "--serve"],
+        [
+            sys.executable,
+            "-u",
+            "-m",
+            "recipes.commands.cli",
+            "explore",
+            folder,
+            "--serve",
+        ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

@@ -17,7 +17,7 @@ import zoo
 from export import options, pipeline, priors
 from export.check import compare, compare_codes
 from export.priors.codes import choose
-from zoo.models.code_prior import choose as keras_choose
+from zoo.priors.drawing import choose as keras_choose
 from zoo.threefry import uniforms
 
 SHAPE = (9, 12, 1)  # a grid of 3 x 3 codes

@@ -2,7 +2,7 @@
 
 from typer.testing import CliRunner
 
-from recipes.cli import app
+from recipes.commands.cli import app
 
 
 def run(*arguments):

@@ -10,17 +10,18 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import zoo
-from recipes import beta_vae_family, beta_vae_sprites, catalog, disentanglement
-from recipes import comparison as comparisons
-from recipes import training as recipe_training
-from recipes.cli import app
-from recipes.comparison import measure
+from recipes import beta_vae_family, beta_vae_sprites
+from recipes.commands import study as comparisons
+from recipes.commands.cli import app
+from recipes.commands.study import measure
 from recipes.data import FactorGrid, load_images
 from recipes.data.sprites import FACTOR_NAMES, SpritesGrid
-from recipes.disentanglement import factor_grid
-from recipes.evaluation import evaluate_preset
-from recipes.readme import COMPARISONS, comparison_section
+from recipes.documents.readme import STUDIES, study_section
+from recipes.metrics import disentanglement
+from recipes.metrics.disentanglement import factor_grid
+from recipes.metrics.evaluation import evaluate_preset
 from recipes.recipe import get_recipe
+from recipes.runs import training as recipe_training
 
 pytest.importorskip("tensorflow_datasets")
 
@@ -86,7 +87,7 @@ def test_recipe_leads_to_a_scored_preset(tmp_path):
         assert f"| {metrics[name]:.3f} |" in card
     assert "MIG, of posterior means on the grid of factors" in card
     assert "MIG, of posterior means" in result.output
-    assert catalog.find_preset(preset).metadata["metrics"] == metrics
+    assert zoo.preset_info(preset)["metrics"] == metrics
 
 
 def test_members_of_the_family_are_what_the_table_says():
@@ -107,7 +108,7 @@ def test_family_keeps_what_is_finished(tmp_path, monkeypatch):
     row = measure(member, tmp_path, **options)
     assert row["setting"] == "beta 4" and row["training"]["epochs"] == 2
     assert row["training"]["command"] == "the command"
-    columns = COMPARISONS["beta_vae_family"]
+    columns = STUDIES["beta_vae_family"]
     assert {key for key, _ in columns.values()} <= set(row["metrics"])
 
     def train(*args, **kwargs):
@@ -150,7 +151,7 @@ def test_comparison_averages_seeds():
         return {"name": name, **words, "metrics": {"mig": value}, "training": training}
 
     rows = [row("a", 0, 0.25), row("b", 0, 1), row("a", 1, 0.75), row("b", 1, 1)]
-    lines = comparison_section(rows, {"MIG": ("mig", "{:.3f}")}).splitlines()
+    lines = study_section(rows, {"MIG": ("mig", "{:.3f}")}).splitlines()
     header, _, first, second, _, caption = lines
     assert header == "| model | setting | MIG | trained |" and "2 seeds" in caption
     assert first == "| A | beta 1 | 0.500 | 60 s |"

@@ -10,7 +10,9 @@ import pytest
 from command_helpers import fail, run, succeed
 from PIL import Image
 
-from recipes import backend, command
+from recipes.commands.command_line import command_line
+from recipes.common import backend
+from zoo.presets import list_presets
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +71,11 @@ def test_version():
 
 
 def test_list_shows_presets_and_recipes():
-    text = succeed("list")
-    assert "Presets" in text and "dense_vae_digits" in text
+    lines = [line.rstrip() for line in succeed("list").splitlines()]
+    presets = lines[lines.index("Presets") + 1 : lines.index("Recipes")]
+    # None is folded, so that each can be copied.
+    names = {line.split(" ")[0] for line in presets}
+    assert {"name", *list_presets()} <= names
 
 
 def test_show_tells_what_a_preset_is_and_how_to_use_it(preset):
@@ -162,7 +167,9 @@ def test_verify_checks_every_file(exported):
         (("sample", "tini"), "There is no preset 'tini'"),
         (("sample", "none.onnx"), "There is no file none.onnx"),
         (("verify", "none.onnx"), "There is no file none.onnx"),
-        (("verify", "."), "holds no manifest.json"),
+        (("verify", "."), "not a preset, a run or an exported model"),
+        (("verify", "PRESET"), "is a preset; this needs an exported model: a file"),
+        (("finetune", "PRESET/config.json", "--data", "digits"), "this needs a preset"),
         (("train", "dense_vae_digit"), "Did you mean dense_vae_digits"),
         (("train", "dense_vae_digits", "--backend", "mxnet"), "no backend 'mxnet'"),
         (("finetune", "PRESET", "--data", "mnits"), "mnist"),
@@ -185,7 +192,7 @@ def test_mistakes_are_told_in_one_sentence(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file.png").write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
-    given = [preset if word == "PRESET" else word for word in arguments]
+    given = [word.replace("PRESET", str(preset)) for word in arguments]
     assert words in fail(*given)
     left = {path.name for path in tmp_path.iterdir()}
     assert left <= {"file.png", "folder.png", "runs"}
@@ -227,10 +234,10 @@ def test_interruption_is_exit_code_130(monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recipes.deploy.verify", interrupt)
+    monkeypatch.setattr("recipes.commands.deploy.verify", interrupt)
     result = run("verify", "x.onnx")
     assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
-    monkeypatch.setattr("recipes.command.start_keras", interrupt)
+    monkeypatch.setattr("recipes.commands.train.start_keras", interrupt)
     result = run("train", "dense_vae_digits")
     assert result.exit_code == 130 and "--resume" in result.stderr
 
@@ -255,13 +262,13 @@ def test_tracebacks_can_be_had(monkeypatch):
     ],
 )
 def test_recorded_commands_name_no_machine(arguments, recorded):
-    assert command.command_line(("vae-zoo",), arguments.split()) == recorded
+    assert command_line(("vae-zoo",), arguments.split()) == recorded
 
 
 def test_recorded_command_of_a_script(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/x/conv.py", "--backend", "jax", "--seed", "1"])
     prog = ("python", "-m", "recipes.conv")
-    assert command.command_line(prog) == "python -m recipes.conv --backend jax --seed 1"
+    assert command_line(prog) == "python -m recipes.conv --backend jax --seed 1"
 
 
 def test_a_running_backend_cannot_be_changed(preset):
@@ -278,7 +285,7 @@ def test_an_output_is_whole_or_not_there(exported, tmp_path):
     code = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-from recipes.cli import main
+from recipes.commands.cli import main
 main()
 """
     pytest.importorskip("resource")

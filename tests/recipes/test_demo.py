@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from recipes import demo, demo_folder
+from recipes.commands import demo, demo_folder
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,12 @@ import pytest
 from rich.console import Console
 
 import zoo
-from recipes.evaluation import evaluate_preset, image_figures
-from recipes.figures import confidence_intervals, figure_rows
-from recipes.partial import PartialValues
-from recipes.preset_pair import compare_presets
-from recipes.sample_quality import sample_quality
+from recipes.documents.metric_rows import metric_rows
+from recipes.metrics.evaluation import evaluate_preset, image_metrics
+from recipes.metrics.intervals import confidence_intervals
+from recipes.metrics.preset_pair import compare_presets
+from recipes.metrics.resumable import ResumableValues
+from recipes.metrics.sample_quality import sample_quality
 
 SHAPE = (12, 12, 1)
 
@@ -79,11 +80,11 @@ def test_errors_shrink_with_the_number_of_images(presets, source):
     model = zoo.from_preset(presets / "small")
     x = source["x_test"]
     options = {"num_importance_samples": 3, "console": quiet()}
-    values = image_figures(model, x, **options)["elbo"]
+    values = image_metrics(model, x, **options)["elbo"]
     metrics = evaluate(presets / "small", source)
     from recipes.data import binarize
 
-    values = image_figures(model, binarize(x), **options)["elbo"]
+    values = image_metrics(model, binarize(x), **options)["elbo"]
     expected = np.std(values, ddof=1) / np.sqrt(len(x))
     assert metrics["elbo_standard_error"] == pytest.approx(expected, rel=1e-4)
 
@@ -91,7 +92,7 @@ def test_errors_shrink_with_the_number_of_images(presets, source):
 def test_intervals_and_rows_by_hand():
     metrics = {"elbo": -90.0, "elbo_standard_error": 0.5, "kl": 20.0}
     assert confidence_intervals(metrics) == {"elbo": [-90.98, -89.02]}
-    assert figure_rows(metrics) == [
+    assert metric_rows(metrics) == [
         ("ELBO, 1 draw, nats", "-90.00", "-90.98 to -89.02"),
         ("KL, nats", "20.00", ""),
     ]
@@ -133,19 +134,19 @@ def test_an_interrupted_evaluation_goes_on(presets, source, tmp_path, monkeypatc
 
 def test_partial_values_are_kept_whole_or_refused(tmp_path):
     path = tmp_path / "p.npz"
-    first = PartialValues(path, {"seed": 0})
+    first = ResumableValues(path, {"seed": 0})
     first.extend([1.0, 2.0])
     first.save()
     np.testing.assert_array_equal(
-        PartialValues(path, {"seed": 0}, resume=True).values, [1.0, 2.0]
+        ResumableValues(path, {"seed": 0}, resume=True).values, [1.0, 2.0]
     )
     # Without --resume from the start, whatever lies there.
-    assert len(PartialValues(path, {"seed": 0}).values) == 0
+    assert len(ResumableValues(path, {"seed": 0}).values) == 0
     with pytest.raises(ValueError, match="evaluated with seed 0, not 1"):
-        PartialValues(path, {"seed": 1}, resume=True)
+        ResumableValues(path, {"seed": 1}, resume=True)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match="is damaged"):
-        PartialValues(path, {"seed": 0}, resume=True)
+        ResumableValues(path, {"seed": 0}, resume=True)
 
 
 def test_two_presets_are_compared_image_by_image(presets, source):

@@ -11,11 +11,11 @@ import sys
 
 import pytest
 
-from recipes import catalog
+from recipes.common.presets import shipped_presets
 from recipes.data import data_folder
-from recipes.figures import DEVIATIONS
+from recipes.metrics.intervals import DEVIATIONS
 
-PRESETS = [catalog.find_preset(name) for name in catalog.preset_names()]
+PRESETS = shipped_presets()
 # Noise of the draws themselves, beside that of the images.
 MARGIN = 1e-3
 # Of other samples and of another classifier, whose noise is in both figures.
@@ -44,7 +44,7 @@ def test_stored_figures_are_those_of_a_fresh_evaluation(preset, tmp_path):
     # Other noise: figures that hang on one seed's draws would show.
     command[command.index("--seed") + 1] = str(stored["seed"] + 1)
     process = subprocess.run(
-        [sys.executable, "-m", "recipes.cli", *command[1:], "--out", str(out)],
+        [sys.executable, "-m", "recipes.commands.cli", *command[1:], "--out", str(out)],
         env={**os.environ, "KERAS_BACKEND": stored["backend"]},
         capture_output=True,
         text=True,

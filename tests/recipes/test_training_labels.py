@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 
 import zoo
-from recipes.classifier import SHIFT, Classifier, shift_images
 from recipes.data import binarize, load_images
-from recipes.evaluation import evaluate_preset
+from recipes.metrics.classifier import SHIFT, Classifier, shift_images
+from recipes.metrics.evaluation import evaluate_preset
+from recipes.metrics.sample_quality import label_accuracy
 from recipes.recipe import Recipe, Training
-from recipes.sample_quality import label_accuracy
-from recipes.training import finetune, train
+from recipes.runs.training import finetune, train
 
 SIZE = 12
 

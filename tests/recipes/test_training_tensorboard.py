@@ -11,8 +11,8 @@ import pytest
 from event_files import assert_same_picture, pixels, read_events
 
 import zoo
-from recipes.grid import grid_png, in_pairs
-from recipes.tensorboard import (
+from recipes.common.contact_sheet import contact_sheet_png, in_pairs
+from recipes.runs.tensorboard import (
     TensorBoardImages,
     TensorBoardLatents,
     TensorBoardScalars,
@@ -89,10 +89,12 @@ def test_pictures_are_those_of_the_averages_of_their_epochs(trained):
         assert list(shown) == [1, 2, 4, 5]  # every second, the first and the last
     for step in (1, 5):
         model.set_weights(weights[step])
-        samples = grid_png(model.sample(64, seed=0), columns=8)
+        samples = contact_sheet_png(model.sample(64, seed=0), columns=8)
         assert_same_picture(pictures["samples"][step], samples)
         pairs = in_pairs(VALIDATION[:32], model.reconstruct(VALIDATION[:32]))
-        assert_same_picture(pictures["reconstructions"][step], grid_png(pairs, 8))
+        assert_same_picture(
+            pictures["reconstructions"][step], contact_sheet_png(pairs, 8)
+        )
     differences = pixels(pictures["samples"][1]) - pixels(pictures["samples"][5])
     assert np.abs(differences).max() > 1
 
@@ -175,7 +177,7 @@ def test_without_validation_it_is_shown_at_the_end_of_an_epoch(tmp_path):
     pictures = read_events(tmp_path / "images")
     assert set(pictures) == {"samples"} and list(pictures["samples"]) == [1, 2]
     assert_same_picture(
-        pictures["samples"][2], grid_png(model.sample(64, seed=0), columns=8)
+        pictures["samples"][2], contact_sheet_png(model.sample(64, seed=0), columns=8)
     )
     # Again, in the same folder.
     fit(model, images, validate=False, epochs=1)
@@ -195,7 +197,7 @@ def test_conditional_model_shows_each_class(tmp_path):
     )
     pictures = read_events(tmp_path / "images")
     samples = model.sample(24, np.repeat(np.arange(3), 8), seed=0)
-    assert_same_picture(pictures["samples"][2], grid_png(samples, 8))
+    assert_same_picture(pictures["samples"][2], contact_sheet_png(samples, 8))
     bars = read_events(tmp_path / "latents")["kl_per_latent"][2]
     kl = model.elbo(*shown, seed=0)["kl"].mean()
     assert bars[:, 2].sum() == pytest.approx(kl, rel=1e-3)
@@ -207,7 +209,7 @@ def test_conditional_model_of_attributes_shows_those_of_the_images(tmp_path):
     images = TensorBoardImages(tmp_path, VALIDATION, labels[:40])
     fit(model, images, labels=labels, validate=False, epochs=1)
     given = np.resize(labels[:32], (64, 2))
-    samples = grid_png(model.sample(64, given, seed=0), 8)
+    samples = contact_sheet_png(model.sample(64, given, seed=0), 8)
     assert_same_picture(read_events(tmp_path / "images")["samples"][1], samples)
 
 
@@ -284,7 +286,7 @@ WITHOUT_TENSORFLOW = """
 import sys
 
 sys.modules["tensorflow"] = None  # any import of it fails
-from recipes.event_log import EventLog
+from recipes.runs.event_log import EventLog
 
 log = EventLog("logs")
 log.add_scalar("elbo", -90.5, step=3)

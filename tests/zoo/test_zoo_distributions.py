@@ -20,8 +20,9 @@ from numpy_reference import (
 from zoo_helpers import array, make_dense, random_weights
 
 import zoo
+from zoo import threefry
+from zoo.distributions import DiagonalNormal, kl_per_unit
 from zoo.likelihoods import Bernoulli, Gaussian
-from zoo.posteriors import DiagonalGaussian
 from zoo.priors import StandardNormal
 
 RNG = np.random.default_rng(0)
@@ -29,7 +30,7 @@ RNG = np.random.default_rng(0)
 
 def posterior(mean, log_var):
     mean, log_var = np.broadcast_arrays(np.float32(mean), np.float32(log_var))
-    return DiagonalGaussian(
+    return DiagonalNormal(
         ops.convert_to_tensor(mean.copy()), ops.convert_to_tensor(log_var.copy())
     )
 
@@ -62,7 +63,7 @@ statistics = hnp.arrays(
 @given(statistics)
 def test_kl_matches_numpy_and_is_never_negative(values):
     q = posterior(*values)
-    per_dim = array(q.kl_per_dim())
+    per_dim = array(kl_per_unit(q, StandardNormal()))
     assert per_dim.dtype == np.float32
     assert np.all(per_dim >= 0)
     mean, log_var = values.astype(np.float64)
@@ -129,7 +130,7 @@ def test_posterior_sample_follows_its_mean_variance_and_seed():
 
 
 def test_posterior_from_parameters_takes_mean_first():
-    q = DiagonalGaussian.from_parameters(ops.convert_to_tensor([[1.0, 2.0, 3.0, 4.0]]))
+    q = DiagonalNormal.from_parameters(ops.convert_to_tensor([[1.0, 2.0, 3.0, 4.0]]))
     np.testing.assert_array_equal(array(q.mean), [[1, 2]])
     np.testing.assert_array_equal(array(q.log_var), [[3, 4]])
 
@@ -145,13 +146,20 @@ def test_prior_log_prob_matches_numpy(z):
     np.testing.assert_allclose(given_log_prob, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_prior_draw_scales_with_temperature():
-    z = StandardNormal().draw(0, 5000, 2)
-    half = StandardNormal().draw(0, 5000, 2, temperature=0.5)
-    assert z.dtype == half.dtype == np.float32
-    np.testing.assert_array_equal(half, z / 2)
+def test_latents_are_the_noise_times_the_temperature(model):
+    noise = ops.convert_to_tensor(threefry.normals(0, 5000, 2))
+    z = array(model.draw_latents(noise))
+    np.testing.assert_array_equal(z, array(noise))
     np.testing.assert_allclose(z.std(axis=0), 1, atol=0.05)
     np.testing.assert_allclose(z.mean(axis=0), 0, atol=0.05)
+    half = array(model.draw_latents(noise, temperature=0.5))
+    np.testing.assert_array_equal(half, z / 2)
+    each = ops.linspace(0.0, 1.0, 5000)
+    np.testing.assert_allclose(
+        array(model.draw_latents(noise, temperature=each)),
+        array(each)[:, None] * z,
+        rtol=1e-6,
+    )
 
 
 # Likelihoods.

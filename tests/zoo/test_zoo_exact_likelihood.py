@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from zoo_helpers import SHAPE, array, quick_compile
+from zoo_helpers import SHAPE, array, make_terms, quick_compile
 
 import zoo
+from zoo.distributions import DiagonalNormal
 from zoo.likelihoods import Likelihood
-from zoo.objectives import ELBOTerms, ImportanceWeighted
-from zoo.posteriors import DiagonalGaussian
+from zoo.objectives import ImportanceWeighted
 
 PIXELS, LATENT_DIM, SIGMA, OFFSET = 64, 2, 0.2, 0.5
 RNG = np.random.default_rng(0)
@@ -144,17 +144,17 @@ def test_importance_weighted_bound_tightens_with_draws():
     noise = RNG.standard_normal((3000, LATENT_DIM))
     terms = terms_at(model, noise)
     log_weights = array(terms.log_likelihood + terms.log_ratio).astype(np.float64)
-    bounds = []
+    group, bounds = terms.group, []
     for k in (1, 3, 10, 100):
         groups = 3000 // k
         # Groups of k draws side by side, as if there were `groups` times the images.
-        posterior = DiagonalGaussian(
-            ops.tile(terms.posterior.mean, (groups, 1)),
-            ops.tile(terms.posterior.log_var, (groups, 1)),
+        posterior = DiagonalNormal(
+            ops.tile(group.posterior.mean, (groups, 1)),
+            ops.tile(group.posterior.log_var, (groups, 1)),
         )
-        z = ops.reshape(terms.z[: groups * k], (k, -1, LATENT_DIM))
+        z = ops.reshape(group.z[: groups * k], (k, -1, LATENT_DIM))
         log_likelihood = ops.reshape(terms.log_likelihood[: groups * k], (k, -1))
-        grouped = ELBOTerms(posterior, terms.prior, z, log_likelihood)
+        grouped = make_terms(posterior, group.prior, z, log_likelihood)
         bounds.append(-np.mean(array(ImportanceWeighted(k)(grouped, 0.0))))
     exact = np.mean(exact_log_likelihood())
     assert bounds[0] == pytest.approx(np.mean(log_weights), abs=1e-2)

@@ -19,6 +19,7 @@ from zoo_helpers import (
     SHAPE,
     array,
     gradient,
+    make_terms,
     quick_compile,
     random_weights,
     weights_distance,
@@ -26,8 +27,8 @@ from zoo_helpers import (
 
 import zoo
 from zoo import objectives
-from zoo.objectives import DIP, ELBO, Capacity, ELBOTerms, TotalCorrelation
-from zoo.posteriors import DiagonalGaussian
+from zoo.distributions import DiagonalNormal
+from zoo.objectives import DIP, ELBO, Capacity, TotalCorrelation
 from zoo.priors import StandardNormal
 from zoo.schedules import LinearWarmup
 
@@ -40,10 +41,10 @@ NOISE = RNG.standard_normal((K, N, D)).astype("float32")
 LOG_LIKELIHOOD = (-50 + RNG.standard_normal((K, N))).astype("float32")
 
 
-def make_terms(mean=MEAN, log_var=LOG_VAR, noise=NOISE, log_likelihood=LOG_LIKELIHOOD):
-    q = DiagonalGaussian(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
+def known_terms(mean=MEAN, log_var=LOG_VAR, noise=NOISE, log_likelihood=LOG_LIKELIHOOD):
+    q = DiagonalNormal(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
     z = q.from_noise(ops.convert_to_tensor(noise))
-    return ELBOTerms(q, StandardNormal(), z, ops.convert_to_tensor(log_likelihood))
+    return make_terms(q, StandardNormal(), z, ops.convert_to_tensor(log_likelihood))
 
 
 def numpy_weights(estimator, count, size):
@@ -91,7 +92,7 @@ def numpy_dip(mean, log_var, lambda_od, lambda_d, kind):
 
 def test_capacity_loss_by_hand():
     # KL of N(mean, 1) to N(0, 1) is mean^2 / 2: 0, 2 and 8 nats around 3.
-    terms = make_terms(
+    terms = known_terms(
         np.float32([[0], [2], [4]]),
         np.zeros((3, 1), "float32"),
         np.zeros((1, 3, 1), "float32"),
@@ -105,8 +106,8 @@ def test_capacity_pulls_each_image_towards_it_from_both_sides():
     means = np.float32([[0.5], [2.0], [4.0]])
 
     def loss(mean):
-        q = DiagonalGaussian(mean, ops.zeros((3, 1)))
-        terms = ELBOTerms(q, StandardNormal(), None, ops.zeros((1, 3)))
+        q = DiagonalNormal(mean, ops.zeros((3, 1)))
+        terms = make_terms(q, StandardNormal(), None, ops.zeros((1, 3)))
         return ops.sum(Capacity(gamma=5.0, capacity=3.0)(terms, 0.0))
 
     np.testing.assert_allclose(
@@ -115,7 +116,7 @@ def test_capacity_pulls_each_image_towards_it_from_both_sides():
 
 
 def test_capacity_rises_with_the_step():
-    terms = make_terms()
+    terms = known_terms()
     rising = Capacity(gamma=2.0, capacity=LinearWarmup(steps=10, end=4.0))
     for step, capacity in ((0, 0.0), (5, 2.0), (10, 4.0), (99, 4.0)):
         np.testing.assert_allclose(
@@ -132,9 +133,9 @@ def test_capacity_rises_with_the_step():
 
 @pytest.mark.parametrize("estimator", ["mws", "mss"])
 def test_decomposition_matches_numpy(estimator):
-    terms = make_terms()
+    terms = known_terms()
     given = TotalCorrelation(2.0, SIZE, estimator).decompose(terms)
-    z = array(terms.z).astype("float64")
+    z = array(terms.group.z).astype("float64")
     mean, log_var = MEAN.astype("float64"), LOG_VAR.astype("float64")
     expected = np.mean(
         [numpy_parts(mean, log_var, draw, estimator, SIZE) for draw in z], axis=0
@@ -153,7 +154,7 @@ def test_decomposition_matches_numpy(estimator):
 
 @pytest.mark.parametrize("estimator", ["mws", "mss"])
 def test_total_correlation_weighs_the_three_parts(estimator):
-    terms = make_terms()
+    terms = known_terms()
     objective = TotalCorrelation(6.0, SIZE, estimator, alpha=0.5, gamma=2.0)
     information, correlation, dimension_wise = map(array, objective.decompose(terms))
     expected = 0.5 * information + 6.0 * correlation + 2.0 * dimension_wise
@@ -186,7 +187,7 @@ def test_estimators_on_a_gaussian_whose_total_correlation_is_known():
     means = rng.multivariate_normal(
         np.zeros(3), covariance - variance * np.eye(3), size=count
     )
-    terms = make_terms(
+    terms = known_terms(
         means.astype("float32"),
         np.full((count, 3), np.log(variance), "float32"),
         rng.standard_normal((1, count, 3)).astype("float32"),
@@ -210,7 +211,7 @@ def test_estimators_on_a_gaussian_whose_total_correlation_is_known():
 
 def test_total_correlation_of_independent_latents_is_zero():
     rng = np.random.default_rng(0)
-    terms = make_terms(
+    terms = known_terms(
         rng.standard_normal((800, 2), dtype="float32") * np.float32(0.9),
         np.full((800, 2), np.log(0.19), "float32"),
         rng.standard_normal((1, 800, 2), dtype="float32"),
@@ -236,8 +237,8 @@ def test_both_estimators_push_correlated_means_apart():
     for estimator in ("mws", "mss"):
 
         def loss(correlation, estimator=estimator):
-            q = DiagonalGaussian(means(correlation), ops.full((200, 2), -1.5))
-            terms = ELBOTerms(
+            q = DiagonalNormal(means(correlation), ops.full((200, 2), -1.5))
+            terms = make_terms(
                 q, StandardNormal(), q.from_noise(noise), ops.zeros((1, 200))
             )
             return ops.mean(TotalCorrelation(1.0, 5000, estimator).decompose(terms)[1])
@@ -251,7 +252,7 @@ def test_both_estimators_push_correlated_means_apart():
 
 @pytest.mark.parametrize("kind", ["i", "ii"])
 def test_dip_matches_the_covariance_of_numpy(kind):
-    terms = make_terms()
+    terms = known_terms()
     mean, log_var = MEAN.astype("float64"), LOG_VAR.astype("float64")
     expected = (
         -LOG_LIKELIHOOD.mean(axis=0)
@@ -266,12 +267,12 @@ def test_dip_penalizes_nothing_where_the_covariance_is_the_identity():
     corners = np.float32([[1, 1], [1, -1], [-1, 1], [-1, -1]])
     zeros = np.zeros((4, 2), "float32")
     noise, log_likelihood = np.zeros((1, 4, 2), "f4"), np.zeros((1, 4), "f4")
-    terms = make_terms(corners, zeros, noise, log_likelihood)
+    terms = known_terms(corners, zeros, noise, log_likelihood)
     np.testing.assert_allclose(
         array(DIP(10.0, 100.0, "i")(terms, 0.0)), array(terms.kl), rtol=1e-6
     )
     # Of z the variance is 1/2 + 1/2.
-    terms = make_terms(
+    terms = known_terms(
         corners * np.float32(0.5**0.5), zeros + np.log(0.5), noise, log_likelihood
     )
     np.testing.assert_allclose(
@@ -430,7 +431,7 @@ def test_configuration_round_trip(objective):
     again = objectives.get(config)
     assert type(again) is type(objective)
     assert again.get_config() == objective.get_config()
-    terms = make_terms()
+    terms = known_terms()
     np.testing.assert_array_equal(
         array(again(terms, 1.0)), array(objective(terms, 1.0))
     )
@@ -486,7 +487,7 @@ def test_bad_arguments_get_one_sentence(case):
 
 @pytest.mark.parametrize("objective", [TotalCorrelation(1.0, 9), DIP()])
 def test_batch_of_one_image_is_refused(images, objective):
-    one = make_terms(MEAN[:1], LOG_VAR[:1], NOISE[:, :1], LOG_LIKELIHOOD[:, :1])
+    one = known_terms(MEAN[:1], LOG_VAR[:1], NOISE[:, :1], LOG_LIKELIHOOD[:, :1])
     said = "images of a batch with each other: .*at least 2 images; got a batch of 1"
     with pytest.raises(ValueError, match=said):
         objective(one, 0.0)

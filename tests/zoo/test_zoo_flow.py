@@ -14,14 +14,15 @@ from zoo_helpers import (
     array,
     gradient,
     make_dense,
+    make_terms,
     quick_compile,
     random_weights,
     trainable,
 )
 
 import zoo
-from zoo.objectives import ELBO, ELBOTerms
-from zoo.posteriors import DiagonalGaussian
+from zoo.distributions import DiagonalNormal
+from zoo.objectives import ELBO
 from zoo.priors import Flow, StandardNormal
 from zoo.priors.flow import fixed_dimensions
 
@@ -89,10 +90,6 @@ def test_it_starts_as_standard_normal():
         array(StandardNormal().log_prob(ops.convert_to_tensor(z))),
         rtol=1e-6,
     )
-    np.testing.assert_array_equal(
-        prior.draw(3, 5, 3, temperature=0.7),
-        StandardNormal().draw(3, 5, 3, temperature=0.7),
-    )
 
 
 @pytest.mark.parametrize("latent_dim", (2, 3, 4, 9, 20, 32))
@@ -120,13 +117,13 @@ def test_huge_log_scales_stay_finite(sign):
 def test_kl_at_draws_is_the_kl_on_average():
     """At its start, against the closed form; then against draws of the ratio."""
     rng = np.random.default_rng(0)
-    q = DiagonalGaussian(*(ops.cast(rng.normal(size=(3, 2)), "float32") for _ in "ml"))
+    q = DiagonalNormal(*(ops.cast(rng.normal(size=(3, 2)), "float32") for _ in "ml"))
     noise = ops.cast(rng.standard_normal((100_000, 3, 2)), "float32")
     fresh = Flow(2)
     fresh.build()
-    terms = ELBOTerms(q, fresh, q.from_noise(noise), ops.zeros((100_000, 3)))
+    terms = make_terms(q, fresh, q.from_noise(noise), ops.zeros((100_000, 3)))
     np.testing.assert_allclose(array(terms.kl), array(q.kl()), atol=0.03)
-    terms = ELBOTerms(q, make_flow(2), q.from_noise(noise), ops.zeros((100_000, 3)))
+    terms = make_terms(q, make_flow(2), q.from_noise(noise), ops.zeros((100_000, 3)))
     expected = -array(terms.log_ratio).mean(axis=0)
     np.testing.assert_allclose(array(terms.kl), expected, atol=0.03)
     np.testing.assert_allclose(array(terms.elbo), -array(terms.kl), atol=1e-6)
@@ -252,11 +249,7 @@ def test_conditional_models_share_one_prior(images):
         (lambda: Flow(2, hidden_units=1.5), "`hidden_units` must be"),
         (
             lambda: make_dense(prior="flow", objective=ELBO(free_bits=0.1)),
-            "`free_bits` does, needs a prior of independent dimensions.*got Flow",
-        ),
-        (
-            lambda: ELBOTerms(None, Flow(2), None, None).kl_per_dim,
-            "needs a prior of independent dimensions",
+            "`free_bits` does: it needs a prior of independent dimensions.*got Flow",
         ),
     ],
 )

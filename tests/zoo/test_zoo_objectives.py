@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from keras import ops
 from numpy_reference import gaussian_kl, gaussian_log_prob
-from zoo_helpers import array, gradient
+from zoo_helpers import array, gradient, make_dense, make_terms, quick_compile
 
-from zoo.objectives import ELBO, ELBOTerms, ImportanceWeighted, Objective
-from zoo.posteriors import DiagonalGaussian
+from zoo.distributions import DiagonalNormal
+from zoo.objectives import ELBO, ImportanceWeighted, Objective
 from zoo.priors import StandardNormal
 from zoo.schedules import CyclicalWarmup, LinearWarmup, value_at
 from zoo.training.metrics import ActiveUnits
@@ -25,9 +26,9 @@ NOISE = RNG.standard_normal((K, N, D)).astype("float32")
 LOG_LIKELIHOOD = (-50 + RNG.standard_normal((K, N))).astype("float32")
 
 
-def make_terms(mean=MEAN, log_var=LOG_VAR, draws=K):
-    q = DiagonalGaussian(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
-    return ELBOTerms(
+def known_terms(mean=MEAN, log_var=LOG_VAR, draws=K):
+    q = DiagonalNormal(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
+    return make_terms(
         q,
         StandardNormal(),
         q.from_noise(ops.convert_to_tensor(NOISE[:draws])),
@@ -43,7 +44,7 @@ def numpy_log_weights(beta=1.0):
 
 
 def test_elbo_terms_match_numpy():
-    terms = make_terms()
+    terms = known_terms()
     kl = gaussian_kl(MEAN.astype(np.float64), LOG_VAR.astype(np.float64))
     reconstruction = -LOG_LIKELIHOOD.mean(axis=0)
     np.testing.assert_allclose(array(terms.kl), kl, rtol=1e-5)
@@ -56,20 +57,20 @@ def test_elbo_terms_match_numpy():
 
 @pytest.mark.parametrize("beta", [0.0, 0.25, 1.0, 4.0])
 def test_elbo_objective_weighs_the_kl_with_beta(beta):
-    terms = make_terms()
+    terms = known_terms()
     expected = array(terms.reconstruction) + beta * array(terms.kl)
     np.testing.assert_allclose(array(ELBO(beta)(terms, 0.0)), expected, rtol=1e-6)
 
 
 def test_elbo_objective_is_the_negative_elbo_at_beta_one():
-    terms = make_terms()
+    terms = known_terms()
     np.testing.assert_allclose(array(ELBO()(terms, 0.0)), -array(terms.elbo), rtol=1e-6)
 
 
 @pytest.mark.parametrize("free_bits", [0.01, 0.5, 1.0, 100.0])
 def test_free_bits_mean_loss_is_the_formula_of_the_paper(free_bits):
     # Kingma et al. 2016, equation 15: max(lambda, E_batch[KL_d]) summed over d.
-    terms = make_terms()
+    terms = known_terms()
     per_dim = 0.5 * (MEAN**2 + np.exp(LOG_VAR) - 1 - LOG_VAR).astype(np.float64)
     kl = np.maximum(free_bits, per_dim.mean(axis=0)).sum()
     loss = float(ops.mean(ELBO(2.0, free_bits)(terms, 0.0)))
@@ -82,13 +83,13 @@ def test_free_bits_stop_the_gradient_of_free_dimensions_alone():
     objective = ELBO(1.0, free_bits=threshold)
 
     def loss_of_mean(mean):
-        q = DiagonalGaussian(mean, ops.convert_to_tensor(LOG_VAR))
-        terms = ELBOTerms(q, StandardNormal(), None, ops.zeros((1, N)))
+        q = DiagonalNormal(mean, ops.convert_to_tensor(LOG_VAR))
+        terms = make_terms(q, StandardNormal(), None, ops.zeros((1, N)))
         return ops.mean(objective(terms, 0.0))
 
     def loss_of_log_var(log_var):
-        q = DiagonalGaussian(ops.convert_to_tensor(MEAN), log_var)
-        terms = ELBOTerms(q, StandardNormal(), None, ops.zeros((1, N)))
+        q = DiagonalNormal(ops.convert_to_tensor(MEAN), log_var)
+        terms = make_terms(q, StandardNormal(), None, ops.zeros((1, N)))
         return ops.mean(objective(terms, 0.0))
 
     paying = per_dim > threshold
@@ -108,7 +109,7 @@ def test_kl_gradient_is_exact_at_the_prior_and_off_it():
     log_var = np.float32([[-2.0, -1e-4, 0.0, 1e-4, 3.0]])
 
     def kl(value):
-        return ops.sum(DiagonalGaussian(ops.zeros((1, 5)), value).kl())
+        return ops.sum(DiagonalNormal(ops.zeros((1, 5)), value).kl())
 
     np.testing.assert_allclose(
         gradient(kl, log_var), 0.5 * np.expm1(log_var), rtol=1e-4, atol=1e-6
@@ -120,12 +121,12 @@ def test_kl_gradient_is_exact_at_the_prior_and_off_it():
 def test_importance_weighted_objective_matches_numpy(k, beta):
     log_weights = numpy_log_weights(beta)[:k]
     expected = -(np.logaddexp.reduce(log_weights, axis=0) - np.log(k))
-    loss = ImportanceWeighted(k, beta)(make_terms(draws=k), 0.0)
+    loss = ImportanceWeighted(k, beta)(known_terms(draws=k), 0.0)
     np.testing.assert_allclose(array(loss), expected, rtol=1e-5)
 
 
 def test_importance_weighted_objective_survives_tiny_likelihoods():
-    terms = make_terms()
+    terms = known_terms()
     terms.log_likelihood = terms.log_likelihood - 1e4
     loss = array(ImportanceWeighted(K)(terms, 0.0))
     np.testing.assert_allclose(
@@ -205,7 +206,7 @@ def test_numbers_are_schedules_that_stay():
     assert value_at(0.3, 5) == 0.3
     assert float(value_at(LinearWarmup(10), 5)) == 0.5
     objective = ELBO(beta=LinearWarmup(10))
-    terms = make_terms()
+    terms = known_terms()
     halfway = array(objective(terms, 5.0))
     np.testing.assert_allclose(halfway, array(ELBO(0.5)(terms, 0.0)), rtol=1e-6)
 
@@ -259,7 +260,53 @@ def test_own_objective_needs_one_method():
         def __call__(self, terms, step):
             return terms.reconstruction
 
-    terms = make_terms()
+    terms = known_terms()
     np.testing.assert_array_equal(
         array(Reconstruction()(terms, 0.0)), array(terms.reconstruction)
     )
+
+
+class Jittered(Objective):
+    """Draws noise of its own: the loss of each example, weighed at random."""
+
+    def __call__(self, terms, step):
+        shape = ops.shape(terms.elbo)
+        weights = keras.random.uniform(shape, seed=self.seed_generator)
+        return -weights * terms.elbo
+
+
+def test_objective_draws_noise_from_the_models_seed(images):
+    def losses(seed):
+        model = make_dense(objective=Jittered(), seed=seed)
+        assert "seed_generator" not in model.objective.get_config()
+        quick_compile(model, keras.optimizers.SGD(0.0))
+        fitted = model.fit(
+            images, epochs=3, batch_size=64, shuffle=False, verbose=0
+        ).history
+        np.testing.assert_allclose(fitted["elbo"], fitted["elbo"][0], rtol=0.1)
+        return fitted["loss"]
+
+    first, again = losses(0), losses(0)
+    np.testing.assert_allclose(first, again, rtol=1e-5)
+    assert np.ptp(first) > 0.01  # other noise at each step
+    assert abs(first[0] - losses(1)[0]) > 0.01
+
+
+def test_objective_without_seed_leaves_the_model_usable(images):
+    """JAX refuses noise without a seed within a step; the weights must outlive it."""
+
+    class Unseeded(Objective):
+        def __call__(self, terms, step):
+            return -keras.random.uniform(ops.shape(terms.elbo)) * terms.elbo
+
+    model = make_dense(objective=Unseeded())
+    quick_compile(model)
+    before = model.elbo(images, seed=0)["elbo"]
+    try:
+        model.fit(images, verbose=0)
+    except ValueError:
+        np.testing.assert_array_equal(model.elbo(images, seed=0)["elbo"], before)
+        model.objective = ELBO()
+        quick_compile(model)
+        model.fit(images, verbose=0)
+    assert np.isfinite(model.elbo(images, seed=0)["elbo"]).all()

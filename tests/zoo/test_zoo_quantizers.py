@@ -9,7 +9,7 @@ from keras import ops
 from zoo_helpers import array, gradient
 
 from zoo import quantizers
-from zoo.posteriors import CodePosterior
+from zoo.distributions import Codes, kl_per_unit
 from zoo.priors import UniformCodes
 from zoo.quantizers import (
     EMAQuantizer,
@@ -401,14 +401,15 @@ def test_gumbel_kl_and_draws_match_the_softmax():
     logits = 2 * rng.standard_normal((3, 2, 2, K))
     log_q = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     codes = ops.convert_to_tensor(log_q.argmax(-1).astype("int32"))
-    q = CodePosterior(codes, K, tensor(log_q))
+    q = Codes(codes, K, tensor(log_q))
     kl = (np.exp(log_q) * (log_q + np.log(K))).sum(-1)
-    np.testing.assert_allclose(array(q.kl_per_dim()), kl.reshape(3, 4), rtol=1e-4)
+    np.testing.assert_allclose(
+        array(kl_per_unit(q, UniformCodes(K, (2, 2)))), kl, rtol=1e-4
+    )
     np.testing.assert_allclose(array(q.kl()), kl.sum((1, 2)), rtol=1e-4)
     prior = UniformCodes(K, (2, 2))
-    np.testing.assert_allclose(array(prior.kl_per_dim(q)), kl.reshape(3, 4), rtol=1e-4)
     uniforms = tensor(rng.random((20000, 3, 2, 2)))
-    drawn = q.from_uniforms(uniforms)
+    drawn = q.from_noise(uniforms)
     shares = np.stack([(array(drawn) == k).mean(0) for k in range(K)], -1)
     np.testing.assert_allclose(shares, np.exp(log_q), atol=0.02)
     log_prob = array(q.log_prob(drawn))[:5]
@@ -423,23 +424,23 @@ def test_gumbel_kl_and_draws_match_the_softmax():
 
 def test_certain_codes_have_a_kl_of_ln_k_each():
     codes = np.random.default_rng(0).integers(0, K, (5, 2, 3)).astype("int32")
-    q = CodePosterior(ops.convert_to_tensor(codes), K)
+    q = Codes(ops.convert_to_tensor(codes), K)
     np.testing.assert_allclose(array(q.kl()), [6 * math.log(K)] * 5, rtol=1e-6)
-    drawn = q.from_uniforms(ops.zeros((4, 5, 2, 3)))
+    drawn = q.from_noise(ops.zeros((4, 5, 2, 3)))
     np.testing.assert_array_equal(array(drawn), np.broadcast_to(codes, (4, 5, 2, 3)))
     np.testing.assert_array_equal(array(q.sample(seed=0)), codes)
     np.testing.assert_array_equal(array(q.log_prob(drawn)), np.zeros((4, 5)))
     other = ops.convert_to_tensor((codes + 1) % K)
     assert np.all(array(q.log_prob(other)) == -np.inf)
-    one = CodePosterior(ops.zeros((1, 2, 2), "int32"), 1)
+    one = Codes(ops.zeros((1, 2, 2), "int32"), 1)
     assert float(one.kl()[0]) == 0
 
 
 def test_gumbel_uniform_draws_stay_in_range():
-    q = CodePosterior(ops.zeros((1, 1, 1), "int32"), 3, tensor([[[[-9.0, -9.0, 0.0]]]]))
+    q = Codes(ops.zeros((1, 1, 1), "int32"), 3, tensor([[[[-9.0, -9.0, 0.0]]]]))
     largest = np.nextafter(np.float32(1), np.float32(0))
     for u in (0.0, largest):
-        code = int(array(q.from_uniforms(tensor([[[u]]])))[0, 0, 0])
+        code = int(array(q.from_noise(tensor([[[u]]])))[0, 0, 0])
         assert 0 <= code < 3
 
 

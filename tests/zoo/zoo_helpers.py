@@ -8,6 +8,8 @@ import pytest
 from keras import ops
 
 import zoo
+from zoo.latents import LatentSpec
+from zoo.objectives import ELBOTerms, LatentGroup
 
 BACKEND = keras.backend.backend()
 SHAPE = (8, 8, 1)
@@ -34,6 +36,12 @@ def make_dense(kind=zoo.DenseVAE, **options):
     """A DenseVAE of a few hundred weights."""
     options = {"hidden_units": (4,), "seed": 0, "name": "vae", **options}
     return kind(options.pop("image_shape", SHAPE), 2, **options)
+
+
+def make_terms(posterior, prior, z, log_likelihood):
+    """The terms of a model of one latent vector."""
+    spec = LatentSpec("z", tuple(posterior.mean.shape[1:]))
+    return ELBOTerms(log_likelihood, (LatentGroup(spec, posterior, prior, z),))
 
 
 def quick_compile(model, *args, **options):

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.distributions.divergence import kl_divergence
+from zoo.distributions.divergence import DENSITY, kl_divergence
 
 # Draws and seed of a KL without a closed form, where a posterior is asked for its own.
 _KL_DRAWS, _KL_SEED = 64, 0
@@ -27,10 +27,12 @@ class Distribution:
     Attributes:
         mean: E[z], (N, *shape); of a level of a hierarchy (K, N, *shape).
         prior: what `kl` compares with; `encode` sets the model's own prior.
+        event_ndim: how many of the last axes are the latents of one image.
     """
 
     mean: Any
     prior: Any = None
+    event_ndim = 1
 
     def from_noise(self, noise):
         """z of standard normal noise (..., N, *shape), differentiable."""
@@ -98,8 +100,17 @@ def estimated_kl(posterior, prior, z):
     With the posterior's entropy in closed form where it has one: less variance.
     """
     log_prior = prior.log_prob(z)
-    entropy = getattr(posterior, "entropy", None)
-    if entropy is None:
+    if not _has_own_entropy(type(posterior)):
         return ops.mean(posterior.log_prob(z) - log_prior, axis=0)
-    kl = -entropy() - log_prior
+    kl = -posterior.entropy() - log_prior
     return ops.mean(kl, axis=0)
+
+
+def _has_own_entropy(posterior_class):
+    """Whether `entropy` is that of `log_prob`, and not of a class that it replaced."""
+    for ancestor in posterior_class.__mro__:
+        if "entropy" in vars(ancestor):
+            return True
+        if not DENSITY.isdisjoint(vars(ancestor)):
+            return False
+    return False

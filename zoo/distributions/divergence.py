@@ -4,6 +4,9 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+# What tells a density: who overrides one of them is another distribution.
+DENSITY = frozenset({"log_prob", "log_prob_per_dim"})
+
 
 class Rule(NamedTuple):
     """How the KL of a pair of classes is computed: see `kl_rule`."""
@@ -20,8 +23,8 @@ _RULES: list[Rule] = []
 def kl_rule(posterior_class, prior_class, per_unit=False):
     """Registers KL(q || p) in closed form for a pair of classes.
 
-    It holds for subclasses, too, as long as they leave `log_prob` as it is: one that
-    overrides it is another distribution.
+    It holds for subclasses, too, as long as they leave `log_prob` and
+    `log_prob_per_dim` as they are: one that overrides them is another distribution.
 
     Args:
         posterior_class, prior_class: classes of q and p.
@@ -61,7 +64,9 @@ def find_rule(posterior_class, prior_class):
 
 def _is_still(given, known):
     """Whether a class is another, or a subclass with the same density."""
-    return issubclass(given, known) and given.log_prob is known.log_prob
+    return issubclass(given, known) and all(
+        getattr(given, name, None) is getattr(known, name, None) for name in DENSITY
+    )
 
 
 def kl_per_unit(posterior, prior):
@@ -96,6 +101,5 @@ def kl_divergence(posterior, prior):
         return None
     kl = rule.function(posterior, prior)
     if rule.per_unit:
-        event_ndim = getattr(posterior, "event_ndim", 1)
-        kl = ops.sum(kl, axis=tuple(range(-event_ndim, 0)))
+        kl = ops.sum(kl, axis=tuple(range(-posterior.event_ndim, 0)))
     return kl

@@ -86,13 +86,13 @@ class FullNormal(Distribution):
     def log_prob(self, z):
         """log q(z|x) in nats: (..., N, D) to (..., N)."""
         # Forward substitution, L noise = z - mean: D steps, each of one product.
-        centred, noise = z - self.mean, []
-        for i in range(self.mean.shape[-1]):
-            rest = centred[..., i]
-            for j, earlier in enumerate(noise):
-                rest = rest - self.lower[..., i, j] * earlier
-            noise.append(rest * ops.exp(-self.log_diagonal[..., i]))
-        squared = ops.square(ops.stack(noise, axis=-1)) + math.log(2 * math.pi)
+        centred, scale = z - self.mean, ops.exp(-self.log_diagonal)
+        noise = centred[..., :1] * scale[..., :1]
+        for i in range(1, self.mean.shape[-1]):
+            known = ops.sum(self.lower[..., i, :i] * noise, axis=-1, keepdims=True)
+            rest = centred[..., i : i + 1] - known
+            noise = ops.concatenate([noise, rest * scale[..., i : i + 1]], axis=-1)
+        squared = ops.square(noise) + math.log(2 * math.pi)
         return -ops.sum(0.5 * squared + self.log_diagonal, axis=-1)
 
     def entropy(self):

@@ -43,7 +43,16 @@ class DiagonalNormal(Distribution):
 
     @classmethod
     def from_parameters(cls, parameters, event_ndim=1):
-        """Splits (..., 2 * D) into means and log-variances of (..., D)."""
+        """Splits (..., 2 * D) into means and log-variances of (..., D).
+
+        Raises:
+            ValueError: if there is no D with so many.
+        """
+        if parameters.shape[-1] % 2:
+            raise ValueError(
+                "A DiagonalNormal of D latents has 2 D parameters; got "
+                f"{parameters.shape[-1]}."
+            )
         return cls(*ops.split(parameters, 2, axis=-1), event_ndim=event_ndim)
 
     def statistics(self):
@@ -83,18 +92,17 @@ def kl_to_standard(posterior):
 
     Kingma & Welling 2014, appendix B.
     """
+    return _kl_to_standard(posterior.mean, posterior.log_var)
+
+
+def _kl_to_standard(mean, log_var):
     # exp(v) - v - 1 cancels near v = 0 and may round below zero: clip.
-    variance_part = ops.relu(ops.expm1(posterior.log_var) - posterior.log_var)
-    return 0.5 * (ops.square(posterior.mean) + variance_part)
+    variance_part = ops.relu(ops.expm1(log_var) - log_var)
+    return 0.5 * (ops.square(mean) + variance_part)
 
 
 @kl_rule(DiagonalNormal, DiagonalNormal, per_unit=True)
 def _kl_between(q, p):
     # KL to N(0, 1) of both, moved and scaled by p's mean and deviation.
-    return kl_to_standard(
-        DiagonalNormal(
-            (q.mean - p.mean) * ops.exp(-0.5 * p.log_var),
-            q.log_var - p.log_var,
-            event_ndim=q.event_ndim,
-        )
-    )
+    moved = (q.mean - p.mean) * ops.exp(-0.5 * p.log_var)
+    return _kl_to_standard(moved, q.log_var - p.log_var)

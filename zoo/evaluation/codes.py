@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo import validation
+from zoo.evaluation.statistics import count_codes, statistics_of_counts
 from zoo.priors import CodePrior
 
 
@@ -34,7 +35,7 @@ def code_statistics(model, x, labels=None):
     ['code_entropy', 'codebook_usage', 'perplexity']
     """
     codes = _codes(model, x)
-    figures = statistics_of_counts(_counts(codes, model.codebook_size))
+    figures = statistics_of_counts(count_codes(codes, model.codebook_size))
     if isinstance(model.prior, CodePrior):
         labels = model.check_labels(labels, len(x))
         log_probs = model.inference.batched(
@@ -60,40 +61,11 @@ def code_counts(model, x):
     Raises:
         ValueError, TypeError: if `x` is not what the model takes.
     """
-    return _counts(_codes(model, x), model.codebook_size)
-
-
-def statistics_of_counts(counts):
-    """How evenly codes are used.
-
-    Args:
-        counts: as `code_counts` returns them.
-
-    Returns:
-        dict of floats, "codebook_usage", "code_entropy" and "perplexity": see
-        `code_statistics`.
-    """
-    entropies, usages = [], []
-    for level in counts:
-        share = level[level > 0] / level.sum()
-        entropies.append(-np.sum(share * np.log(share)))
-        usages.append(np.mean(level > 0))
-    return {
-        "codebook_usage": float(np.mean(usages)),
-        "code_entropy": float(np.mean(entropies)),
-        "perplexity": float(np.mean(np.exp(entropies))),
-    }
+    return count_codes(_codes(model, x), model.codebook_size)
 
 
 def _codes(model, x):
     x = validation.check_images(x, model.image_shape)
     return model.inference.batched(
         "codes", lambda batch: model.quantize_images(batch).codes, x
-    )
-
-
-def _counts(codes, codebook_size):
-    levels = np.moveaxis(codes, -1, 0) if codes.ndim > 3 else [codes]
-    return np.stack(
-        [np.bincount(level.ravel(), minlength=codebook_size) for level in levels]
     )

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from zoo.distributions import kl_per_unit
+from zoo.evaluation.statistics import kl_to_own_normal
 
 
 def posterior_mean(model, x, labels=None):
@@ -61,6 +62,4 @@ def kl_per_latent(model, x, labels=None):
     values = model.inference.batched("kl_per_latent", of_images, x, labels)
     if values.ndim == 2:
         return np.mean(values, axis=0, dtype=np.float64)
-    mean, log_var = np.moveaxis(values.astype(np.float64), 1, 0)
-    variance = np.mean(np.exp(log_var), axis=0) + np.var(mean, axis=0)
-    return 0.5 * (np.log(variance) - np.mean(log_var, axis=0))
+    return kl_to_own_normal(*np.moveaxis(values, 1, 0))

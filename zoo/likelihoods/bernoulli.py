@@ -23,6 +23,8 @@ class Bernoulli(Likelihood):
     -44.3614
     """
 
+    num_levels = 2
+
     def __init__(self, name="bernoulli", **kwargs):
         super().__init__(name=name, **kwargs)
 
@@ -30,6 +32,14 @@ class Bernoulli(Likelihood):
         logits = flatten_pixels(ops.cast(parameters, "float32"))
         x = flatten_pixels(ops.cast(x, "float32"))
         return ops.sum(x * logits - _softplus(logits), axis=-1)
+
+    def log_prob_per_dim(self, x, parameters):
+        logits = ops.cast(parameters, "float32")
+        return ops.cast(x, "float32") * logits - _softplus(logits)
+
+    def level_log_probs(self, parameters, channel, x=None):
+        logits = ops.cast(parameters[..., channel], "float32")
+        return ops.stack([-_softplus(logits), -_softplus(-logits)], axis=-1)
 
     def mean(self, parameters):
         return ops.sigmoid(ops.cast(parameters, "float32"))

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.likelihoods.base import Likelihood, nearest_level, sum_over_pixels
+from zoo.likelihoods.base import Likelihood, nearest_level
 from zoo.validation import check_whole_number
 
 
@@ -43,13 +43,17 @@ class Categorical(Likelihood):
         shape = (*ops.shape(parameters)[:-1], channels, self.num_levels)
         return ops.reshape(ops.cast(parameters, "float32"), shape)
 
-    def log_prob(self, x, parameters):
+    def log_prob_per_dim(self, x, parameters):
         logits = self._logits(parameters)
         level = nearest_level(x, self.num_levels)[..., None]
         levels = ops.arange(self.num_levels, dtype="float32")
         # Selecting by comparison broadcasts over draws, as gathering would not.
         chosen = ops.sum(ops.where(levels == level, logits, 0.0), axis=-1)
-        return sum_over_pixels(chosen - ops.logsumexp(logits, axis=-1))
+        return chosen - ops.logsumexp(logits, axis=-1)
+
+    def level_log_probs(self, parameters, channel, x=None):
+        logits = self._logits(parameters)[..., channel, :]
+        return ops.log_softmax(logits, axis=-1)
 
     def mean(self, parameters):
         probabilities = ops.softmax(self._logits(parameters), axis=-1)

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from zoo.likelihoods.base import Likelihood, sum_over_pixels
+from zoo.likelihoods.base import Likelihood
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -21,6 +21,7 @@ class Gaussian(Likelihood):
     Raises:
         ValueError: if `scale` is neither of these, or not positive.
 
+    The density is that of the whole line: draws outside [0, 1] are set to its edge.
     Learned scales are kept above exp(-6) = 0.0025, about 2/3 of one step of an 8-bit
     pixel, so that the density of constant regions cannot grow without bound.
 
@@ -34,6 +35,7 @@ class Gaussian(Likelihood):
     """
 
     MIN_LOG_SCALE = -6.0
+    noise = "normal"
 
     def __init__(self, scale="global", name="gaussian", **kwargs):
         super().__init__(name=name, **kwargs)
@@ -67,14 +69,20 @@ class Gaussian(Likelihood):
         log_scale = self.MIN_LOG_SCALE + ops.softplus(log_scale - self.MIN_LOG_SCALE)
         return ops.sigmoid(location), log_scale
 
-    def log_prob(self, x, parameters):
+    def log_prob_per_dim(self, x, parameters):
         location, log_scale = self._location_and_log_scale(parameters)
         standardized = (ops.cast(x, "float32") - location) * ops.exp(-log_scale)
         log_density = -0.5 * ops.square(standardized) - log_scale
-        return sum_over_pixels(log_density - 0.5 * math.log(2 * math.pi))
+        return log_density - 0.5 * math.log(2 * math.pi)
 
     def mean(self, parameters):
         return self._location_and_log_scale(parameters)[0]
+
+    def from_noise(self, parameters, noise):
+        """See `Likelihood.from_noise`; what falls outside [0, 1] is set to its edge."""
+        location, log_scale = self._location_and_log_scale(parameters)
+        noise = ops.cast(noise, "float32")
+        return ops.clip(location + ops.exp(log_scale) * noise, 0.0, 1.0)
 
     def get_config(self):
         return {**super().get_config(), "scale": self.scale}

@@ -66,7 +66,7 @@ class LearnedCodes:
 
     @property
     def can_sample(self) -> bool:
-        """Whether there is a prior that `sample` can draw from: one that has learned."""
+        """Whether there is a learned prior that `sample` can draw from."""
         return isinstance(self.prior, CodePrior) and self.prior.is_trained
 
     def check_can_sample(self):
@@ -148,7 +148,9 @@ class LearnedCodes:
             given = validation_data
             images, beside = given if isinstance(given, tuple) else (given, None)
             validation_data = coded(images, beside, "validation_data")
-        return self.prior.fit(codes, labels, optimizer, validation_data, **options)
+        return self.prior.fit(
+            codes, labels, optimizer, validation_data=validation_data, **options
+        )
 
     def sample(
         self,

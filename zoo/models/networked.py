@@ -1,5 +1,4 @@
-"""What models with networks of the zoo's own share: they are given options, not layers.
-"""
+"""What models with networks of the zoo's own share: options instead of layers."""
 
 from typing import Any, TypedDict
 

@@ -170,7 +170,7 @@ class VQVAE(LearnedCodes, Autoencoder):
         return self.decoder(features, training=training)
 
     def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
-        """See `Autoencoder.elbo_terms`; noise is uniform in [0, 1), (K, N, *code_shape).
+        """See `Autoencoder.elbo_terms`; noise is uniform, (K, N, *code_shape).
 
         In training the decoder is given the quantizer's features, through which
         gradients pass, instead of those of codes drawn from q(codes|x). They are the

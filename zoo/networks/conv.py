@@ -38,7 +38,7 @@ class ConvEncoder(HalvingStages):
         super().__init__(filters, blocks_per_stage, block, activation, seeds, **kwargs)
         self.condition_dim = condition_dim
         dtype = self.dtype_policy
-        self.flatten = keras.layers.Flatten(dtype=dtype)
+        self.flatten = keras.layers.Flatten("channels_last", dtype=dtype)
         self.hidden = keras.layers.Dense(
             hidden_units,
             activation=activation,

@@ -77,7 +77,7 @@ class DenseEncoder(keras.layers.Layer):
         seeds = InitializerSeeds(seed)
         self.condition_dim = condition_dim
         options = {"dtype": self.dtype_policy}
-        self.flatten = keras.layers.Flatten(**options)
+        self.flatten = keras.layers.Flatten("channels_last", **options)
         self.stack = DenseStack(
             hidden_units, gated, activation, seeds, name="stack", **options
         )

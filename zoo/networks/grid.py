@@ -39,6 +39,7 @@ class GridEncoder(HalvingStages):
         self.head = keras.layers.Conv2D(
             num_outputs,
             1,
+            data_format="channels_last",
             kernel_initializer=seeds.glorot_uniform(),
             dtype=self.dtype_policy,
             name="head",
@@ -77,6 +78,7 @@ class GridDecoder(DoublingStages):
             filters[-1],
             3,
             padding="same",
+            data_format="channels_last",
             kernel_initializer=seeds.glorot_uniform(),
             dtype=self.dtype_policy,
             name="stem",
@@ -111,6 +113,7 @@ class LatentGridEncoder(GridEncoder):
         self.log_var_head = keras.layers.Conv2D(
             channels,
             1,
+            data_format="channels_last",
             kernel_initializer="zeros",
             bias_initializer=keras.initializers.Constant(self.INITIAL_LOG_VAR),
             dtype=self.dtype_policy,

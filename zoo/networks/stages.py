@@ -70,6 +70,7 @@ class ConvBlock(keras.layers.Layer):
                 channels,
                 size,
                 padding="same",
+                data_format="channels_last",
                 kernel_initializer=initializer,
                 dtype=self.dtype_policy,
                 name=name,
@@ -148,6 +149,7 @@ class HalvingStages(keras.layers.Layer):
                     3,
                     strides=2,
                     padding="same",
+                    data_format="channels_last",
                     kernel_initializer=seeds.glorot_uniform(),
                     dtype=dtype,
                     name=f"down_{i}",
@@ -219,6 +221,7 @@ class DoublingStages(keras.layers.Layer):
                     # Nothing mixes neighbours after the last doubling: a 3x3 kernel.
                     3 if i == len(self.filters) - 1 else 1,
                     padding="same",
+                    data_format="channels_last",
                     kernel_initializer=seeds.glorot_uniform(),
                     dtype=dtype,
                     name=f"up_{i}",

@@ -16,8 +16,9 @@ class DIP(Objective):
     Kumar et al., "Variational Inference of Disentangled Latent Concepts from Unlabeled
     Observations", 2018, equations 6 and 7. C is the batch's covariance (divided by the
     number of images) of the posterior means for kind "i"; for kind "ii" the mean of the
-    posterior variances is added to its diagonal, which makes it the covariance of
-    q(z). The penalty is a batch's, and each of its images is given all of it.
+    posterior variances is added to its diagonal (of a `FullNormal` posterior, the mean
+    of the covariances), which makes it the covariance of q(z). The penalty is a
+    batch's, and each of its images is given all of it.
 
     Args:
         lambda_od: weight of the entries off the diagonal, a number >= 0 or a schedule.
@@ -58,7 +59,8 @@ class DIP(Objective):
         count = ops.cast(ops.shape(posterior.mean)[0], "float32")
         centered = posterior.mean - ops.mean(posterior.mean, axis=0, keepdims=True)
         covariance = ops.matmul(ops.transpose(centered), centered) / count
-        if self.kind == "ii":
-            variance = ops.mean(ops.exp(posterior.log_var), axis=0)
-            covariance = covariance + ops.diag(variance)
-        return covariance
+        if self.kind == "i":
+            return covariance
+        if hasattr(posterior, "covariance"):
+            return covariance + ops.mean(posterior.covariance(), axis=0)
+        return covariance + ops.diag(ops.mean(ops.exp(posterior.log_var), axis=0))

@@ -49,7 +49,7 @@ class ELBO(Objective):
         return terms.reconstruction + schedules.value_at(self.beta, step) * kl
 
     def _with_free_bits(self, group):
-        """The KL of a group, in which what is below `free_bits` counts as that, (N,)."""
+        """The KL of a group, none of it below `free_bits`, (N,)."""
         kl = self.kl_per_unit(group)
         batch_mean = ops.mean(kl, axis=0, keepdims=True)
         # An example's share of max(free_bits, batch mean): the batch average of this

@@ -76,9 +76,17 @@ class TotalCorrelation(Objective):
         """(MI, TC, DW) as estimated at each example's draws, in nats, (N,) each.
 
         Their sum is log q(z|x) - log p(z) at the draws: the KL, in expectation.
+
+        Raises:
+            ValueError: if the posterior has no density of each dimension.
         """
         group = terms.group
         posterior, z = group.posterior, group.z
+        if not hasattr(posterior, "log_prob_per_dim"):
+            raise ValueError(
+                "TotalCorrelation needs a posterior of independent dimensions, with "
+                f"`log_prob_per_dim`; got {type(posterior).__name__}."
+            )
         # log q(z_d(i)|x_j): draw i of the batch under the posterior of image j.
         log_densities = posterior.log_prob_per_dim(
             ops.expand_dims(z, axis=2)

@@ -18,6 +18,9 @@ from zoo.presets.files import (
 )
 from zoo.presets.trainable import trainable_parts
 
+# Set by the model alone, or not at all.
+_OF_MODEL = ("code_shape", "latents", "trainable")
+
 
 def save_to_preset(
     model: keras.Model,
@@ -39,6 +42,7 @@ def save_to_preset(
         FileExistsError: if `folder` exists.
         OSError: if it cannot be written.
     """
+    metadata = dict(metadata or {})
     folder = Path(folder)
     if folder.exists():
         raise FileExistsError(
@@ -57,10 +61,10 @@ def save_to_preset(
         write_json(
             temporary / METADATA,
             {
-                **(metadata or {}),
+                **{k: v for k, v in metadata.items() if k not in _OF_MODEL},
                 "format_version": FORMAT_VERSION,
                 "model": type(model).__name__,
-                "preset": (metadata or {}).get("preset", folder.name),
+                "preset": metadata.get("preset", folder.name),
                 "parameters": model.count_params(),
                 **_latents(model),
                 **trainable_parts(model),

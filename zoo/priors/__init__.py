@@ -26,7 +26,8 @@ _CLASSES = {
 }
 globals().update(_CLASSES)
 
-__all__ = [*sorted({*_CLASSES, "Prior"}), "get", "register"]
+__all__ = ["Prior", "get", "register"]
+__all__ += sorted({*_CLASSES} - {*__all__})
 
 
 def get(identifier, latent_dim=None, seed=None, label_dim=0):

@@ -52,8 +52,9 @@ class Prior(keras.layers.Layer):
     ...         self.log_scale = self.add_weight(shape=(), initializer="zeros")
     ...         self.built = True
     ...     def log_prob(self, z):
-    ...         scaled = zoo.priors.StandardNormal().log_prob(z * ops.exp(-self.log_scale))
-    ...         return scaled - z.shape[-1] * self.log_scale
+    ...         scaled = z * ops.exp(-self.log_scale)
+    ...         log_prob = zoo.priors.StandardNormal().log_prob(scaled)
+    ...         return log_prob - z.shape[-1] * self.log_scale
     ...     def from_noise(self, noise, uniforms=None):
     ...         return noise * ops.exp(self.log_scale)
     >>> model = zoo.DenseVAE((8, 8, 1), 2, hidden_units=(8,), prior=Wide())

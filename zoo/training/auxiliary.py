@@ -14,7 +14,7 @@ from zoo.training.split_optimizer import split
 
 
 def held(layer, *inputs):
-    """What a built layer makes of inputs, without a gradient to its weights.
+    """What a layer makes of inputs, without a gradient to its weights.
 
     Args:
         layer: a Keras layer.
@@ -25,10 +25,11 @@ def held(layer, *inputs):
     >>> import keras, zoo
     >>> from keras import ops
     >>> critic = keras.layers.Dense(1)
-    >>> critic.build((None, 2))
     >>> zoo.training.auxiliary.held(critic, ops.ones((3, 2))).shape
     (3, 1)
     """
+    if not layer.built:
+        layer(*inputs)
     weights = [ops.stop_gradient(v.value) for v in layer.trainable_variables]
     rest = [v.value for v in layer.non_trainable_variables]
     return layer.stateless_call(weights, rest, *inputs)[0]
@@ -65,7 +66,6 @@ def with_auxiliary(model, optimizer, auxiliary_optimizer):
                 "without `auxiliary_optimizer`."
             )
         return optimizer
-    model.build_remaining()
     return split(
         optimizer,
         auxiliary_optimizer,

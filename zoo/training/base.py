@@ -1,57 +1,20 @@
 """What the three backends share: the loss of a batch, its metrics, `compile`, `fit`."""
 
 import contextlib
-import math
 
 import keras
-from keras import ops
 
 from zoo.training import inputs
-from zoo.training.auxiliary import detached, with_auxiliary
-from zoo.training.metrics import ActiveUnits
+from zoo.training.auxiliary import with_auxiliary
+from zoo.training.batch import BatchLoss
+from zoo.training.errors import PlainErrors
+from zoo.training.prediction import Prediction
+from zoo.training.saving import Saving
+from zoo.training.summary import Summary
 
 
-class ELBOTrainer:
+class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
     """Mixed into `keras.Model` by `zoo.autoencoder`, below a backend's `train_step`."""
-
-    def create_trackers(self):
-        """The metrics of `fit` and `evaluate`."""
-        names = ["elbo", "reconstruction", "kl"]
-        if len(self.latents) > 1:
-            names += [f"kl_{spec.name}" for spec in self.latents]
-        if self.likelihood.discretized:
-            names.append("bits_per_dim")
-        for name in (*names, *self.extra_metrics):
-            setattr(self, f"{name}_tracker", keras.metrics.Mean(name=name))
-        continuous = sum(spec.size for spec in self.latents if not spec.is_codes)
-        if continuous:
-            self.active_units_tracker = ActiveUnits(continuous)
-
-    def log(self, name, values, sample_weight=None):
-        """Adds values (N,) to the metric `name`, of which `fit` logs the mean.
-
-        Args:
-            name: "elbo", ... or one of the model's `extra_metrics`.
-            values: tensor (N,).
-            sample_weight: (N,), or None.
-        """
-        getattr(self, f"{name}_tracker").update_state(values, sample_weight)
-
-    def update_trackers(self, terms, sample_weight=None):
-        """Adds a batch's `ELBOTerms` to the metrics."""
-        self.log("elbo", terms.elbo, sample_weight)
-        self.log("reconstruction", terms.reconstruction, sample_weight)
-        self.log("kl", terms.kl, sample_weight)
-        if len(terms.groups) > 1:
-            for group in terms.groups:
-                self.log(f"kl_{group.spec.name}", group.kl, sample_weight)
-        if self.likelihood.discretized:
-            nats_per_bit = math.prod(self.image_shape) * math.log(2)
-            self.log("bits_per_dim", -terms.elbo / nats_per_bit, sample_weight)
-        means = [_mean_over_draws(g) for g in terms.groups if not g.spec.is_codes]
-        if means:
-            rows = means[0] if len(means) == 1 else ops.concatenate(means, axis=-1)
-            self.active_units_tracker.update_state(rows)
 
     def compile(
         self,
@@ -87,67 +50,27 @@ class ELBOTrainer:
                 "model computes its own ELBO and logs its terms; choose `objective` "
                 "when constructing the model instead."
             )
+        self.compile_options = {
+            "jit_compile": jit_compile,
+            "steps_per_execution": steps_per_execution,
+            "run_eagerly": run_eagerly,
+            "auto_scale_loss": auto_scale_loss,
+        }
+        self._trained_paths = None
+        self.build_remaining()
+        chosen = {"jit_compile": self.choose_jit_compile(jit_compile)}
         super().compile(
             optimizer=with_auxiliary(self, optimizer, auxiliary_optimizer),
-            jit_compile=jit_compile,
-            steps_per_execution=steps_per_execution,
-            run_eagerly=run_eagerly,
-            auto_scale_loss=auto_scale_loss,
+            **{**self.compile_options, **chosen},
         )
+
+    def choose_jit_compile(self, jit_compile):
+        """What to give Keras as `jit_compile`, where a backend knows better."""
+        return jit_compile
 
     def has_convolutions(self):
         """Whether any kernel has more than two dimensions."""
         return any(len(v.shape) > 2 for v in self.trainable_variables)
-
-    def batch_loss(self, data, training):
-        """The loss of one batch, before any scaling; updates the metrics.
-
-        Args:
-            data: images, (images,), (images, labels) or (images, labels, weights).
-            training: whether this is a training step.
-
-        Returns:
-            float32 scalar: mean over examples of weight * loss, in nats, plus what
-            layers added with `add_loss`.
-        """
-        if isinstance(data, list):  # torch's default collation makes lists
-            data = tuple(data)
-        x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        labels = inputs.without_placeholder(labels)
-        self.check_presence_of_labels(labels)
-        x = self.prepare_images(ops.convert_to_tensor(x))
-        terms = self.elbo_terms(
-            x, labels, num_draws=self.objective.num_draws, training=training
-        )
-        step = ops.cast(self.steps_trained, "float32")
-        if sample_weight is not None:
-            sample_weight = ops.convert_to_tensor(sample_weight, "float32")
-            sample_weight = ops.reshape(sample_weight, (-1,))
-        losses = self.example_losses(terms, step)
-        if self.auxiliary:
-            of_parts = self.auxiliary_losses(detached(terms), step)
-            for name, values in of_parts.items():
-                # Minimized with the losses, but without a share in their value.
-                losses = losses + (values - ops.stop_gradient(values))
-                if name in self.extra_metrics:
-                    self.log(name, values, sample_weight)
-        if sample_weight is not None:
-            losses = losses * sample_weight
-        loss = ops.mean(losses)
-        for extra in self.losses:
-            loss = loss + ops.sum(ops.cast(extra, "float32"))
-        if training:
-            self.count_step(loss)
-
-        for metric in self.metrics:
-            if metric.name == "loss":
-                metric.update_state(loss, sample_weight=ops.shape(x)[0])
-        self.update_trackers(terms, sample_weight)
-        return loss
-
-    def count_step(self, loss):
-        """Counts the training step that computed `loss`."""
-        self.steps_trained.assign_add(1)
 
     def fit(
         self,
@@ -160,6 +83,7 @@ class ELBOTrainer:
         validation_split=0.0,
         validation_data=None,
         sample_weight=None,
+        class_weight=None,
         **kwargs,
     ):
         """Trains on images, as `keras.Model.fit`, and logs the terms of the ELBO.
@@ -175,6 +99,7 @@ class ELBOTrainer:
             sample_weight: (N,), weight of each example in the loss.
             batch_size, epochs, verbose, callbacks, validation_split, kwargs: as in
                 `keras.Model.fit`.
+            class_weight: refused, as an ELBO has no classes.
 
         Returns:
             `keras.callbacks.History` with `loss`, `elbo`, `reconstruction`, `kl` (nats)
@@ -182,17 +107,23 @@ class ELBOTrainer:
             a grid of levels also `bits_per_dim`, -elbo / (H W C ln 2).
 
         Raises:
-            ValueError, TypeError: if the data are not what the model takes.
+            ValueError, TypeError: if the data are not what the model takes. Each batch
+                of a stream is checked as it comes; the model stays as the last step
+                left it.
         """
-        x, y = self._check_training_data(x, y)
+        if class_weight is not None:
+            refuse_class_weight()
+        self.build_remaining()
+        self.check_frozen()
+        refusals = []
+        x, y = self._check_training_data(x, y, refusals=refusals)
         if validation_data is None and validation_split:
             (x, y, sample_weight), validation_data = inputs.split_validation(
                 x, y, sample_weight, validation_split
             )
         inputs.check_last_batch(self, x, batch_size)
-        self.build_remaining()
         if validation_data is not None:
-            validation_data = self._check_validation_data(validation_data)
+            validation_data = self._check_validation_data(validation_data, refusals)
             inputs.check_last_batch(
                 self,
                 validation_data[0]
@@ -201,7 +132,7 @@ class ELBOTrainer:
                 kwargs.get("validation_batch_size") or batch_size,
                 "validation_data",
             )
-        with self.training_session(x) as x:
+        with self.plain_errors(refusals), self.training_session(x) as x:
             return super().fit(
                 x,
                 inputs.placeholder_labels(y, sample_weight),
@@ -220,17 +151,21 @@ class ELBOTrainer:
         """Around one `fit`: yields what Keras is to iterate over in place of `x`."""
         yield x
 
-    def _check_training_data(self, x, labels=None, argument="x"):
-        return inputs.check_data(self, x, labels, argument, self.check_network_labels)
+    def _check_training_data(self, x, labels=None, argument="x", refusals=None):
+        return inputs.check_data(
+            self, x, labels, argument, self.check_network_labels, refusals
+        )
 
-    def _check_validation_data(self, validation_data):
+    def _check_validation_data(self, validation_data, refusals):
         if isinstance(validation_data, (tuple, list)) and len(validation_data) <= 3:
             x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(
                 tuple(validation_data)
             )
             x, labels = self._check_training_data(x, labels, "validation_data")
             return x, inputs.placeholder_labels(labels, sample_weight), sample_weight
-        return self._check_training_data(validation_data, argument="validation_data")[0]
+        return self._check_training_data(
+            validation_data, argument="validation_data", refusals=refusals
+        )[0]
 
     def evaluate(self, x=None, y=None, sample_weight=None, **kwargs):
         """The metrics of `fit` on other images, as `keras.Model.evaluate`.
@@ -241,16 +176,35 @@ class ELBOTrainer:
         Raises:
             ValueError, TypeError: if the data are not what the model takes.
         """
-        if "_use_cached_eval_dataset" not in kwargs:  # else `fit` has checked them
-            x, y = inputs.check_data(self, x, y)
-            inputs.check_last_batch(self, x, kwargs.get("batch_size"))
-            y = inputs.placeholder_labels(y, sample_weight)
-        return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+        if "_use_cached_eval_dataset" in kwargs:  # `fit` has checked them
+            return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+        refusals = []
+        x, y = inputs.check_data(self, x, y, errors=refusals)
+        inputs.check_last_batch(self, x, kwargs.get("batch_size"))
+        y = inputs.placeholder_labels(y, sample_weight)
+        with self.plain_errors(refusals):
+            return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+
+    def train_on_batch(
+        self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
+    ):
+        """One training step, as `keras.Model.train_on_batch`."""
+        if class_weight is not None:
+            refuse_class_weight()
+        self.check_frozen()
+        with self.plain_errors():
+            return super().train_on_batch(
+                x, y, sample_weight=sample_weight, return_dict=return_dict
+            )
 
 
-def _mean_over_draws(group):
-    """The posterior mean of a group's latents, (N, number of them)."""
-    mean = group.posterior.mean
-    if len(mean.shape) > 1 + len(group.spec.shape):
-        mean = ops.mean(mean, axis=0)
-    return ops.reshape(mean, (-1, group.spec.size))
+def refuse_class_weight():
+    """Says what to give instead.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(
+        "`class_weight` weighs classes, of which an ELBO knows none: give "
+        "`sample_weight`, one number an image, such as weights[labels]."
+    )

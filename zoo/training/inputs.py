@@ -1,11 +1,20 @@
 """What `fit` and `evaluate` were given, checked before any step is compiled."""
 
-import itertools
-
 import keras
 import numpy as np
 
 from zoo import validation
+from zoo.training import streams
+from zoo.training.streams import placeholder_labels, without_placeholder
+
+__all__ = [
+    "check_data",
+    "check_last_batch",
+    "is_array",
+    "placeholder_labels",
+    "split_validation",
+    "without_placeholder",
+]
 
 
 def is_array(x):
@@ -17,61 +26,11 @@ def is_array(x):
     )
 
 
-def _first_batch(data):
-    """(first batch or None, an equivalent of `data` that still holds that batch)."""
-    if isinstance(data, keras.utils.PyDataset):
-        if data.num_batches == 0:
-            return None, data
-        return data[0], _CompleteDataset(data)
-    if hasattr(data, "__next__"):
-        batch = next(data, None)
-        return batch, (data if batch is None else _chain(batch, data))
-    # A tf.data.Dataset or a torch DataLoader: iterating it anew loses nothing.
-    return next(iter(data), None), data
+def check_data(model, x, labels=None, argument="x", check_labels=None, errors=None):
+    """Checks arrays as a whole, and of anything that streams each batch as it comes.
 
-
-def _complete(batch):
-    """A batch as Keras on TensorFlow takes it: a tuple, without None for labels."""
-    batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
-    if len(batch) == 3:
-        images, labels, weights = batch
-        batch = images, placeholder_labels(labels, weights), weights
-    return batch
-
-
-def _chain(first, rest):
-    # Keras takes generators by their type, which itertools.chain objects lack.
-    for batch in itertools.chain([first], rest):
-        yield _complete(batch)
-
-
-class _CompleteDataset(keras.utils.PyDataset):
-    """A PyDataset whose batches are complete."""
-
-    def __init__(self, data):
-        super().__init__(
-            workers=data.workers,
-            use_multiprocessing=data.use_multiprocessing,
-            max_queue_size=data.max_queue_size,
-        )
-        self.data = data
-
-    def __getitem__(self, index):
-        return _complete(self.data[index])
-
-    @property
-    def num_batches(self):
-        return self.data.num_batches
-
-    def on_epoch_begin(self):
-        self.data.on_epoch_begin()
-
-    def on_epoch_end(self):
-        self.data.on_epoch_end()
-
-
-def check_data(model, x, labels=None, argument="x", check_labels=None):
-    """Checks arrays as a whole, and the first batch of anything that streams.
+    The first batch of a stream is checked at once, unless a DataLoader would have to
+    start processes for it.
 
     Args:
         model: a `zoo.VAE`.
@@ -79,10 +38,12 @@ def check_data(model, x, labels=None, argument="x", check_labels=None):
         labels: what was given as labels beside an array.
         argument: the argument's name, for errors.
         check_labels: of labels and their number; None for `model.check_labels`.
+        errors: list that later refusals of a stream are added to: see
+            `streams.BatchCheck`.
 
     Returns:
-        (what to train on, its labels or None): a float32 array, or the stream with
-        nothing taken from it.
+        (what to train on, its labels or None): a float32 array, or a stream of the
+        same batches, none of them lost.
 
     Raises:
         ValueError, TypeError: one sentence that says what was given and is wanted.
@@ -98,21 +59,16 @@ def check_data(model, x, labels=None, argument="x", check_labels=None):
             f"`{argument}` is a {type(x).__name__}, which must give its labels itself; "
             "got labels beside it."
         )
-    streams = hasattr(x, "__iter__") or isinstance(x, keras.utils.PyDataset)
-    if not streams or isinstance(x, (tuple, dict, str)):
+    streaming = hasattr(x, "__iter__") or isinstance(x, keras.utils.PyDataset)
+    if not streaming or isinstance(x, (tuple, dict, str)):
         raise TypeError(
             f"`{argument}` must be an array, a tf.data.Dataset, a PyDataset, a "
             f"generator or a DataLoader of images; got {type(x).__name__}."
         )
-    batch, x = _first_batch(x)
-    if batch is None:
-        raise ValueError(f"`{argument}` must hold at least one batch; got none.")
-    if isinstance(batch, list):
-        batch = tuple(batch)
-    images, batch_labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    images = validation.check_images(images, model.image_shape, argument)
-    check_labels(without_placeholder(batch_labels), len(images))
-    return x, None
+    check = streams.BatchCheck(
+        model.image_shape, check_labels, argument, [] if errors is None else errors
+    )
+    return streams.opened(x, check), None
 
 
 def check_last_batch(model, x, batch_size, argument="x"):
@@ -169,19 +125,3 @@ def split_validation(x, labels, sample_weight, fraction):
         return tuple(None if a is None else a[part] for a in (x, labels, sample_weight))
 
     return side(slice(None, cut)), side(slice(cut, None))
-
-
-def placeholder_labels(labels, sample_weight):
-    """Labels of width 0 where there are weights but no labels.
-
-    Keras drops the weights of arrays that come without labels.
-    """
-    if labels is None and sample_weight is not None:
-        return np.zeros((len(sample_weight), 0), "float32")
-    return labels
-
-
-def without_placeholder(labels):
-    """None for the labels that `placeholder_labels` made up."""
-    shape = getattr(labels, "shape", ())
-    return None if len(shape) == 2 and shape[1] == 0 else labels

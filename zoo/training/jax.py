@@ -9,12 +9,13 @@ import numpy as np
 
 from zoo.training import inputs
 from zoo.training.base import ELBOTrainer
+from zoo.training.jax_state import KeptState
 
 # Training images up to this size are kept on the device for the length of `fit`.
 RESIDENT_BYTES = 2 * 2**30
 
 
-class JAXTrainer(ELBOTrainer):
+class JAXTrainer(KeptState, ELBOTrainer):
     """`batch_loss` made a pure function of the model's variables.
 
     `fit` on an array puts the images on the device once and hands Keras their indices,
@@ -80,11 +81,22 @@ class JAXTrainer(ELBOTrainer):
         )
         return self._logs(metrics), (trainable, non_trainable, metrics)
 
+    def predict_step(self, state, data):
+        trainable, non_trainable = state
+        pairs = [
+            *zip(self.trainable_variables, trainable, strict=True),
+            *zip(self.non_trainable_variables, non_trainable, strict=True),
+        ]
+        with keras.StatelessScope(pairs):
+            return self.predict_batch(data), non_trainable
+
     def make_train_function(self, force=False):
-        if keras.distribution.distribution() is not None:
-            return super().make_train_function(force)
         if self.train_function is not None and not force:
-            return None
+            return
+        if keras.distribution.distribution() is not None:
+            super().make_train_function(force)
+            self.train_function = self.kept(self.train_function)
+            return
 
         scan = self.steps_per_execution > 1 and self._scans_well()
 
@@ -105,6 +117,7 @@ class JAXTrainer(ELBOTrainer):
         if self.jit_compile and not self.run_eagerly:
             one_step = jax.jit(one_step, donate_argnums=0)
             many_steps = jax.jit(many_steps, donate_argnums=0)
+        run_one, run_many = self.remembered(one_step), self.remembered(many_steps)
 
         def train_function(state, iterator):
             images = self._resident_images
@@ -113,14 +126,13 @@ class JAXTrainer(ELBOTrainer):
             full = len(batches) == self.steps_per_execution
             if scan and full and _same_shapes(batches):
                 stacked = jax.tree.map(_stack, *batches)
-                return many_steps(state, stacked, images)
+                return run_many(state, stacked, images)
             # The end of an epoch: too few steps to be worth a compilation of their own.
             for batch in batches:
-                logs, state = one_step(state, batch, images)
+                logs, state = run_one(state, batch, images)
             return logs, state
 
-        self.train_function = train_function
-        return None
+        self.train_function = self.kept(train_function)
 
     def _scans_well(self):
         """Whether a scan of steps is faster than the steps one by one.
@@ -136,6 +148,8 @@ class JAXTrainer(ELBOTrainer):
             inputs.is_array(x)
             and x.nbytes <= RESIDENT_BYTES
             and keras.distribution.distribution() is None
+            # Keras calls the model on a batch if any layer is unbuilt, even unused.
+            and all(layer.built for layer in self._flatten_layers())
         ):
             self._resident_images = jnp.asarray(x)
             x = np.arange(len(x), dtype=np.int32)

@@ -9,14 +9,14 @@ from zoo.training.base import ELBOTrainer
 class TensorFlowTrainer(ELBOTrainer):
     """`batch_loss` under a gradient tape."""
 
-    def compile(self, optimizer="adam", *, jit_compile="auto", **kwargs):
-        """See `ELBOTrainer.compile`."""
-        if jit_compile == "auto":
-            # On a CPU, TensorFlow's own convolutions are about three times as fast as
-            # XLA's; everything else gains from XLA.
-            on_gpu = bool(tf.config.list_physical_devices("GPU"))
-            jit_compile = on_gpu or not self.has_convolutions()
-        super().compile(optimizer, jit_compile=jit_compile, **kwargs)
+    def choose_jit_compile(self, jit_compile):
+        """See `ELBOTrainer.choose_jit_compile`."""
+        if jit_compile != "auto":
+            return jit_compile
+        # On a CPU, TensorFlow's own convolutions are about three times as fast as
+        # XLA's; everything else gains from XLA.
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        return on_gpu or not self.has_convolutions()
 
     def train_step(self, data):
         with tf.GradientTape() as tape:
@@ -25,9 +25,12 @@ class TensorFlowTrainer(ELBOTrainer):
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             loss = self.optimizer.scale_loss(loss / replicas)
         variables = self.trainable_variables
-        self.optimizer.apply_gradients(
-            zip(tape.gradient(loss, variables), variables, strict=True)
-        )
+        gradients = tape.gradient(loss, variables)
+        # XLA refuses variables that are made where they depend on the loss.
+        self.optimizer.build(variables)
+        # As in `count_step`: the optimizer has a counter, too.
+        with tf.control_dependencies([loss]):
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return self.get_metrics_result()
 
     def count_step(self, loss):
@@ -37,9 +40,18 @@ class TensorFlowTrainer(ELBOTrainer):
         with tf.control_dependencies([loss]):
             super().count_step(loss)
 
+    def recover(self):
+        """See `PlainErrors.recover`."""
+        if self.optimizer is not None and not self.optimizer.built:
+            # A function whose first trace has failed may create no variables later.
+            self.train_function = None
+
     def test_step(self, data):
         self.batch_loss(data, training=False)
         return self.get_metrics_result()
+
+    def predict_step(self, data):
+        return self.predict_batch(data)
 
     def compile_inference(self, function):
         """A compiled version of a function of arrays, returning NumPy arrays."""

@@ -32,6 +32,9 @@ class TorchTrainer(ELBOTrainer):
         self.batch_loss(data, training=False)
         return self.get_metrics_result()
 
+    def predict_step(self, data):
+        return self.predict_batch(data)
+
     def compile_inference(self, function):
         """A function of arrays without gradients, returning NumPy arrays."""
 

@@ -1,4 +1,4 @@
-"""What figures are drawn of: presets, runs and exported files behind one interface."""
+"""What plots are drawn of: presets, runs and exported files behind one interface."""
 
 from recipes.plots.subjects.image_set import ImageSet
 from recipes.plots.subjects.opening import open_subject

@@ -3,9 +3,11 @@
 import numpy as np
 
 import export
-from recipes import catalog
-from recipes.command import sentence
+from recipes.common.errors import sentence
+from recipes.common.presets import read_preset
 from recipes.plots.subjects.subject import Subject
+from zoo.evaluation.statistics import kl_to_own_normal, kl_to_standard_normal
+from zoo.presets import list_presets
 
 
 class ExportedSubject(Subject):
@@ -23,8 +25,8 @@ class ExportedSubject(Subject):
         metadata = self.sampler.metadata
         facts = {**metadata, "prior": metadata.get("latent_prior")}
         name, preset = metadata.get("preset"), None
-        if name and name in catalog.preset_names():
-            preset = catalog.find_preset(name)
+        if name and name in list_presets():
+            preset = read_preset(name)
         super().__init__(name or self.sampler.path.stem, facts, preset, **options)
 
     @property
@@ -53,8 +55,6 @@ class ExportedSubject(Subject):
 
     def kl_per_latent(self):
         # As `zoo.evaluation.latents.kl_per_latent`, which needs Keras.
-        mean, log_var = (part.astype(np.float64) for part in self.encodings)
         if self.prior == "standard_normal":
-            return np.mean(0.5 * (mean**2 + np.exp(log_var) - 1 - log_var), axis=0)
-        variance = np.mean(np.exp(log_var), axis=0) + np.var(mean, axis=0)
-        return 0.5 * (np.log(variance) - np.mean(log_var, axis=0))
+            return kl_to_standard_normal(*self.encodings)
+        return kl_to_own_normal(*self.encodings)

@@ -1,4 +1,4 @@
-"""The test images that figures look at."""
+"""The test images that plots look at."""
 
 import contextlib
 import importlib

@@ -1,9 +1,7 @@
-"""`open_subject`: which kind of source is meant."""
+"""`open_subject`: the `Subject` of a preset, a run or an exported model."""
 
-from pathlib import Path
-
-from recipes import catalog
-from recipes.plots.history import CHECKPOINTS, read_checkpoints
+from recipes.common.histories import read_checkpoints
+from recipes.common.opening import open_source
 from recipes.plots.subjects.subject import Subject
 
 
@@ -23,7 +21,7 @@ class UnfinishedRun(Subject):
 
 
 def open_subject(source, data=None, data_dir=None, backend=None, seed=0):
-    """What figures are to be drawn of. Nothing large is read, and Keras not started.
+    """What plots are to be drawn of. Nothing large is read, and Keras not started.
 
     Args:
         source: name or folder of a preset; folder of a run, finished or not; or an
@@ -32,25 +30,21 @@ def open_subject(source, data=None, data_dir=None, backend=None, seed=0):
             preset was made for; exported files know none.
         data_dir: folder of prepared TFDS data sets.
         backend: of Keras; None is that of the environment.
-        seed: of what figures draw at random, unless they are told another.
+        seed: of what plots draw at random, unless they are told another.
 
     Raises:
         ValueError, OSError: if there is no such thing, or it is damaged.
     """
     options = {"data": data, "data_dir": data_dir, "seed": seed}
-    folder = Path(source)
-    is_run = any((folder / name).is_file() for name in CHECKPOINTS)
-    if (folder / "preset").is_dir() and not (folder / catalog.CONFIG).is_file():
-        preset = catalog.find_preset(folder / "preset")
-        histories = read_checkpoints(folder) if is_run else None
-    elif is_run:
-        return UnfinishedRun(folder, read_checkpoints(folder), **options)
-    elif catalog.is_onnx(source):
+    found = open_source(source)
+    if found.kind == "exported":
         from recipes.plots.subjects.exported import ExportedSubject
 
-        return ExportedSubject(source, **options)
-    else:
-        preset, histories = catalog.find_preset(source), None
+        return ExportedSubject(found.path, **options)
+    histories = read_checkpoints(found.path) if found.kind == "run" else None
+    if found.preset is None:
+        return UnfinishedRun(found.path, histories, **options)
     from recipes.plots.subjects.preset import PresetSubject
 
-    return PresetSubject(preset, histories, backend, **options)
+    # Of a run whose checkpoints are gone, those that the preset keeps.
+    return PresetSubject(found.preset, histories or None, backend, **options)

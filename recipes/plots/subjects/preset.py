@@ -4,39 +4,30 @@ import functools
 
 import numpy as np
 
-from recipes import backend as backends
-from recipes.plots.history import read_histories
+from recipes.common import backend as backends
+from recipes.common.histories import read_histories
 from recipes.plots.subjects.subject import Subject
+from zoo import threefry
 
 # Of the names of a preset's config: those that exported files give priors.
-PRIORS = {
-    "StandardNormal": "standard_normal",
-    "LabelNormal": "label_normal",
-    "Flow": "flow",
-    "CodePrior": "autoregressive_codes",
-    "UniformCodes": "uniform_codes",
-}
+PRIORS = {"StandardNormal": "standard_normal", "LabelNormal": "label_normal"}
 
 
 class PresetSubject(Subject):
     """A preset, shipped or in a folder.
 
     Args:
-        preset: `recipes.catalog.Preset`.
+        preset: `recipes.common.presets.Preset`.
         histories: as `Subject.histories`; None reads those in the preset's folder.
         backend: of Keras, or None for that of the environment.
         data, data_dir, seed: as for `Subject`.
     """
 
     def __init__(self, preset, histories=None, backend=None, **options):
-        config = preset.config
-        prior = config.get("prior")
-        beside = {}
+        prior = preset.config.get("prior")
         if isinstance(prior, dict):
-            beside, prior = prior.get("config", {}), PRIORS.get(prior.get("class_name"))
-        facts = {**preset.about, "prior": prior}
-        # Of codes, the prior may be the only one that sees labels.
-        facts["num_classes"] = config.get("num_classes", beside.get("num_classes"))
+            prior = PRIORS.get(prior.get("class_name"), "learned")
+        facts = {**preset.config, **preset.info, "prior": prior}
         super().__init__(preset.name, facts, preset, **options)
         self.backend = backend
         self._histories = histories
@@ -55,9 +46,8 @@ class PresetSubject(Subject):
         return self._histories
 
     def why_no_samples(self):
-        if self.prior == "autoregressive_codes" and self.model.has_learned_prior:
-            return None
-        if not self.has_codes:
+        # Codes alone may have a prior that has learned nothing yet.
+        if not any(spec.is_codes for spec in self.latents) or self.model.can_sample:
             return None
         return (
             f"{self.name!r} has no learned prior over its codes to draw samples from: "
@@ -66,40 +56,40 @@ class PresetSubject(Subject):
 
     def _batched(self, name, function, rows, labels):
         if labels is not None:
-            labels = self.model.check_labels(labels, len(rows))
-        return self.model.inference.batched(f"plot {name}", function, rows, labels)
+            labels = self.model.check_labels(labels, len(rows[0]))
+        return self.model.inference.batched(f"plot {name}", function, *rows, labels)
 
     def decode(self, z, labels=None):
         z = np.asarray(z, "int32" if self.has_codes else "float32")
-        return self._batched("decode", self.model.expected_images, z, labels)
+        return self._batched("decode", self.model.expected_images, (z,), labels)
 
     def draw_latents(self, count, labels=None, seed=0):
         model = self.model
+        drawn = {}
+        if model.noise.normals:
+            drawn["noise"] = threefry.normals(seed, count, model.noise.normals)
+        if model.noise.uniforms:
+            drawn["uniforms"] = threefry.uniforms(seed, count, model.noise.uniforms)
 
-        def latents(noise, labels=None):
-            return model.make_prior(labels).from_noise(noise)
+        def latents(*arrays):
+            given = dict(zip((*drawn, "labels"), arrays, strict=False))
+            return model.draw_latents(**given)
 
-        noise = model.prior.draw(seed, count, self.latent_dim)
-        return self._batched("latents", latents, noise, labels)
+        return self._batched("latents", latents, [*drawn.values()], labels)
 
     def sample(self, count, labels=None, temperature=1.0, seed=0):
         return self.model.sample(count, labels, temperature=temperature, seed=seed)
 
     def encode(self, images, labels=None):
-        from keras import ops
-
-        model = self.model
+        statistics = self._batched(
+            "encode", self.model.posterior_statistics, (images,), labels
+        )
         if self.has_codes:
-            return self._batched(
-                "codes", lambda x: model.quantize_images(x).codes, images, None
-            )
+            return statistics["codes"]
+        return statistics["mean"], statistics["log_var"]
 
-        def parameters(x, labels=None):
-            posterior = model.make_posterior(model.encode_parameters(x, labels))
-            return ops.stack([posterior.mean, posterior.log_var], axis=1)
-
-        together = self._batched("encode", parameters, images, labels)
-        return together[:, 0], together[:, 1]
+    def reconstruct(self, images, labels=None):
+        return self.model.reconstruct(images, labels)
 
     def kl_per_latent(self):
         model, labels = self.model, self.network_labels()

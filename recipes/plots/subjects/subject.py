@@ -1,18 +1,16 @@
-"""`Subject`: a model's facts and what a figure asks it, each computed once."""
+"""`Subject`: a model's facts and what a plot asks it, each computed once."""
 
 import functools
 
 import numpy as np
 
-from recipes.command import USER_ERRORS, sentence
+from recipes.common.errors import USER_ERRORS, sentence
+from recipes.common.latents import latents_of, the_codes, the_vector
 from recipes.plots.subjects.image_set import import_readers, read_images
 
 # Of the facts of a subject: what it does not know is None.
 FACTS = (
     "image_shape",
-    "latent_dim",
-    "codebook_size",
-    "code_shape",
     "num_classes",
     "num_attributes",
     "class_names",
@@ -26,13 +24,13 @@ class Subject:
     A subclass reads its facts when it is made, and all else when it is first asked.
 
     Args:
-        name: what figures call it.
-        facts: dict of `FACTS`; what is missing is None. `prior` is "standard_normal",
-            "label_normal", "flow" or another name.
-        preset: the `recipes.catalog.Preset` that it is, or was; None if it has none.
+        name: what plots call it.
+        facts: dict of `FACTS`, and of what `latents_of` reads; what is missing is None.
+            `prior` is "standard_normal", "label_normal", "flow" or another name.
+        preset: the `recipes.common.presets.Preset` that it is, or was, or None.
         data: what `recipes.data.load_images` takes, or None for the preset's own.
         data_dir: folder of prepared TFDS data sets, or None.
-        seed: of what figures draw at random, unless they are told another.
+        seed: of what plots draw at random, unless they are told another.
     """
 
     # A sentence on why there is no model to ask, or None.
@@ -43,14 +41,30 @@ class Subject:
         for fact in FACTS:
             setattr(self, fact, facts.get(fact))
         self.image_shape = self.image_shape and tuple(self.image_shape)
-        self.code_shape = self.code_shape and tuple(self.code_shape)
+        self.latents = latents_of(facts)
         self.preset = preset
         self.data, self.data_dir, self.seed = data, data_dir, seed
 
     @property
     def has_codes(self):
-        """Whether latents are codes instead of vectors."""
-        return self.codebook_size is not None
+        """Whether latents are codes, all of them."""
+        return the_codes(self.latents) is not None
+
+    @property
+    def latent_dim(self):
+        """How many latents there are in the one vector; None without one."""
+        vector = the_vector(self.latents)
+        return None if vector is None else vector.size
+
+    @property
+    def codebook_size(self):
+        """How many codes to choose from; None without codes."""
+        return self.latents[0].codebook_size if self.has_codes else None
+
+    @property
+    def code_shape(self):
+        """Shape of an image's codes; None without codes."""
+        return self.latents[0].shape if self.has_codes else None
 
     @property
     def is_conditional(self):
@@ -78,6 +92,11 @@ class Subject:
     def decode(self, z, labels=None):
         """E[x|z] of latents or codes: float32 (N, H, W, C); labels (N,) or one."""
         raise NotImplementedError
+
+    def reconstruct(self, images, labels=None):
+        """E[x|z] at the posterior mean, or at the most probable codes."""
+        encoded = self.encode(images, labels)
+        return self.decode(encoded if self.has_codes else encoded[0], labels)
 
     def draw_latents(self, count, labels=None, seed=0):
         """Latents (count, latent_dim) from the prior; the same noise for a seed."""

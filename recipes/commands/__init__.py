@@ -1,0 +1,1 @@
+"""What `vae-zoo` and the recipes' scripts do: one module a command."""

@@ -1,0 +1,378 @@
+"""The command line: `vae-zoo`. Keras is imported by the commands that need it alone."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+import typer.core
+
+from recipes.commands.options import (
+    Backend,
+    DataDir,
+    Dtype,
+    Epochs,
+    Out,
+    Overwrite,
+    PresetName,
+    Resume,
+    Seed,
+)
+from recipes.commands.starting import start_keras
+from recipes.commands.train import finetune_preset, train_recipe
+from recipes.common.errors import one_sentence_errors
+
+
+class Group(typer.core.TyperGroup):
+    """Commands whose users read one sentence where they made a mistake."""
+
+    def list_commands(self, ctx):
+        return list(self.commands)  # in the order they are written, not the alphabet's
+
+    def invoke(self, ctx):
+        with one_sentence_errors():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=Group,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="VAE_ZOO_TRACEBACK=1 in the environment shows where an error came from.",
+)
+
+PICK, TRAIN, DEPLOY, LOOK = "Pick a model", "Train it", "Deploy it", "Look around"
+
+
+def print_version(wanted: bool):
+    """Prints the version and ends."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"vae-zoo {version('vae-zoo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True)
+    ] = False,
+):
+    """Variational autoencoders: pretrained, fine-tuned, deployed as ONNX."""
+
+
+@app.command("list", rich_help_panel=PICK)
+def list_():
+    """The presets and recipes there are."""
+    from recipes.commands.tables import print_overview
+
+    print_overview()
+
+
+@app.command(rich_help_panel=PICK)
+def show(preset: PresetName):
+    """What a preset is, how good it is, how to use it."""
+    from rich.console import Console
+
+    from recipes.commands import tables
+    from recipes.common.opening import open_preset
+
+    Console().print(tables.preset_details(open_preset(preset)))
+
+
+@app.command(rich_help_panel=PICK)
+def sample(
+    source: Annotated[
+        str, typer.Argument(metavar="P", help="Preset, run, or ONNX file.")
+    ],
+    out: Annotated[Path, typer.Option(help="The picture.")] = Path("samples.png"),
+    num_samples: Annotated[
+        int, typer.Option("-n", "--num-samples", min=1, max=10_000)
+    ] = 64,
+    label: Annotated[
+        int | None, typer.Option(min=0, help="Class to draw; else all in turn.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the draw.")] = 0,
+    temperature: Annotated[float, typer.Option(min=0, help="Scale of the prior.")] = 1,
+    backend: Backend = None,
+    overwrite: Overwrite = False,
+):
+    """Draws images from a preset, or from an ONNX file without Keras."""
+    from recipes.commands import deploy
+
+    deploy.sample(
+        source, out, num_samples, label, seed, temperature, backend, overwrite
+    )
+
+
+@app.command(rich_help_panel=TRAIN)
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="R", help="See vae-zoo list.")],
+    epochs: Epochs = None,
+    backend: Backend = None,
+    dtype: Dtype = None,
+    data_dir: DataDir = None,
+    out: Out = None,
+    seed: Seed = 0,
+    resume: Resume = False,
+):
+    """Trains a model from scratch, as its recipe says."""
+    from recipes.recipe import get_recipe
+
+    found, prog = get_recipe(recipe), ("vae-zoo",)
+    train_recipe(found, backend, epochs, dtype, data_dir, out, seed, resume, prog)
+
+
+@app.command(rich_help_panel=TRAIN)
+def finetune(
+    preset: PresetName,
+    data: Annotated[
+        str, typer.Option(help="TFDS name, folder of images or .npz file.")
+    ],
+    epochs: Epochs = 3,
+    backend: Backend = None,
+    dtype: Dtype = None,
+    data_dir: DataDir = None,
+    out: Out = None,
+    seed: Seed = 0,
+    resume: Resume = False,
+):
+    """Trains a preset further, on your own images."""
+    from recipes.common.opening import open_preset
+
+    found = open_preset(preset)
+    finetune_preset(
+        found.folder, data, backend, epochs, dtype, data_dir, out, seed, resume
+    )
+
+
+@app.command(rich_help_panel=TRAIN)
+def evaluate(
+    preset: Annotated[
+        str | None, typer.Argument(metavar="P", help="Name or folder.")
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Two presets side by side instead."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Other images than those it was made for.")
+    ] = None,
+    data_dir: DataDir = None,
+    num_importance_samples: Annotated[
+        int | None, typer.Option(min=1, help="K; else that of the stored figures.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the noise.")] = 0,
+    backend: Backend = None,
+    out: Annotated[
+        Path | None, typer.Option(help="JSON file; a .md beside it has the table.")
+    ] = None,
+    overwrite: Overwrite = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the evaluation for --out.")
+    ] = False,
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep the figures in the preset.")
+    ] = False,
+):
+    """Scores a preset on test images: likelihood, latents, reconstructions, samples."""
+    from recipes.common.files import check_output
+    from recipes.common.opening import open_preset
+
+    if (preset is None) == (compare is None):
+        raise typer.BadParameter("Give one preset, or two with --compare.")
+    if save and (data or compare):
+        raise typer.BadParameter("--save keeps figures on the preset's own data alone.")
+    if resume and (compare or not out):
+        raise typer.BadParameter("--resume goes on with one preset's --out.")
+    kept = None
+    if out:
+        check_output(out, overwrite, ".json")
+        check_output(out.with_suffix(".md"), overwrite)
+        kept = out.with_suffix(".partial.npz")
+    found = [open_preset(name) for name in (compare or [preset])]
+    start_keras(backend)
+    from recipes.commands import evaluate as scoring
+
+    options = (data, data_dir, num_importance_samples, seed, out)
+    if compare:
+        scoring.score_pair(found, *options)
+        return
+    with one_sentence_errors(
+        f"Interrupted: --resume goes on with {kept}." if kept else "Interrupted."
+    ):
+        scoring.score(*found, *options, save, kept=kept, resume=resume)
+
+
+@app.command(rich_help_panel=DEPLOY)
+def export(
+    preset: PresetName,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="x.onnx, or a folder.")],
+    quantize: Annotated[
+        Literal["fp16", "int8"] | None, typer.Option(help="Smaller files.")
+    ] = None,
+    opset: Annotated[int, typer.Option(min=17, max=18)] = 17,
+    backend: Backend = None,
+    overwrite: Overwrite = False,
+):
+    """Converts a preset: its decoder to x.onnx, or all of it to a folder."""
+    from recipes.commands import deploy
+
+    deploy.export_preset(preset, out, quantize, opset, backend, overwrite)
+
+
+@app.command(rich_help_panel=DEPLOY)
+def verify(
+    exported: Annotated[Path, typer.Argument(metavar="OUT", help="From export.")],
+):
+    """Checks an exported file or folder, without Keras."""
+    from recipes.commands import deploy
+
+    deploy.verify(exported)
+
+
+@app.command(rich_help_panel=LOOK)
+def plot(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Which of these.")],
+    source: Annotated[
+        str, typer.Argument(metavar="P", help="Preset, run folder, or ONNX file.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="A .png or .svg; of an animation, a .gif.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Fixes what is drawn; else 0.")
+    ] = None,
+    num_samples: Annotated[
+        int | None,
+        typer.Option("-n", "--num-samples", min=1, help="Images, rows or pairs."),
+    ] = None,
+    label: Annotated[
+        int | None, typer.Option(min=0, help="Class, of a conditional model.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="linear or spherical; of a scatter pca, tsne or umap."),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="Scale of the prior, of samples.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Other images than those it was made for.")
+    ] = None,
+    data_dir: DataDir = None,
+    backend: Backend = None,
+    overwrite: Overwrite = False,
+):
+    """Draws a plot of a preset, of a run, or of an ONNX file without Keras.
+
+    samples, reconstructions, traversal, animation (a GIF), interpolation,
+    manifold, scatter, styles, training, units, codebook, codes.
+    """
+    from recipes.commands import plot as plots_command
+
+    plots_command.plot(
+        kind,
+        source,
+        out,
+        overwrite=overwrite,
+        data=data,
+        data_dir=data_dir,
+        backend=backend,
+        seed=seed,
+        num_samples=num_samples,
+        label=label,
+        method=method,
+        temperature=temperature,
+    )
+
+
+@app.command(rich_help_panel=LOOK)
+def report(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="P", help="Preset, run folder, or ONNX file."),
+    ],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    data: Annotated[
+        str | None, typer.Option(help="Other images than those it was made for.")
+    ] = None,
+    data_dir: DataDir = None,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes what is drawn.")] = 0,
+    backend: Backend = None,
+    overwrite: Overwrite = False,
+):
+    """One HTML page about a model: plots, figures, training, code."""
+    from recipes.documents.report import write_report
+
+    missing = write_report(
+        source,
+        out,
+        data=data,
+        data_dir=data_dir,
+        backend=backend,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    for sentence in missing:
+        print(f"Not drawn: {sentence}")
+    print(f"Written: {out}")
+
+
+@app.command(rich_help_panel=LOOK)
+def explore(
+    source: Annotated[
+        str, typer.Argument(metavar="P", help="Preset, or exported file or folder.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The page; <name>.html if not given.")
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it to this machine's browsers.")
+    ] = False,
+    quantize: Annotated[
+        Literal["fp16", "int8"] | None, typer.Option(help="Smaller pages.")
+    ] = None,
+    backend: Backend = None,
+    overwrite: Overwrite = False,
+):
+    """Makes a page that runs a model in any browser: sliders, samples, pictures."""
+    if serve and out:
+        raise typer.BadParameter("Give --out or --serve, not both.")
+    from recipes.commands.explore import explore
+
+    explore(source, out, serve, quantize, backend, overwrite)
+
+
+@app.command(rich_help_panel=LOOK)
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for what it makes.")] = Path("demo"),
+    preset: Annotated[str, typer.Option(help="What to start from.")] = "conv_vae_mnist",
+    backend: Backend = None,
+):
+    """All of it in two minutes: fine-tune a preset, export it, sample without Keras."""
+    from recipes.commands.demo import run_demo
+
+    run_demo(out, preset, backend=backend)
+
+
+@app.command(rich_help_panel=LOOK)
+def doctor(data_dir: DataDir = None):
+    """What is installed, what works and where things lie."""
+    from rich.console import Console
+
+    from recipes.commands.doctor import diagnose
+
+    if not diagnose(Console(), data_dir):
+        raise typer.Exit(1)
+
+
+def main():
+    """The entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

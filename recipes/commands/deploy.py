@@ -1,0 +1,88 @@
+"""`vae-zoo sample`, `export` and `verify`: what they do."""
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+import export
+from recipes.commands.starting import load_preset
+from recipes.commands.tables import new_table
+from recipes.common.contact_sheet import save_contact_sheet
+from recipes.common.files import check_output
+from recipes.common.opening import open_preset, open_source
+from recipes.common.progress import working
+from recipes.documents.texts import megabytes
+
+
+def sample(source, out, num_samples, label, seed, temperature, backend, overwrite):
+    """Draws images from a preset or an exported file, as one PNG."""
+    check_output(out, overwrite, ".png")
+    found = open_source(source, takes=("preset", "exported"))
+    if found.kind == "exported":
+        model = export.Sampler(found.path)
+        num_classes = model.metadata.get("num_classes")
+    else:
+        model = load_preset(found.preset, backend)
+        num_classes = getattr(model, "num_classes", None)
+    columns = max(8, round(num_samples**0.5))
+    if num_classes and label is None:
+        # Every class in turn, one a column.
+        label, columns = np.arange(num_samples) % num_classes, num_classes
+    images = _draw(model, num_samples, label, temperature, seed)
+    with working("Writing the picture"):
+        save_contact_sheet(out, images, columns=columns)
+    print(f"{num_samples} samples: {out}")
+
+
+def _draw(model, num_samples, label, temperature, seed):
+    """Images of a model or an `export.Sampler`; of a model with the time left."""
+    if isinstance(model, export.Sampler):
+        with working("Sampling"):
+            return model.sample(num_samples, label, temperature, seed)
+    from zoo.inference import BATCH
+
+    batches = model.iter_sample(num_samples, label, temperature, seed)
+    console = Console(stderr=True)
+    batches = track(
+        batches,
+        "Sampling",
+        total=-(-num_samples // BATCH),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    return np.concatenate(list(batches))
+
+
+def export_preset(preset, out, quantize, opset, backend, overwrite):
+    """Converts a preset's decoder to a file, or all of it to a folder."""
+    if out.exists() and not overwrite:
+        raise FileExistsError(
+            f"{str(out)!r} exists already: choose another name or add --overwrite."
+        )
+    model = load_preset(open_preset(preset), backend)
+    convert = export.export_model
+    if out.suffix == ".onnx":
+        convert = export.export_decoder
+    with working("Converting in a fresh TensorFlow process, about half a minute"):
+        report = convert(
+            model, out, opset=opset, quantize=quantize, overwrite=overwrite
+        )
+    print(
+        f"{out}: {megabytes(report.bytes)}, largest error against Keras "
+        f"{report.max_abs_error:.1e}\nNext: vae-zoo verify {out}"
+    )
+
+
+def verify(exported):
+    """Replays the golden vectors of an exported file or folder."""
+    found = open_source(exported, takes=("exported",))
+    with working("Running the files on inputs that they keep"):
+        report = export.Sampler(found.path).verify()
+    table = new_table(None, "file", "largest error", "allowed", "content SHA-256")
+    for name, entry in report["files"].items():
+        error, allowed = entry["max_abs_error"], entry["tolerance"]
+        digest = entry["content_sha256"][:16]
+        table.add_row(name, f"{error:.1e}", f"{allowed:.0e}", f"{digest}...")
+    Console().print(table)
+    print("Whole, and gives what it gave when it was exported.")

@@ -1,0 +1,29 @@
+"""Options that commands and the recipes' scripts share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Backend = Annotated[
+    str | None, typer.Option(help="tensorflow, jax or torch; else KERAS_BACKEND.")
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the images.")]
+Dtype = Annotated[
+    str | None,
+    typer.Option(help="Such as mixed_bfloat16; float32 on a CPU if not given."),
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Prepared TFDS data sets; else TFDS_DATA_DIR.")
+]
+Out = Annotated[Path | None, typer.Option(help="Folder of the run.")]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Fixes weights, splits, batches and noise.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what is there already.")
+]
+PresetName = Annotated[
+    str, typer.Argument(metavar="P", help="Name or folder; or that of a run.")
+]

@@ -1,0 +1,49 @@
+"""`vae-zoo plot`: what it does."""
+
+from pathlib import Path
+
+from recipes import plots
+from recipes.common.files import check_output, write_whole
+from recipes.common.progress import working
+
+
+def plot(
+    kind,
+    source,
+    out=None,
+    *,
+    overwrite,
+    data=None,
+    data_dir=None,
+    backend=None,
+    **options,
+):
+    """Draws one plot to a file, all or nothing, and prints what is seen.
+
+    Args:
+        kind: a name of `plots.KINDS`.
+        source, data, data_dir, backend: as for `plots.open_subject`.
+        out: the file, whose ending decides what it is; None is named after the kind.
+        overwrite: whether there may be a file already.
+        options: of the plot; those that are None were not given.
+
+    Raises:
+        ValueError, OSError, ImportError: as `plots.render`, and for the file.
+    """
+    kind = plots.get_kind(kind)
+    out = Path(out or f"{kind.name}.{kind.forms[0]}")
+    form = out.suffix.lower().removeprefix(".")
+    if form not in kind.forms:
+        endings = " or ".join(f".{form}" for form in kind.forms)
+        raise ValueError(
+            f"The plot {kind.name!r} is written as {endings}; got {str(out)!r}."
+        )
+    check_output(out, overwrite)
+    subject = plots.open_subject(source, data, data_dir, backend)
+    if kind.reads_images and not subject.no_model:
+        subject.import_readers()
+    with working(f"Drawing {kind.title.lower()}"):
+        content = plots.render(kind.name, subject, form, **options)
+        words = plots.caption(kind.name, subject, **options)
+    write_whole(out, content)
+    print(f"{out}: {words}")

@@ -1,0 +1,176 @@
+"""Models side by side: the same images and steps for each, scored alike.
+
+What was finished before a kill is kept; the rows are JSON, which `make readme` shows.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recipes.commands.command_line import command_line
+from recipes.commands.options import Backend, DataDir, Epochs, Out, Seed
+from recipes.commands.starting import start_keras
+from recipes.commands.train import INTERRUPTED_RUN
+from recipes.common.errors import one_sentence_errors
+from recipes.common.files import write_whole
+from recipes.recipe import Recipe
+
+# Where --save puts rows: beside the scripts.
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One of the models that are compared.
+
+    Attributes:
+        title: name and paper.
+        setting: its hyperparameters, in words.
+        recipe: how it is trained; its name is that of the run's folder.
+        scored_again: whether `evaluate_preset` adds to the figures of the run itself.
+    """
+
+    title: str
+    setting: str
+    recipe: Recipe
+    scored_again: bool = False
+
+
+def member(
+    recipe,
+    name,
+    title,
+    setting,
+    build_model,
+    scored_again=False,
+    num_importance_samples=1,
+    **changes,
+):
+    """A `Member` whose recipe differs from `recipe` in its model and in `changes`."""
+    recipe = dataclasses.replace(
+        recipe,
+        name=name,
+        summary=f"{title}: {setting}.",
+        build_model=build_model,
+        num_importance_samples=num_importance_samples,
+        anchors=(),
+        **changes,
+    )
+    return Member(title, setting, recipe, scored_again)
+
+
+def study_command(name, members, default_epochs, summary):
+    """The `main` of a comparison's script, `recipes.<name>`.
+
+    Args:
+        name: of the script, and of the file of rows.
+        members: function of the number of epochs and of `data_dir` that returns a list
+            of `Member`.
+        default_epochs: of each member.
+        summary: one sentence for --help.
+    """
+
+    def main(
+        epochs: Epochs = default_epochs,
+        backend: Backend = None,
+        data_dir: DataDir = None,
+        out: Out = Path("runs") / name,
+        seed: Seed = 0,
+        num_seeds: Annotated[
+            int, typer.Option(min=1, help="Seeds from --seed on.")
+        ] = 1,
+        save: Annotated[
+            bool, typer.Option("--save", help="Keep the rows in the package.")
+        ] = False,
+    ):
+        compare(
+            name,
+            lambda: members(epochs, data_dir),
+            out=out,
+            seeds=range(seed, seed + num_seeds),
+            save=save,
+            backend=backend,
+            data_dir=data_dir,
+            command=command_line(("python", "-m", f"recipes.{name}")),
+        )
+
+    main.__doc__ = summary
+    return main
+
+
+def compare(
+    name, members, *, out, seeds, save, backend=None, data_dir=None, command=None
+):
+    """Trains and scores members, and writes their rows.
+
+    Args:
+        name: of the file of rows.
+        members: function that returns a list of `Member`, once the backend is chosen.
+        out: folder of the runs, one folder a member and seed.
+        seeds: integers, one run of each member for each.
+        save: write the package's own file, else one of its name in `out`.
+        backend, data_dir, command: as in `recipes.runs.training.train`.
+    """
+    with one_sentence_errors(INTERRUPTED_RUN):
+        start_keras(backend)
+        from rich.console import Console
+
+        console, rows = Console(), []
+        for seed in seeds:
+            for one in members():
+                console.print(f"{one.recipe.summary} Seed {seed}.", style="bold")
+                row = measure(one, Path(out), seed, data_dir, command, console)
+                rows.append(row)
+        path = (PACKAGE if save else Path(out)) / f"{name}.json"
+        text = json.dumps(rows, indent=1, sort_keys=True)
+        write_whole(path, f"{text}\n".encode())
+        console.print(f"Written: {path}")
+
+
+def measure(member, out, seed, data_dir=None, command=None, console=None):
+    """The row of a member: trained and scored, unless its folder has it already.
+
+    Args:
+        member: a `Member`.
+        out: folder of all runs.
+        seed, data_dir, command, console: as in `recipes.runs.training.train`.
+
+    Returns:
+        dict of JSON values: name, title, setting, the metrics of `evaluate_preset`, and
+        how it was trained.
+
+    Raises:
+        ValueError: if the folder holds a run of other settings.
+    """
+    import zoo.presets
+    from recipes.metrics.evaluation import evaluate_preset
+    from recipes.runs.training import train
+
+    recipe = member.recipe
+    folder = out / f"{recipe.name}_{seed}"
+    preset = folder / "preset"
+    if not preset.exists():
+        options = {"seed": seed, "data_dir": data_dir, "command": command}
+        train(recipe, out=folder, resume=True, console=console, **options)
+    info = zoo.preset_info(preset)
+    metrics, training = info["metrics"], info["training"]
+    asked = (recipe.summary, recipe.training.epochs)
+    if (info["summary"], training["epochs"]) != asked:
+        raise ValueError(
+            f"{str(folder)!r} holds another run, {info['summary']!r} of "
+            f"{training['epochs']} epochs: choose another --out, or remove it first."
+        )
+    if member.scored_again and not metrics.get("scored_again"):
+        metrics = evaluate_preset(preset, data_dir=data_dir, console=console)
+        metrics["scored_again"] = True
+        zoo.presets.update_metadata(preset, metrics=metrics)
+    return {
+        "name": recipe.name,
+        "title": member.title,
+        "setting": member.setting,
+        "metrics": metrics,
+        "training": training,
+    }

@@ -1,0 +1,66 @@
+"""Trains by a recipe or from a preset: for `vae-zoo` and the recipes' own scripts."""
+
+import typer
+
+from recipes.commands.command_line import command_line
+from recipes.commands.options import Backend, DataDir, Dtype, Epochs, Out, Resume, Seed
+from recipes.commands.starting import start_keras
+from recipes.common.errors import one_sentence_errors
+
+INTERRUPTED_RUN = "Interrupted: --resume goes on from the last epoch."
+
+
+def train_recipe(recipe, backend, epochs, dtype, data_dir, out, seed, resume, prog):
+    """Trains a recipe in this process, on the backend that was asked for."""
+    with one_sentence_errors(INTERRUPTED_RUN):
+        start_keras(backend)
+        from recipes.runs.training import train
+
+        return train(
+            recipe,
+            epochs=epochs,
+            dtype=dtype,
+            data_dir=data_dir,
+            out=out,
+            seed=seed,
+            resume=resume,
+            command=command_line(prog),
+        )
+
+
+def finetune_preset(preset, data, backend, epochs, dtype, data_dir, out, seed, resume):
+    """Fine-tunes a preset in this process, on the backend that was asked for."""
+    with one_sentence_errors(INTERRUPTED_RUN):
+        start_keras(backend)
+        from recipes.runs.training import finetune
+
+        return finetune(
+            preset,
+            data,
+            epochs=epochs,
+            dtype=dtype,
+            data_dir=data_dir,
+            out=out,
+            seed=seed,
+            resume=resume,
+            command=command_line(("vae-zoo",)),
+        )
+
+
+def run_script(recipe):
+    """What `python -m recipes.<recipe>` does."""
+
+    def main(
+        epochs: Epochs = None,
+        backend: Backend = None,
+        dtype: Dtype = None,
+        data_dir: DataDir = None,
+        out: Out = None,
+        seed: Seed = 0,
+        resume: Resume = False,
+    ):
+        prog = ("python", "-m", f"recipes.{recipe.name}")
+        train_recipe(recipe, backend, epochs, dtype, data_dir, out, seed, resume, prog)
+
+    main.__doc__ = recipe.summary
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""What all rooms use: files, presets and runs on disk, the backend, progress."""

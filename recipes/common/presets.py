@@ -1,0 +1,75 @@
+"""`Preset`: a preset's folder, read. Neither Keras nor the weights are touched."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.presets import list_presets, preset_folder, preset_info
+from zoo.presets.files import CONFIG, METADATA, digest, read_json
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What is known of a preset before it is loaded.
+
+    Attributes:
+        name: as it says itself.
+        folder: where it lies.
+        shipped: whether it came with the package.
+        config: arguments of the model's constructor.
+        info: what `zoo.preset_info` says of it.
+    """
+
+    name: str
+    folder: Path
+    shipped: bool
+    config: dict
+    info: dict
+
+    @property
+    def bytes(self):
+        """Size of all its files."""
+        return sum(f.stat().st_size for f in self.folder.iterdir() if f.is_file())
+
+    @property
+    def address(self):
+        """What to call it on the command line: name, or folder where it has none."""
+        return self.name if self.shipped else str(self.folder)
+
+    def entry(self, name):
+        """A dict of what was recorded; an empty one where it was not."""
+        value = self.info.get(name)
+        return value if isinstance(value, dict) else {}
+
+
+def read_preset(name_or_folder):
+    """The `Preset` of a shipped name or a folder.
+
+    Raises:
+        ValueError: if there is none of that name, or its JSON is damaged.
+        FileNotFoundError: if it is a path where no preset lies.
+    """
+    folder = preset_folder(name_or_folder)
+    info = preset_info(folder)
+    name = str(info.get("preset") or folder.resolve().name)
+    shipped = os.fspath(name_or_folder) in list_presets()
+    return Preset(name, folder, shipped, read_json(folder, CONFIG)["config"], info)
+
+
+def shipped_presets():
+    """The presets that ship with the package, by name."""
+    return [read_preset(name) for name in list_presets()]
+
+
+def damage(preset):
+    """A sentence on what is wrong with a preset's files, or None if all is well."""
+    digests = preset.entry("sha256")
+    if not digests:
+        return f"{METADATA} lists no checksums"
+    for name, wanted in sorted(digests.items()):
+        path = preset.folder / Path(name).name
+        if not path.is_file():
+            return f"{name} is missing"
+        if digest(path) != wanted:
+            return f"{name} is damaged"
+    return None

@@ -1,0 +1,1 @@
+"""What is written about models: model cards, reports, tables of READMEs."""

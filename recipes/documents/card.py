@@ -1,0 +1,129 @@
+"""What a finished run shows: pictures and the model card of its preset."""
+
+from pathlib import Path
+
+import zoo
+from recipes.common.files import write_whole
+from recipes.common.latents import latents_of, the_codes
+from recipes.documents.metric_rows import COLUMNS, metric_rows
+from recipes.documents.texts import markdown_table
+
+
+def write_card(preset):
+    """Writes the model card of a preset from its metadata."""
+    preset = Path(preset)
+    write_whole(preset / "README.md", model_card(zoo.preset_info(preset)).encode())
+
+
+def model_card(info):
+    """The model card of a preset, in Markdown.
+
+    Args:
+        info: `zoo.preset_info` of it.
+    """
+    metrics, training = info["metrics"], info["training"]
+    data = info["dataset"]
+    rows = metric_rows(metrics, latents_of(info))
+    classes = info.get("num_classes")
+    labels = "" if classes is None else f"labels={classes - 1}, "
+    lines = [
+        f"# {info['preset']}",
+        "",
+        info.get("summary", ""),
+        "",
+        "```python",
+        "import zoo",
+        "",
+        f'model = zoo.from_preset("{info["preset"]}")',
+        f"images = model.sample(16, {labels}seed=0)  # float32 "
+        f"(16, {', '.join(map(str, info['image_shape']))}) in [0, 1]",
+        "```",
+        "",
+        *_sample_lines(info),
+        "![reconstructions](reconstructions.png)",
+        "",
+        "Test images in pairs: original left, reconstruction right.",
+        "",
+        "## Figures",
+        "",
+        f"On all {metrics['test_images']:,} test images of {data['name']}"
+        + (", binarized once with `default_rng(0)`" if metrics["binarized"] else "")
+        + (", given the label." if classes is not None else "."),
+        "",
+        *markdown_table(COLUMNS, rows),
+        "",
+        *diagnosis_lines(metrics),
+        *evaluation_lines(metrics),
+    ]
+    if info.get("anchors"):
+        lines += [
+            "",
+            "Published, for comparison:",
+            "",
+            *markdown_table(("model", "figure"), info["anchors"]),
+        ]
+    lines += [
+        "",
+        "## Training",
+        "",
+        "![training](training.png)",
+        "",
+        f"{info['model']}, {info['parameters']:,} parameters, on "
+        f"{data['training_images']:,} images of {data['name']}"
+        + (", binarized anew at every step." if data["binarized"] else ".")
+        + " The test split was not used.",
+        "",
+        *markdown_table(
+            ("setting", "value"),
+            [
+                (name.replace("_", " "), _setting_text(value))
+                for name, value in sorted(training.items())
+            ],
+        ),
+    ]
+    if data.get("license"):
+        lines += ["", f"Licence of the images: {data['license']}"]
+    return "\n".join(lines) + "\n"
+
+
+def _setting_text(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return f"`{value}`"
+
+
+def _sample_lines(info):
+    """The picture of samples, and how to draw them again."""
+    latents = "latents" if the_codes(latents_of(info)) is None else "codes"
+    if info.get("num_classes") is None:
+        told = (
+            f"Expected images of 64 {latents} drawn from the prior: "
+            "`model.sample(64, seed=0)`, on any backend."
+        )
+    else:
+        told = (
+            f"Expected images of {latents} drawn from the prior by `model.sample` with "
+            "seed 0, on any backend; a row for each label."
+        )
+    return ["![samples](samples.png)", "", told, ""]
+
+
+def diagnosis_lines(metrics):
+    """What the latents are used for, in Markdown: no line where it is not known."""
+    diagnosis = metrics.get("diagnosis")
+    return [" ".join(diagnosis), ""] if diagnosis else []
+
+
+def evaluation_lines(metrics):
+    """How to get the figures again, in Markdown."""
+    taken = f"seed {metrics['seed']}, {metrics['seconds']:.0f} s"
+    if "command" not in metrics:
+        return [f"Computed at the end of training: {taken}."]
+    versions = ", ".join(f"{k} {v}" for k, v in metrics["versions"].items())
+    return [
+        f"Computed by this command, {taken} on {metrics['hardware']}; {versions}:",
+        "",
+        "```sh",
+        metrics["command"],
+        "```",
+    ]

@@ -1,0 +1,184 @@
+"""What is known of a preset, a run or an exported model, as texts for a page."""
+
+import dataclasses
+
+from recipes.common.histories import read_checkpoint
+from recipes.common.latents import latents_of, the_codes
+from recipes.common.opening import open_source
+from recipes.documents.metric_rows import metric_rows
+from recipes.documents.texts import (
+    data_name,
+    duration,
+    epochs_and_time,
+    latents_text,
+    megabytes,
+)
+
+# Settings of a training that the page's first table has already.
+SHOWN_ABOVE = ("seconds", "hardware", "backend", "command", "versions", "prior")
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What the page says beside its pictures; lists are empty where nothing is known.
+
+    Attributes:
+        title, summary: the model's name, and what it is in a sentence.
+        address: what to call it in code and on the command line.
+        kind: "preset", "run" (not finished) or "exported".
+        image_shape: (H, W, C), or None where it is not known.
+        has_codes, num_classes, num_attributes: what it takes.
+        facts: (name, value) of the first table.
+        metrics: (what, value, interval) of its evaluation; `scored_by` is the command.
+        published: (model, figure) that others reached.
+        diagnosis: sentences on what the latents are used for.
+        settings: (name, value) of its training; `trained_by` is the command.
+    """
+
+    title: str
+    address: str
+    kind: str
+    summary: str = ""
+    image_shape: tuple | None = None
+    has_codes: bool = False
+    num_classes: int | None = None
+    num_attributes: int | None = None
+    facts: tuple = ()
+    metrics: tuple = ()
+    scored_on: str = ""
+    scored_by: str = ""
+    published: tuple = ()
+    diagnosis: tuple = ()
+    settings: tuple = ()
+    trained_by: str = ""
+
+
+def about(source, address=None):
+    """The `About` of what `recipes.documents.report.write_report` takes as its source.
+
+    Args:
+        source: as there.
+        address: what to call it, or None for what `source` says.
+
+    Raises:
+        ValueError, OSError: if there is nothing of the kind.
+    """
+    opened = open_source(source)
+    if opened.kind == "exported":
+        found = _of_export(opened.path)
+    elif opened.preset is None:
+        found = _of_unfinished_run(opened.path)
+    else:
+        found = _of_preset(opened.preset)
+    return dataclasses.replace(found, address=address or found.address)
+
+
+def _of_preset(preset):
+    config, info = preset.config, preset.info
+    data, metrics = preset.entry("dataset"), preset.entry("metrics")
+    training = preset.entry("training")
+    images = data.get("training_images")
+    facts = {
+        "model": info.get("model"),
+        "data": data.get("name") and data_name(preset),
+        "training images": images and f"{images:,}",
+        "image": _shape(config["image_shape"]),
+        "latents": latents_text(preset.info),
+        "parameters": f"{info.get('parameters', 0):,}",
+        "weights": megabytes((preset.folder / "model.weights.h5").stat().st_size),
+        "fine-tuned from": info.get("finetuned_from"),
+        "trained in": training and epochs_and_time(training),
+        "on": training.get("hardware"),
+        "with": training and _versions(training),
+        "licence of the images": data.get("license"),
+    }
+    return About(
+        title=preset.name,
+        address=preset.address,
+        kind="preset",
+        summary=info.get("summary", ""),
+        image_shape=tuple(config["image_shape"]),
+        has_codes=the_codes(latents_of(info)) is not None,
+        num_classes=config.get("num_classes"),
+        num_attributes=config.get("num_attributes"),
+        facts=_known(facts),
+        metrics=tuple(metric_rows(metrics, latents_of(info))),
+        scored_on=metrics and _scored_on(data, metrics, config.get("num_classes")),
+        scored_by=metrics.get("command", ""),
+        published=tuple(map(tuple, info.get("anchors", []))),
+        diagnosis=tuple(metrics.get("diagnosis", [])),
+        settings=tuple(
+            (name.replace("_", " "), str(value))
+            for name, value in sorted(training.items())
+            if name not in SHOWN_ABOVE
+        ),
+        trained_by=training.get("command", ""),
+    )
+
+
+def _of_unfinished_run(folder):
+    state = read_checkpoint(folder / "checkpoint.npz")
+    settings = dict(state["settings"])
+    name = str(settings.pop("recipe", folder.name))
+    done = f"{state['epochs_done']} of {settings['epochs']}"
+    facts = {
+        "epochs done": done,
+        "time so far": duration(state["seconds"]),
+        "training images": f"{settings.pop('images', 0):,}",
+    }
+    return About(
+        title=name,
+        address=str(folder),
+        kind="run",
+        summary=f"A run that is not finished: {done} epochs are done.",
+        facts=_known(facts),
+        settings=tuple(
+            (name.replace("_", " "), str(value))
+            for name, value in sorted(settings.items())
+        ),
+    )
+
+
+def _of_export(path):
+    import export
+
+    says = export.Sampler(path).metadata
+    files = path.iterdir() if path.is_dir() else [path]
+    facts = {
+        "model": says["model"],
+        "image": _shape(says["image_shape"]),
+        "latents": latents_text(says),
+        "prior": says.get("latent_prior", "").replace("_", " "),
+        "files": megabytes(sum(file.stat().st_size for file in files)),
+        "made with": ", ".join(f"{k} {v}" for k, v in says["versions"].items()),
+    }
+    return About(
+        title=says.get("preset") or path.stem,
+        address=str(path),
+        kind="exported",
+        summary=f"{says['model']}, exported to ONNX: it runs without Keras.",
+        image_shape=tuple(says["image_shape"]),
+        has_codes=the_codes(latents_of(says)) is not None,
+        num_classes=says.get("num_classes"),
+        num_attributes=says.get("num_attributes"),
+        facts=_known(facts),
+    )
+
+
+def _known(facts):
+    return tuple((name, str(value)) for name, value in facts.items() if value)
+
+
+def _shape(shape):
+    return " x ".join(map(str, shape))
+
+
+def _versions(training):
+    return ", ".join(f"{k} {v}" for k, v in training.get("versions", {}).items())
+
+
+def _scored_on(data, metrics, num_classes):
+    given = ", given the label" if num_classes is not None else ""
+    once = ", binarized once" if metrics.get("binarized") else ""
+    count, name = metrics.get("test_images", 0), data.get("name", "its data")
+    return f"On all {count:,} test images of {name}{once}{given}"

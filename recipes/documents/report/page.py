@@ -1,0 +1,109 @@
+"""Draws what a model shows, and puts it on one page with all that is known of it."""
+
+import base64
+import importlib.resources
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import track
+
+from recipes import plots
+from recipes.common.files import check_output, write_whole
+from recipes.documents.report import about, usage
+
+TEMPLATE = "page.html.j2"
+
+
+class Picture(NamedTuple):
+    """A drawn kind of plot: its heading, what is seen, and the file as an address."""
+
+    name: str
+    title: str
+    caption: str
+    address: str
+
+
+def write_report(
+    source,
+    out,
+    *,
+    data=None,
+    data_dir=None,
+    backend=None,
+    seed=0,
+    overwrite=False,
+    console=None,
+    address=None,
+):
+    """Writes the page: no file beside it, no address outside it, no script.
+
+    Args:
+        source: name or folder of a preset, folder of a run, or an exported file or
+            folder; of the last, without Keras.
+        out: the .html file to write.
+        data: what `recipes.data.load_images` takes, instead of the preset's own data.
+        data_dir: folder of prepared TFDS data sets.
+        backend: "tensorflow", "jax" or "torch"; None takes one that is installed.
+        seed: fixes what is drawn.
+        overwrite: replace a file.
+        console: `rich.console.Console` for progress.
+        address: what the page's code calls the model, where `source` is about to move.
+
+    Returns:
+        list of sentences: why which kinds of plots are missing.
+
+    Raises:
+        ValueError, OSError, ImportError: if source, file or packages are not usable.
+    """
+    out = check_output(out, overwrite, ".html")
+    # Before the work that its absence would waste.
+    template = _template()
+    known = about.about(source, address)
+    subject = plots.open_subject(
+        source, data=data, data_dir=data_dir, backend=backend, seed=seed
+    )
+    # Asked for, so that their absence is no footnote.
+    if data is not None and subject.why_no_images:
+        raise ValueError(subject.why_no_images)
+    pictures, missing = _draw(subject, console or Console(stderr=True))
+    can_sample = any(picture.name == "samples" for picture in pictures)
+    page = template.render(
+        about=known,
+        pictures=pictures,
+        missing=missing,
+        code=usage.blocks(known, can_sample),
+    )
+    write_whole(out, page.encode())
+    return missing
+
+
+def _draw(subject, console):
+    """(pictures of the kinds that fit, why the others do not)."""
+    reasons = [(kind, kind.why_not(subject)) for kind in plots.KINDS.values()]
+    missing = [f"{kind.title}: {why}" for kind, why in reasons if why]
+    fitting = [kind for kind, why in reasons if not why]
+    pictures = []
+    for kind in track(fitting, "Drawing", console=console, transient=True):
+        form = "gif" if kind.animated else "png"
+        content = base64.b64encode(plots.render(kind.name, subject, form)).decode()
+        caption = plots.caption(kind.name, subject)
+        address = f"data:image/{form};base64,{content}"
+        pictures.append(Picture(kind.name, kind.title, caption, address))
+    return pictures, missing
+
+
+def _template():
+    try:
+        import jinja2
+    except ImportError as error:
+        raise ImportError(
+            'A report is made with Jinja2: pip install "vae-zoo[plots]".'
+        ) from error
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    folder = importlib.resources.files(__package__)
+    return environment.from_string(folder.joinpath(TEMPLATE).read_text("utf-8"))

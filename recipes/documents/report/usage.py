@@ -1,0 +1,119 @@
+"""Code on a page, which runs as it stands: load, fine-tune and deploy the model."""
+
+from typing import NamedTuple
+
+
+class Block(NamedTuple):
+    """Some code under a heading: "python" or "sh"."""
+
+    title: str
+    language: str
+    code: str
+
+
+def blocks(about, can_sample=True):
+    """The `Block`s for a model, in the order in which they run.
+
+    Args:
+        about: `recipes.documents.report.about.About`.
+        can_sample: whether it has a prior to draw from.
+    """
+    if about.kind == "run":
+        return [Block("Go on with it", "sh", f"vae-zoo train {about.title} --resume")]
+    if about.kind == "exported":
+        return _of_export(about, can_sample)
+    name = repr(about.address).replace("'", '"')
+    return [
+        Block("Load it", "python", _load(about, name, can_sample)),
+        Block(
+            "Fine-tune it on your images", "python", _finetune(about, name, can_sample)
+        ),
+        Block("Deploy it", "python", _deploy(about, name, can_sample)),
+        Block("On the command line", "sh", _commands(about, can_sample)),
+    ]
+
+
+def _load(about, name, can_sample):
+    lines = ["import zoo", "", f"model = zoo.from_preset({name})"]
+    if can_sample:
+        lines.append(_sample("model", about))
+    return "\n".join(lines)
+
+
+def _finetune(about, name, can_sample):
+    given = ""
+    lines = [
+        "import zoo",
+        "from recipes.data import load_images",
+        "",
+        f"model = zoo.from_preset({name})",
+        "# A folder of images or an .npz file of yours in place of digits.",
+        'data = load_images("digits", image_shape=model.image_shape)',
+    ]
+    if about.num_classes is not None:
+        given = ", data.train_labels"
+    elif about.num_attributes is not None:
+        lines = ["import numpy as np", *lines]
+        shape = f"(len(data.train), {about.num_attributes})"
+        lines.append(f'attributes = np.zeros({shape}, "float32")  # yours')
+        given = ", attributes"
+    lines += [
+        'model.compile("adam")',
+        f"model.fit(data.train{given}, epochs=3, batch_size=64)",
+    ]
+    if about.has_codes and can_sample:  # by a prior that it has learned
+        lines.append(f"model.fit_prior(data.train{given}, epochs=3)")
+    return "\n".join([*lines, 'model.save_to_preset("fine_tuned")'])
+
+
+def _deploy(about, name, can_sample):
+    lines = [
+        "import export",
+        "import zoo",
+        "",
+        f'export.export_model(zoo.from_preset({name}), "exported")',
+        "# From here on numpy and onnxruntime are enough.",
+        'sampler = export.Sampler("exported")',
+    ]
+    if can_sample:
+        lines.append(_sample("sampler", about))
+    return "\n".join(lines)
+
+
+def _commands(about, can_sample):
+    lines = [f"vae-zoo show {about.address}"]
+    if can_sample:
+        lines.append(f"vae-zoo sample {about.address} --out samples.png")
+    return "\n".join(
+        [
+            *lines,
+            f"vae-zoo finetune {about.address} --data digits",
+            f"vae-zoo explore {about.address} --out explorer.html",
+        ]
+    )
+
+
+def _of_export(about, can_sample):
+    name = repr(about.address).replace("'", '"')
+    lines = ["import export", "", f"sampler = export.Sampler({name})"]
+    if can_sample:
+        lines.append(_sample("sampler", about))
+    return [
+        Block("Sample it without Keras", "python", "\n".join(lines)),
+        Block(
+            "On the command line",
+            "sh",
+            f"vae-zoo verify {about.address}\n"
+            f"vae-zoo explore {about.address} --out explorer.html",
+        ),
+    ]
+
+
+def _sample(what, about):
+    labels = ""
+    if about.num_classes is not None:
+        labels = f"labels={about.num_classes - 1}, "
+    elif about.num_attributes is not None:
+        labels = f"labels=[[0.0] * {about.num_attributes}] * 16, "
+    shape = ", ".join(map(str, (16, *about.image_shape)))
+    return f"images = {what}.sample(16, {labels}seed=0)  # ({shape}), in [0, 1]"

@@ -1,0 +1,51 @@
+"""Facts of presets in few words, for the screen and for documents."""
+
+from recipes.common.latents import in_words, latents_of
+
+
+def latents_text(facts):
+    """What the latents of a model are, in few words.
+
+    Args:
+        facts: `zoo.preset_info` of a preset, or the metadata of an `export.Sampler`.
+    """
+    return in_words(latents_of(facts))
+
+
+def markdown_table(columns, rows):
+    """A Markdown table as a list of lines."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def metric(metrics, name, decimals=2):
+    """A metric with so many decimals, or "-" where there is none."""
+    value = metrics.get(name)
+    return f"{value:.{decimals}f}" if isinstance(value, (int, float)) else "-"
+
+
+def data_name(preset):
+    """The data set of a preset, and whether it was binarized."""
+    data = preset.entry("dataset")
+    return data.get("name", "-") + (", binary" if data.get("binarized") else "")
+
+
+def megabytes(count):
+    """A size in MB."""
+    return f"{count / 1e6:.1f} MB"
+
+
+def epochs_and_time(training):
+    """Those of a training and, of codes, of the prior's after it; "-" if not known."""
+    phases = [training, training["prior"]] if "prior" in training else [training]
+    if not all("seconds" in phase for phase in phases):
+        return "-"
+    epochs = " + ".join(str(phase.get("epochs")) for phase in phases)
+    return f"{epochs} epochs, {duration(sum(phase['seconds'] for phase in phases))}"
+
+
+def duration(seconds):
+    """A time in the unit that suits it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,301 @@
+"""Figures of a preset on the test split, with all that is needed to get them again."""
+
+import time
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+import zoo
+from recipes.common.latents import the_codes, the_vector
+from recipes.common.progress import working
+from recipes.data import binarize, load_images
+from recipes.data.reading import reading_images
+from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
+from recipes.metrics.intervals import confidence_intervals, standard_error
+from recipes.metrics.resumable import ResumableValues
+from recipes.metrics.sample_quality import sample_quality
+from zoo.evaluation.codes import code_statistics
+from zoo.evaluation.diagnosis import SILENT, diagnose_codes, diagnose_latents
+from zoo.evaluation.latents import active_units, kl_per_latent
+
+# Of the dict of metrics: to be raised when a name changes its meaning.
+SCHEMA_VERSION = 1
+
+# Images scored between two steps of the progress bar: few, so that most of a compiled
+# call goes into draws and little into encoding the same images again.
+IMAGES_PER_STEP = 10
+
+# Squared errors are counted as no smaller: a PSNR of at most 100 dB.
+LEAST_ERROR = 1e-10
+
+
+def labels_for(model, data, split):
+    """The labels of a split if the model takes labels, else None.
+
+    Raises:
+        ValueError: if it does and there are none.
+    """
+    if not model.label_dim:
+        return None
+    labels = getattr(data, f"{split}_labels")
+    if labels is None:
+        raise ValueError(
+            f"{type(model).__name__} needs labels beside the images, and {data.name} "
+            "has none: give images in one sub-folder a class, or an .npz with labels."
+        )
+    return labels
+
+
+def image_metrics(
+    model, test, labels=None, *, num_importance_samples, seed=0, console, finished=None
+):
+    """What can be said of each test image by itself.
+
+    Args:
+        model: a model of the zoo.
+        test: images (N, H, W, C), float32 in [0, 1], binarized already if need be.
+        labels: (N,), for models that take them; all figures are then given y.
+        num_importance_samples: K of the importance-weighted NLL.
+        seed: fixes the noise of the estimates.
+        console: `rich.console.Console` for progress.
+        finished: `ResumableValues`, log-likelihoods to go on with, or None.
+
+    Returns:
+        dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats, of
+        several groups of latents "kl_<group>"; "mse", the squared error a pixel; "psnr"
+        in dB.
+
+    Raises:
+        ValueError: if the ELBO is not finite.
+        OSError: if what is finished cannot be kept.
+    """
+    with working("ELBO", console):
+        terms = model.elbo(test, labels, seed=seed)
+    if not np.all(np.isfinite(terms["elbo"])):
+        raise ValueError(
+            "The model's ELBO on the test images is not finite: its weights are broken."
+        )
+    finished = finished or ResumableValues(None, {})
+    batches = model.iter_log_marginal_likelihood(
+        test,
+        labels,
+        num_importance_samples,
+        batch_size=IMAGES_PER_STEP,
+        seed=seed,
+        skip=len(finished.values),
+    )
+    try:
+        for values in track(
+            batches,
+            description=f"IW-{num_importance_samples} likelihood",
+            total=-(-(len(test) - len(finished.values)) // IMAGES_PER_STEP),
+            console=console,
+        ):
+            finished.extend(values)
+    finally:  # interrupted or not
+        finished.save()
+    with working("Reconstructions", console):
+        error = np.square(model.reconstruct(test, labels) - test)
+    mse = np.mean(error, axis=(1, 2, 3), dtype=np.float64)
+    return {
+        "elbo": terms["elbo"],
+        "reconstruction": -terms["log_likelihood"],
+        **{name: nats for name, nats in terms.items() if name.startswith("kl")},
+        "nll": -finished.values,
+        "mse": mse,
+        "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
+    }
+
+
+def evaluate_model(
+    model,
+    test,
+    labels=None,
+    *,
+    binarized,
+    num_importance_samples=100,
+    seed=0,
+    console=None,
+    finished=None,
+):
+    """Scores a model on test images.
+
+    Args:
+        model, labels, num_importance_samples, seed, finished: as in `image_metrics`.
+        test: images (N, H, W, C), float32 in [0, 1].
+        binarized: binarize them once, with `numpy.random.default_rng(0)`, before.
+        console: `rich.console.Console` for progress.
+
+    Returns:
+        dict of JSON values: the figures of `image_metrics` averaged over images, with
+        their standard errors; bits a dimension for discretized likelihoods; what the
+        latents or codes are used for, "diagnosis" in words; and the settings.
+
+    Raises:
+        ValueError, OSError: as `image_metrics`.
+    """
+    start = time.monotonic()
+    console = console or Console()
+    if binarized:
+        test = binarize(test)
+    values = image_metrics(
+        model,
+        test,
+        labels,
+        num_importance_samples=num_importance_samples,
+        seed=seed,
+        console=console,
+        finished=finished,
+    )
+    if model.likelihood.discretized:
+        nats_per_bit = np.prod(model.image_shape) * np.log(2)
+        values["elbo_bits_per_dim"] = -values["elbo"] / nats_per_bit
+        values["nll_bits_per_dim"] = values["nll"] / nats_per_bit
+    metrics = {"schema_version": SCHEMA_VERSION}
+    for name, each in values.items():
+        metrics[name] = float(np.mean(each, dtype=np.float64))
+        metrics[f"{name}_standard_error"] = standard_error(each)
+    variance = np.var(test, dtype=np.float64)
+    with working("Use of the latents", console):
+        latents = _latents(model, test, labels, metrics)
+    return metrics | {
+        "mse_over_variance": float(metrics["mse"] / max(variance, LEAST_ERROR)),
+        **latents,
+        "num_importance_samples": num_importance_samples,
+        "test_images": len(test),
+        "binarized": binarized,
+        "seed": seed,
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def evaluate_preset(
+    preset,
+    source=None,
+    *,
+    data_dir=None,
+    num_importance_samples=None,
+    seed=0,
+    console=None,
+    kept=None,
+    resume=False,
+):
+    """Scores a preset on a test split, the one it was made for unless told otherwise.
+
+    Args:
+        preset: name or folder.
+        source: what `recipes.data.load_images` takes; None is the preset's own data.
+        data_dir: folder of prepared TFDS data sets.
+        num_importance_samples: K; None is the K of the figures stored with the preset.
+        seed, console: as in `evaluate_model`.
+        kept: file for the likelihoods of images that are done, or None.
+        resume: go on with what that file has.
+
+    Returns:
+        The dict of `evaluate_model` and "intervals", of 95 %; where the images have
+        classes, with that of `sample_quality`; on data of known factors, with that of
+        `disentanglement_metrics`.
+
+    Raises:
+        ValueError, OSError: if the preset or the data are not usable.
+    """
+    start = time.monotonic()
+    info = zoo.preset_info(preset)
+    source = data_source(info, source)
+    k = num_importance_samples or stored_k(info)
+    options = {"image_shape": info["image_shape"], "data_dir": data_dir}
+    with reading_images(console):
+        model = zoo.from_preset(preset)
+        data = load_images(source, splits="test", **options)
+    grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
+    labels = labels_for(model, data, "test")
+    settings = {
+        "weights": info.get("sha256", {}).get("model.weights.h5"),
+        "data": data.name,
+        "images": len(data.test),
+        "K": k,
+        "seed": seed,
+        "backend": keras.backend.backend(),
+    }
+    finished = ResumableValues(kept, settings, resume)
+    metrics = evaluate_model(
+        model,
+        data.test,
+        labels,
+        binarized=bool(info.get("dataset", {}).get("binarized")),
+        num_importance_samples=k,
+        seed=seed,
+        console=console,
+        finished=finished,
+    )
+    if data.test_labels is not None and model.can_sample:
+        # Training images are for the classifier alone: not in memory before.
+        with reading_images(console):
+            data = load_images(source, splits=("train", "test"), **options)
+        metrics |= sample_quality(
+            model, data, labels=labels, seed=seed, console=console
+        )
+    if grid is not None:
+        metrics |= disentanglement_metrics(model, grid, seed=seed, console=console)
+    finished.remove()
+    return metrics | {
+        "intervals": confidence_intervals(metrics),
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def data_source(info, source=None):
+    """The data to score a preset on: those given, or its own.
+
+    Args:
+        info: `zoo.preset_info` of it.
+        source: what `recipes.data.load_images` takes, or None.
+
+    Raises:
+        ValueError: if none are given and it does not say which its own are.
+    """
+    if source is None:
+        source = info.get("dataset", {}).get("name")
+    if source is None:
+        raise ValueError(
+            f"The preset {info['preset']!r} does not say which data it was trained on: "
+            "give some with --data."
+        )
+    return source
+
+
+def stored_k(info):
+    """The K of the figures that are stored with a preset."""
+    return info.get("metrics", {}).get("num_importance_samples", 100)
+
+
+def _latents(model, test, labels, metrics):
+    """How much of the latents is used, in figures and in words."""
+    if the_codes(model.latents):
+        return _codes(model, test, labels)
+    if the_vector(model.latents):
+        kl = kl_per_latent(model, test, labels)
+        return {
+            "active_units": active_units(model, test, labels),
+            "kl_per_latent": [round(float(value), 4) for value in kl],
+            "diagnosis": diagnose_latents(kl, metrics["kl"]),
+        }
+    kl = {spec.name: metrics[f"kl_{spec.name}"] for spec in model.latents}
+    each = ", ".join(f"{name} {nats:.1f}" for name, nats in kl.items())
+    used = sum(nats >= SILENT for nats in kl.values())
+    told = f"{used} of {len(kl)} groups of latents are in use; nats of KL an image: "
+    return {"diagnosis": [f"{told}{each}."]}
+
+
+def _codes(model, test, labels):
+    statistics = code_statistics(model, test, labels)
+    first = None if labels is None else labels[:1]
+    certain = model.encode(test[:1], first).log_probs is None
+    diagnosis = diagnose_codes(
+        statistics["codebook_usage"],
+        statistics["perplexity"],
+        model.latents[0].codebook_size,
+    )
+    return {**statistics, "exact_codes": certain, "diagnosis": diagnosis}

@@ -1,0 +1,135 @@
+"""Two presets side by side, on the same test images."""
+
+import time
+
+import numpy as np
+from rich.console import Console
+
+import zoo
+from recipes.data import binarize, load_images
+from recipes.data.reading import reading_images
+from recipes.metrics.evaluation import (
+    SCHEMA_VERSION,
+    data_source,
+    image_metrics,
+    labels_for,
+    stored_k,
+)
+from recipes.metrics.intervals import DEVIATIONS, standard_error
+
+# (what, name, format) of the figures that are compared; each is one of an image.
+COMPARED = (
+    ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
+    ("NLL, importance-weighted, nats", "nll", "{:.2f}"),
+    ("reconstruction, -E log p(x given z), nats", "reconstruction", "{:.2f}"),
+    ("KL, nats", "kl", "{:.2f}"),
+    ("squared error of reconstructions, a pixel", "mse", "{:.5f}"),
+    ("PSNR of reconstructions, dB", "psnr", "{:.2f}"),
+)
+
+
+def compare_presets(
+    pair,
+    source=None,
+    *,
+    data_dir=None,
+    num_importance_samples=None,
+    seed=0,
+    console=None,
+):
+    """Scores two presets on the same images with the same K.
+
+    Differences are taken image by image, so that images which are hard for both add
+    nothing to their standard error.
+
+    Args:
+        pair: names or folders of two presets.
+        source: images to score both on; None is the first preset's own data.
+        data_dir, seed, console: as in `recipes.metrics.evaluation.evaluate_preset`.
+        num_importance_samples: K; None is the smaller of those of the stored figures.
+
+    Returns:
+        dict of JSON values: "presets", the names; under "figures" for each name a dict
+        of "values", two of them, "difference", second minus first, its
+        "standard_error" and "interval", of 95 %; and the settings.
+
+    Raises:
+        ValueError, OSError: if they cannot be compared, or one cannot be loaded.
+    """
+    start = time.monotonic()
+    infos = [zoo.preset_info(preset) for preset in pair]
+    names = [info["preset"] for info in infos]
+    for what in ("image_shape", "binarized"):
+        first, second = (
+            info["image_shape"]
+            if what == "image_shape"
+            else bool(info.get("dataset", {}).get("binarized"))
+            for info in infos
+        )
+        if first != second:
+            raise ValueError(
+                f"{names[0]} and {names[1]} cannot be compared on the same images: "
+                f"{what} is {first} of the one, {second} of the other."
+            )
+    source = data_source(infos[0], source)
+    with reading_images(console):
+        data = load_images(
+            source,
+            image_shape=infos[0]["image_shape"],
+            data_dir=data_dir,
+            splits="test",
+        )
+    binarized = bool(infos[0].get("dataset", {}).get("binarized"))
+    test = binarize(data.test) if binarized else data.test
+    k = num_importance_samples or min(stored_k(info) for info in infos)
+    values = []
+    for preset in pair:
+        model = zoo.from_preset(preset)
+        figures = image_metrics(
+            model,
+            test,
+            labels_for(model, data, "test"),
+            num_importance_samples=k,
+            seed=seed,
+            console=console or Console(),
+        )
+        values.append(figures)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "presets": names,
+        "figures": {
+            name: _compared(values[0][name], values[1][name]) for name in values[0]
+        },
+        "data": data.name,
+        "num_importance_samples": k,
+        "test_images": len(test),
+        "binarized": binarized,
+        "seed": seed,
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def comparison_rows(compared):
+    """Rows of texts: a figure, its two values, their difference and its interval."""
+    rows = []
+    for what, name, form in COMPARED:
+        figure = compared["figures"][name]
+        signed = form.replace("{:", "{:+")
+        ends = " to ".join(signed.format(end) for end in figure["interval"])
+        values = (form.format(value) for value in figure["values"])
+        rows.append((what, *values, signed.format(figure["difference"]), ends))
+    return rows
+
+
+def _compared(first, second):
+    differences = np.subtract(second, first, dtype=np.float64)
+    difference, error = float(np.mean(differences)), standard_error(differences)
+    return {
+        "values": [float(np.mean(v, dtype=np.float64)) for v in (first, second)],
+        "difference": difference,
+        "standard_error": error,
+        "interval": [
+            difference - DEVIATIONS * error,
+            difference + DEVIATIONS * error,
+        ],
+    }

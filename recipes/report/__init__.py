@@ -1,5 +1,0 @@
-"""One self-contained HTML page about a preset, a run or an exported model."""
-
-from recipes.report.page import write_report
-
-__all__ = ["write_report"]

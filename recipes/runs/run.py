@@ -1,0 +1,293 @@
+"""One run in one folder, from first step to preset; can be killed and resumed."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from rich.console import Console
+
+from recipes.common.backend import versions
+from recipes.common.files import make_folder
+from recipes.common.progress import working
+from recipes.common.provenance import hardware
+from recipes.data import binarize
+from recipes.documents.card import write_card
+from recipes.documents.preset_pictures import write_pictures
+from recipes.metrics.evaluation import evaluate_model, labels_for
+from recipes.recipe import Training
+from recipes.runs import callbacks as run_callbacks
+from recipes.runs.tensorboard import (
+    TensorBoardImages,
+    TensorBoardLatents,
+    TensorBoardScalars,
+)
+
+# How often a run shows pictures and latents in its logs, no more. Of the 20 seconds of
+# the smallest recipe this takes 2.4 %, mostly to compile; of others next to nothing.
+SHOWN = 10
+
+
+def steps_per_epoch(images, training):
+    """Batches an epoch, the last, smaller one included."""
+    return int(np.ceil(len(images) / training.batch_size))
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """What was trained in a run: its hyperparameters and where it came to.
+
+    Attributes:
+        training: `recipes.recipe.Training`.
+        checkpoint: `recipes.runs.callbacks.Checkpoint`.
+    """
+
+    training: Training
+    checkpoint: run_callbacks.Checkpoint
+
+    def record(self):
+        """What was done, as JSON values."""
+        return {
+            **dataclasses.asdict(self.training),
+            "seconds": round(self.checkpoint.seconds, 1),
+            "epochs": self.checkpoint.epochs_done,
+            "best_epoch": self.checkpoint.best.best_epoch + 1,
+        }
+
+
+def _epochs_between(training):
+    """Epochs from one picture in the logs to the next."""
+    return -(-training.epochs // SHOWN)
+
+
+def make_optimizer(training, steps):
+    """Adam as `recipes.recipe.Training` describes it; `steps` are those of an epoch."""
+    learning_rate = training.learning_rate
+    if training.decay:
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            learning_rate, decay_steps=training.epochs * steps
+        )
+    average = {}
+    if training.ema_momentum:
+        average = {"use_ema": True, "ema_momentum": training.ema_momentum}
+    return keras.optimizers.Adam(learning_rate, **average)
+
+
+class Run:
+    """A folder with `checkpoint.npz`, `logs/` and, at the end, `preset/`.
+
+    The prior of a `zoo.VQVAE` has a `prior_checkpoint.npz` of its own.
+
+    Args:
+        folder: made if there is none.
+        name: of the preset, and what a resumed run is checked against.
+        seed: order of batches.
+        resume: go on with what the folder holds.
+        console: `rich.console.Console` for progress.
+
+    Raises:
+        FileExistsError: if the folder holds a run already and `resume` is False, or a
+            finished one.
+        OSError: if the folder cannot be made.
+    """
+
+    def __init__(self, folder, name, seed, resume, console=None):
+        self.folder = Path(folder)
+        self.name = name
+        self.seed = seed
+        self.console = console or Console()
+        self.phases = {}
+        self.logs = self.folder / "logs"
+        self.checkpoint_path = self.folder / "checkpoint.npz"
+        if (self.folder / "preset").exists():
+            raise FileExistsError(
+                f"{str(self.folder)!r} holds a finished run: choose another --out, or "
+                "remove it first."
+            )
+        if self.checkpoint_path.exists() and not resume:
+            raise FileExistsError(
+                f"{str(self.folder)!r} holds an unfinished run: go on with --resume, "
+                "choose another --out, or remove it first."
+            )
+        make_folder(self.folder)
+
+    def fit(self, model, data, training):
+        """Trains `model` on `data.train`; leaves it with its best weights.
+
+        Args:
+            model: a `zoo.VAE` or `zoo.VQVAE`.
+            data: `recipes.data.ImageData`.
+            training: `recipes.recipe.Training`.
+        """
+        steps = steps_per_epoch(data.train, training)
+        on_torch = keras.backend.backend() == "torch"  # which runs step by step
+        model.compile(
+            make_optimizer(training, steps),
+            steps_per_execution=1
+            if on_torch
+            else max(1, min(training.steps_per_execution, steps)),
+        )
+        validation = data.validation
+        if model.dynamic_binarization:
+            # Once, so that epochs are compared on the same images.
+            validation = binarize(validation)
+        labels, validation_labels = (
+            labels_for(model, data, split) for split in ("train", "validation")
+        )
+
+        def train(**options):
+            model.fit(
+                data.train,
+                labels,
+                validation_data=validation
+                if labels is None
+                else (validation, validation_labels),
+                **options,
+            )
+
+        shown = (self.logs, validation, validation_labels)
+        every = _epochs_between(training)
+        self._train(
+            "model",
+            train,
+            model,
+            data,
+            training,
+            TensorBoardImages(*shown, every=every),
+            TensorBoardLatents(*shown, every=every),
+        )
+
+    def fit_prior(self, model, data, training):
+        """Trains the prior of a `zoo.VQVAE`, as `fit` the model; then it is frozen."""
+        steps = steps_per_epoch(data.train, training)
+        labels = labels_for(model, data, "train")
+        self.console.print("Encoding the images to train the prior.", style="dim")
+
+        def train(**options):
+            model.fit_prior(
+                data.train,
+                labels,
+                validation_data=(
+                    data.validation,
+                    labels_for(model, data, "validation"),
+                ),
+                optimizer=make_optimizer(training, steps),
+                **options,
+            )
+
+        samples = TensorBoardImages(
+            self.logs / "prior",
+            None,
+            reconstructions=False,
+            every=_epochs_between(training),
+            model=model,
+        )
+        self._train("prior", train, model.prior, data, training, samples)
+
+    def _train(self, name, train, model, data, training, *summaries):
+        """Calls `train` with the options of `fit`, unless it was finished already.
+
+        Args:
+            name: "model" or "prior".
+            train: function of options of `fit`.
+            model: what it trains, to be given the best weights.
+            data, training: as in `fit`.
+            summaries: callbacks of `recipes.runs.tensorboard`.
+        """
+        metric, label, prefix = {
+            "model": ("elbo", "ELBO", ""),
+            "prior": ("loss", "nats a code", "prior_"),
+        }[name]
+        best = run_callbacks.KeepBest(
+            training.patience, int(training.warmup_epochs), metric
+        )
+        checkpoint = run_callbacks.Checkpoint(
+            self.folder / f"{prefix}checkpoint.npz",
+            best,
+            settings={
+                "recipe": self.name,
+                "seed": self.seed,
+                "images": len(data.train),
+                **dataclasses.asdict(training),
+            },
+        )
+        self.phases[name] = Phase(training, checkpoint)
+        if checkpoint.path.exists():
+            checkpoint.read()
+            if checkpoint.stopped or checkpoint.epochs_done >= training.epochs:
+                self.console.print(f"The {name} was trained already.")
+                if best.best_weights is not None:
+                    model.set_weights(best.best_weights)
+                return
+            self.console.print(f"Going on after epoch {checkpoint.epochs_done}.")
+        first_epoch = checkpoint.epochs_done
+        train(
+            batch_size=training.batch_size,
+            epochs=training.epochs,
+            initial_epoch=first_epoch,
+            validation_batch_size=min(500, len(data.validation)),
+            verbose=0,
+            callbacks=[
+                run_callbacks.SeedEveryEpoch(self.seed),
+                best,
+                *summaries,
+                *([keras.callbacks.SwapEMAWeights()] if training.ema_momentum else []),
+                keras.callbacks.TerminateOnNaN(),
+                TensorBoardScalars(self.logs, prefix),
+                run_callbacks.ProgressBar(
+                    self.console, training.epochs, first_epoch, metric, label
+                ),
+                # Last, so that it keeps what the others decided.
+                checkpoint,
+            ],
+        )
+
+    def record(self, command, dtype):
+        """How the run was made, as JSON values."""
+        record = {
+            "command": command or " ".join(sys.argv),
+            "seed": self.seed,
+            "backend": keras.backend.backend(),
+            "dtype": dtype,
+            "hardware": hardware(),
+            "versions": versions(keras.backend.backend()),
+            **self.phases["model"].record(),
+        }
+        if "prior" in self.phases:
+            record["prior"] = self.phases["prior"].record()
+        return record
+
+    def finish(self, model, data, *, binarized, metadata, **evaluation):
+        """Evaluates, draws and saves: returns the folder of the preset.
+
+        Args:
+            model: a `zoo.VAE`.
+            data: `recipes.data.ImageData` with a test split.
+            binarized: whether the test images are binarized first.
+            metadata: of the preset, beside its metrics.
+            evaluation: further options of `evaluate_model`.
+        """
+        test, labels = data.test, labels_for(model, data, "test")
+        metrics = evaluate_model(
+            model,
+            test,
+            labels,
+            binarized=binarized,
+            console=self.console,
+            **evaluation,
+        )
+        preset = self.folder / "preset"
+        model.save_to_preset(
+            preset, metadata={**metadata, "preset": self.name, "metrics": metrics}
+        )
+        images = binarize(test[:64]) if binarized else test[:64]
+        shown = None if labels is None else labels[:64]
+        histories = {
+            name: phase.checkpoint.history for name, phase in self.phases.items()
+        }
+        with working("Drawing the pictures of the model card", self.console):
+            write_pictures(preset, model, images, shown, histories)
+            write_card(preset)
+        self.console.print(f"Preset: {preset}")
+        return preset

@@ -1,0 +1,190 @@
+"""Trains a model: the whole run in one view, for recipes and for fine-tuning."""
+
+import dataclasses
+from pathlib import Path
+
+import zoo
+from recipes.common.provenance import on_gpu
+from recipes.data import load_images
+from recipes.data.reading import reading_images
+from recipes.recipe import Training
+from recipes.runs.run import Run, steps_per_epoch
+
+
+def train(
+    recipe,
+    *,
+    epochs=None,
+    dtype=None,
+    data_dir=None,
+    out=None,
+    seed=0,
+    resume=False,
+    command=None,
+    console=None,
+):
+    """Runs a recipe from data to preset.
+
+    Args:
+        recipe: a `recipes.recipe.Recipe`.
+        epochs: instead of the recipe's; schedules are stretched to fit.
+        dtype: dtype policy; None is float32 on a CPU, mixed_bfloat16 on a GPU.
+        data_dir: folder of prepared TFDS data sets.
+        out: folder of the run, `runs/<recipe>` if None.
+        seed: fixes initial weights, validation split, order of batches and noise.
+        resume: go on with the run in `out`.
+        command: how the run was started, for its records.
+        console: `rich.console.Console` for progress.
+
+    Returns:
+        `pathlib.Path` of the preset, `<out>/preset`.
+
+    Raises:
+        ValueError, OSError: if data or folders are not usable.
+    """
+    training = recipe.training
+    if epochs is not None:
+        if epochs < 1:
+            raise ValueError(f"`epochs` must be a whole number >= 1; got {epochs!r}.")
+        warmup_epochs = training.warmup_epochs * epochs / training.epochs
+        training = dataclasses.replace(
+            training, epochs=epochs, warmup_epochs=warmup_epochs
+        )
+    prior_training = recipe.prior_training
+    if prior_training is not None and epochs is not None:
+        # As much shorter or longer as the model's own.
+        share = epochs / recipe.training.epochs
+        prior_training = dataclasses.replace(
+            prior_training, epochs=max(1, round(prior_training.epochs * share))
+        )
+    out = out or Path("runs") / recipe.name
+    run = Run(out, recipe.name, seed, resume, console)
+    with reading_images(run.console):
+        data = load_images(
+            recipe.dataset,
+            image_shape=recipe.image_shape,
+            data_dir=data_dir,
+            validation=recipe.validation,
+            seed=seed,
+        )
+    for line in data.report:
+        run.console.print(line, style="dim")
+
+    def build_model(dtype):
+        steps = training.warmup_epochs * steps_per_epoch(data.train, training)
+        beta = training.beta_end
+        if steps >= 1:
+            beta = zoo.schedules.LinearWarmup(steps, training.beta_start, beta)
+        return recipe.build_model(beta=beta, seed=seed, dtype=dtype)
+
+    dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
+    fitted = build_model(dtype)
+    run.fit(fitted, data, training)
+    if prior_training is not None:
+        run.fit_prior(fitted, data, prior_training)
+    # A preset is kept in float32, which every machine computes well.
+    model = build_model("float32")
+    model.set_weights(fitted.get_weights())
+    with reading_images(run.console):
+        test = load_images(
+            recipe.dataset,
+            image_shape=recipe.image_shape,
+            data_dir=data_dir,
+            splits="test",
+        )
+    return run.finish(
+        model,
+        test,
+        binarized=recipe.binarized,
+        metadata={
+            "summary": recipe.summary,
+            "dataset": {
+                "name": data.name,
+                "license": data.license,
+                "binarized": recipe.binarized,
+                "training_images": len(data.train),
+            },
+            "anchors": [list(anchor) for anchor in recipe.anchors],
+            "training": run.record(command, dtype),
+        },
+        num_importance_samples=recipe.num_importance_samples,
+    )
+
+
+def finetune(
+    preset,
+    source,
+    *,
+    epochs=3,
+    batch_size=32,
+    learning_rate=1e-3,
+    dtype=None,
+    data_dir=None,
+    out=None,
+    seed=0,
+    resume=False,
+    command=None,
+    console=None,
+):
+    """Trains a preset further on other images.
+
+    Args:
+        preset: name or folder of the preset.
+        source: what `recipes.data.load_images` takes: a TFDS name, a folder of images,
+            an `.npz`, arrays. Images are resized to the preset's shape.
+        epochs, batch_size, learning_rate: of the further training.
+        dtype, data_dir, out, seed, resume, command, console: as in `train`.
+
+    Returns:
+        `pathlib.Path` of the new preset, `<out>/preset`.
+
+    Raises:
+        ValueError, OSError: if preset, data or folders are not usable.
+    """
+    info = zoo.preset_info(preset)
+    binarized = bool(info.get("dataset", {}).get("binarized"))
+    model = zoo.from_preset(preset)
+    dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
+    fitted = _in_dtype(model, dtype)
+    with reading_images(console):
+        data = load_images(
+            source, image_shape=info["image_shape"], data_dir=data_dir, seed=seed
+        )
+    name = f"{info.get('preset')}_{Path(data.name).stem}"
+    run = Run(out or Path("runs") / name, name, seed, resume, console)
+    for line in data.report:
+        run.console.print(line, style="dim")
+    # So few steps would leave an average of weights close to where it began.
+    training = Training(epochs, batch_size, learning_rate, ema_momentum=None)
+    run.fit(fitted, data, training)
+    if isinstance(getattr(fitted, "prior", None), zoo.CodePrior):
+        # Its codes do not mean any more what they did.
+        run.fit_prior(fitted, data, training)
+    model.set_weights(fitted.get_weights())
+    with reading_images(console):
+        test = load_images(
+            source, image_shape=info["image_shape"], data_dir=data_dir, splits="test"
+        )
+    return run.finish(
+        model,
+        test,
+        binarized=binarized,
+        metadata={
+            "summary": f"{info.get('preset')}, fine-tuned on {data.name}.",
+            "finetuned_from": info.get("preset"),
+            "dataset": {
+                "name": data.name,
+                "license": data.license,
+                "binarized": binarized,
+                "training_images": len(data.train),
+            },
+            "training": run.record(command, dtype),
+        },
+    )
+
+
+def _in_dtype(model, dtype):
+    """The same model and weights, computing in another dtype."""
+    copy = type(model).from_config({**model.get_config(), "dtype": dtype})
+    copy.set_weights(model.get_weights())
+    return copy

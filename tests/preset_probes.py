@@ -1,0 +1,69 @@
+"""What shipped presets must go on computing: inputs, and where outputs are compared."""
+
+import hashlib
+
+import numpy as np
+
+# Pixels of an image that are compared.
+PIXELS = 32
+IMAGES, SAMPLES = 8, 6
+ELBO_SEED, SAMPLE_SEED, TEMPERATURE = 3, 11, 0.9
+
+
+def images(model):
+    """Smooth patterns (8, H, W, C) in [0, 1]; of two levels for binary models."""
+    rng = np.random.default_rng(5)
+    h, w, c = model.image_shape
+    y, x = np.mgrid[0:h, 0:w] / max(h, w)
+    out = np.zeros((IMAGES, h, w, c), np.float32)
+    for i in range(IMAGES):
+        for channel in range(c):
+            waves = 0
+            for _ in range(4):
+                size = rng.normal()
+                across, down = rng.uniform(0, 2.5), rng.uniform(0, 2.5)
+                phase = rng.uniform(0, 6.3)
+                angle = 2 * np.pi * (across * x + down * y) + phase
+                waves = waves + size * np.cos(angle)
+            out[i, ..., channel] = 1 / (1 + np.exp(-waves))
+    if type(model.likelihood).__name__ == "Bernoulli":
+        out = (out > 0.5).astype("float32")
+    return out
+
+
+def labels(model):
+    """One an image, or None for a model that takes none."""
+    classes = getattr(model, "num_classes", None)
+    return None if classes is None else np.arange(IMAGES) % classes
+
+
+def some_pixels(array):
+    """`PIXELS` pixels of each image, spread over it: (N, PIXELS)."""
+    flat = array.reshape(len(array), -1)
+    return flat[:, np.linspace(0, flat.shape[1] - 1, PIXELS).astype(int)]
+
+
+def measure(model):
+    """{what: array} of a preset: its ELBO, and pixels of samples and reconstructions."""
+    x, y = images(model), labels(model)
+    samples = model.sample(
+        SAMPLES,
+        None if y is None else y[:SAMPLES],
+        temperature=TEMPERATURE,
+        seed=SAMPLE_SEED,
+    )
+    return {
+        "elbo": model.elbo(x, y, seed=ELBO_SEED)["elbo"],
+        "samples": some_pixels(samples),
+        "reconstructions": some_pixels(model.reconstruct(x, y)),
+    }
+
+
+def graph_digest(path):
+    """SHA-256 of an ONNX file's graph and weights, without what it says of itself."""
+    import onnx
+
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    data = model.SerializeToString(deterministic=True)
+    return hashlib.sha256(data).hexdigest()

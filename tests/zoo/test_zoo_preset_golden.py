@@ -1,0 +1,37 @@
+"""Shipped presets compute what they did before the house was rebuilt, on any backend.
+
+`presets_golden.json` was written then, on TensorFlow.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import preset_probes
+import pytest
+
+import zoo
+
+GOLDEN = json.loads(
+    Path(preset_probes.__file__).with_name("presets_golden.json").read_text()
+)
+
+TOLERANCES = {
+    "elbo": {"rtol": 1e-4},
+    "samples": {"rtol": 0, "atol": 1e-5},
+    # Of images far from any that the model has seen: logits are in the hundreds.
+    "reconstructions": {"rtol": 0, "atol": 3e-5},
+}
+
+
+def test_all_presets_are_compared():
+    assert set(GOLDEN) == set(zoo.list_presets())
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_figures_samples_and_reconstructions_stay(name):
+    measured = preset_probes.measure(zoo.from_preset(name))
+    for what, array in measured.items():
+        np.testing.assert_allclose(
+            array, GOLDEN[name][what], **TOLERANCES[what], err_msg=f"{name}: {what}"
+        )

@@ -1,0 +1,111 @@
+"""What a step computes of a batch, on every backend: its loss, and metrics of it."""
+
+import math
+
+import keras
+from keras import ops
+
+from zoo.training import inputs
+from zoo.training.auxiliary import detached
+from zoo.training.metrics import ActiveUnits
+
+
+class BatchLoss:
+    """Mixed into `ELBOTrainer`: the loss of a batch, and what `fit` logs of it."""
+
+    def create_trackers(self):
+        """The metrics of `fit` and `evaluate`."""
+        names = ["elbo", "reconstruction", "kl"]
+        if len(self.latents) > 1:
+            names += [f"kl_{spec.name}" for spec in self.latents]
+        if self.likelihood.discretized:
+            names.append("bits_per_dim")
+        for name in (*names, *self.extra_metrics):
+            setattr(self, f"{name}_tracker", keras.metrics.Mean(name=name))
+        continuous = sum(spec.size for spec in self.latents if not spec.is_codes)
+        if continuous:
+            self.active_units_tracker = ActiveUnits(continuous)
+
+    def log(self, name, values, sample_weight=None):
+        """Adds values (N,) to the metric `name`, of which `fit` logs the mean.
+
+        Args:
+            name: "elbo", ... or one of the model's `extra_metrics`.
+            values: tensor (N,).
+            sample_weight: (N,), or None.
+        """
+        getattr(self, f"{name}_tracker").update_state(values, sample_weight)
+
+    def update_trackers(self, terms, sample_weight=None):
+        """Adds a batch's `ELBOTerms` to the metrics."""
+        self.log("elbo", terms.elbo, sample_weight)
+        self.log("reconstruction", terms.reconstruction, sample_weight)
+        self.log("kl", terms.kl, sample_weight)
+        if len(terms.groups) > 1:
+            for group in terms.groups:
+                self.log(f"kl_{group.spec.name}", group.kl, sample_weight)
+        if self.likelihood.discretized:
+            nats_per_bit = math.prod(self.image_shape) * math.log(2)
+            self.log("bits_per_dim", -terms.elbo / nats_per_bit, sample_weight)
+        means = [_mean_over_draws(g) for g in terms.groups if not g.spec.is_codes]
+        if means:
+            rows = means[0] if len(means) == 1 else ops.concatenate(means, axis=-1)
+            self.active_units_tracker.update_state(rows)
+
+    def batch_loss(self, data, training):
+        """The loss of one batch, before any scaling; updates the metrics.
+
+        Args:
+            data: images, (images,), (images, labels) or (images, labels, weights).
+            training: whether this is a training step.
+
+        Returns:
+            float32 scalar: mean over examples of weight * loss, in nats, plus what
+            layers added with `add_loss`.
+        """
+        if isinstance(data, list):  # torch's default collation makes lists
+            data = tuple(data)
+        x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        labels = inputs.without_placeholder(labels)
+        self.check_presence_of_labels(labels)
+        x = self.prepare_images(ops.convert_to_tensor(x))
+        terms = self.elbo_terms(
+            x, labels, num_draws=self.objective.num_draws, training=training
+        )
+        step = ops.cast(self.steps_trained, "float32")
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight, "float32")
+            sample_weight = ops.reshape(sample_weight, (-1,))
+        losses = self.example_losses(terms, step)
+        if self.auxiliary:
+            of_parts = self.auxiliary_losses(detached(terms), step)
+            for name, values in of_parts.items():
+                # Minimized with the losses, but without a share in their value.
+                losses = losses + (values - ops.stop_gradient(values))
+                if name in self.extra_metrics:
+                    self.log(name, values, sample_weight)
+        if sample_weight is not None:
+            losses = losses * sample_weight
+        loss = ops.mean(losses)
+        for extra in self.losses:
+            loss = loss + ops.sum(ops.cast(extra, "float32"))
+        if training:
+            self.count_step(loss)
+
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss, sample_weight=ops.shape(x)[0])
+        self.update_trackers(terms, sample_weight)
+        return loss
+
+    def count_step(self, loss):
+        """Counts the training step that computed `loss`."""
+        self.steps_trained.assign_add(1)
+
+
+def _mean_over_draws(group):
+    """The posterior mean of a group's latents, (N, number of them)."""
+    mean = group.posterior.mean
+    if len(mean.shape) > 1 + len(group.spec.shape):
+        mean = ops.mean(mean, axis=0)
+    return ops.reshape(mean, (-1, group.spec.size))

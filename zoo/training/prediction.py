@@ -1,0 +1,46 @@
+"""`predict`, which reconstructs."""
+
+import keras
+from keras import ops
+
+from zoo.training import inputs
+
+
+class Prediction:
+    """Mixed into `keras.Model`: `predict` for models with labels and without."""
+
+    def predict(self, x, batch_size=None, *args, labels=None, **kwargs):
+        """Reconstructions, as `reconstruct` gives them, in batches of one's choice.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1], (images, labels), or a stream of
+                what `fit` takes.
+            batch_size, args, kwargs: as in `keras.Model.predict`.
+            labels: (N,), for models that take them.
+
+        Returns:
+            float32 array (N, H, W, C) in [0, 1].
+
+        Raises:
+            ValueError, TypeError: if the data are not what the model takes.
+        """
+        refusals = []
+        if isinstance(x, tuple) and labels is None:
+            x, labels, _ = keras.utils.unpack_x_y_sample_weight(x)
+        x, labels = self._check_training_data(x, labels, refusals=refusals)
+        with self.plain_errors(refusals):
+            given = x if labels is None else (x, labels)
+            return super().predict(given, batch_size, *args, **kwargs)
+
+    def predict_batch(self, data):
+        """Reconstructions of one batch, as `batch_loss` is given it or from `predict`.
+
+        Arrays come from `predict` with their labels inside: ((images, labels),).
+        """
+        if isinstance(data, list):
+            data = tuple(data)
+        x, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(x, (tuple, list)):
+            x, labels = x
+        x = ops.cast(ops.convert_to_tensor(x), "float32")
+        return self.call(x, inputs.without_placeholder(labels))
