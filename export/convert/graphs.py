@@ -133,5 +133,6 @@ def _keep_noise_apart(graph, name):
             for other in graph.node:
                 other.input[:] = [scaled if n == name else n for n in other.input]
             node.output[:] = [scaled]
-            graph.node.append(helper.make_node("Identity", [scaled], [name]))
+            node = helper.make_node("Identity", [scaled], [name], domain="")
+            graph.node.append(node)
             return
