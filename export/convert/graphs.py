@@ -8,10 +8,10 @@ from export.convert import code_sampler, functions, graph, metadata, noise
 from export.convert.lean import fix_shapes
 from export.convert.quantize import quantize_weights
 from export.runtime.signature import (
-    NOISE,
     DECODER_KIND,
     ENCODER_KIND,
     GENERATOR_KIND,
+    NOISE,
     PRIOR_STEP_KIND,
     SAMPLER_KIND,
     Value,
