@@ -260,6 +260,7 @@ def test_rooms_of_recipes_import_downwards():
     found = modules()
     rooms = {room_of(name) for name in found if name.startswith("recipes.")}
     assert rooms == set(ROOMS)
+    assert set(found) >= ROOM_NAMES  # each a package, and none ignored by git
     for name, path in found.items():
         if name.startswith("recipes."):
             for other in imports_of(path, found, at_import_time=False):

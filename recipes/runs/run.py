@@ -8,16 +8,16 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from recipes.documents.card import write_card
-from recipes.runs import callbacks as run_callbacks
 from recipes.common.backend import versions
-from recipes.documents.preset_pictures import write_pictures
-from recipes.data import binarize
-from recipes.metrics.evaluation import evaluate_model, labels_for
 from recipes.common.files import make_folder
 from recipes.common.progress import working
 from recipes.common.provenance import hardware
+from recipes.data import binarize
+from recipes.documents.card import write_card
+from recipes.documents.preset_pictures import write_pictures
+from recipes.metrics.evaluation import evaluate_model, labels_for
 from recipes.recipe import Training
+from recipes.runs import callbacks as run_callbacks
 from recipes.runs.tensorboard import (
     TensorBoardImages,
     TensorBoardLatents,

@@ -17,12 +17,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import zoo
+from recipes.common.contact_sheet import check_channels, contact_sheet_png, in_pairs
+from recipes.common.files import make_folder
 from recipes.common.latents import the_codes, the_vector
 from recipes.documents.preset_pictures import sample_labels
 from recipes.runs.event_log import EventLog
-from recipes.common.files import make_folder
-from recipes.common.contact_sheet import check_channels, contact_sheet_png, in_pairs
 from zoo.autoencoder import Autoencoder
 from zoo.evaluation.codes import code_counts
 from zoo.evaluation.diagnosis import SILENT
@@ -205,7 +204,9 @@ class TensorBoardImages(Summaries):
             log.add_picture("samples", contact_sheet_png(samples, columns=8), step)
         if self.reconstructions:
             pairs = in_pairs(self.images, model.reconstruct(self.images, self.labels))
-            log.add_picture("reconstructions", contact_sheet_png(pairs, columns=8), step)
+            log.add_picture(
+                "reconstructions", contact_sheet_png(pairs, columns=8), step
+            )
 
     def _labels_to_sample(self, model):
         labels = sample_labels(model)

@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path
 
 import zoo
+from recipes.common.provenance import on_gpu
 from recipes.data import load_images
 from recipes.data.reading import reading_images
-from recipes.common.provenance import on_gpu
 from recipes.recipe import Training
 from recipes.runs.run import Run, steps_per_epoch
 

@@ -117,7 +117,7 @@ class JAXTrainer(KeptState, ELBOTrainer):
         if self.jit_compile and not self.run_eagerly:
             one_step = jax.jit(one_step, donate_argnums=0)
             many_steps = jax.jit(many_steps, donate_argnums=0)
-        one_step, many_steps = self.remembered(one_step), self.remembered(many_steps)
+        run_one, run_many = self.remembered(one_step), self.remembered(many_steps)
 
         def train_function(state, iterator):
             images = self._resident_images
@@ -126,10 +126,10 @@ class JAXTrainer(KeptState, ELBOTrainer):
             full = len(batches) == self.steps_per_execution
             if scan and full and _same_shapes(batches):
                 stacked = jax.tree.map(_stack, *batches)
-                return many_steps(state, stacked, images)
+                return run_many(state, stacked, images)
             # The end of an epoch: too few steps to be worth a compilation of their own.
             for batch in batches:
-                logs, state = one_step(state, batch, images)
+                logs, state = run_one(state, batch, images)
             return logs, state
 
         self.train_function = self.kept(train_function)
