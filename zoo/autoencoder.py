@@ -295,3 +295,6 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
             "dtype": self.dtype_policy.name,
             "name": self.name,
         }
+
+    def get_config(self):
+        return {**self.base_config(), "objective": to_json(self.objective)}
