@@ -1,5 +1,8 @@
 """Sampling, told once for every model: random numbers of a seed, made into images."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -182,7 +185,7 @@ class Generation:
                 threefry.uniforms, seed, num_samples, self.noise.uniforms, first
             ),
         }
-        given = {name: rows for name, rows in drawn.items() if rows.columns}
+        given: dict[str, Any] = {n: rows for n, rows in drawn.items() if rows.columns}
         given["temperature"] = np.full(num_samples, temperature, "float32")
         if labels is not None:
             given["labels"] = labels
