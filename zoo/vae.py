@@ -154,11 +154,11 @@ class VAE(Autoencoder):
     # The model, as a function of tensors.
 
     @property
-    def latents(self):
+    def latents(self) -> tuple[LatentSpec, ...]:
         return (LatentSpec("z", (self.latent_dim,)),)
 
     @property
-    def noise(self):
+    def noise(self) -> NoiseSpec:
         return NoiseSpec(self.latent_dim, getattr(self.prior, "num_uniforms", 0))
 
     @property

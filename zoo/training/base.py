@@ -1,6 +1,10 @@
 """What the three backends share: the loss of a batch, its metrics, `compile`, `fit`."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import contextlib
+from typing import Any
 
 import keras
 
@@ -18,15 +22,15 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
 
     def compile(
         self,
-        optimizer="adam",
+        optimizer: Any = "adam",
         *,
-        jit_compile="auto",
-        steps_per_execution=1,
-        run_eagerly=False,
-        auto_scale_loss=True,
-        auxiliary_optimizer=None,
-        **unsupported,
-    ):
+        jit_compile: bool | str = "auto",
+        steps_per_execution: int = 1,
+        run_eagerly: bool = False,
+        auto_scale_loss: bool = True,
+        auxiliary_optimizer: Any = None,
+        **unsupported: Any,
+    ) -> None:
         """Chooses how to train. There is no loss to give: the model owns its ELBO.
 
         Args:
@@ -74,18 +78,18 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        sample_weight=None,
-        class_weight=None,
-        **kwargs,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Trains on images, as `keras.Model.fit`, and logs the terms of the ELBO.
 
         Args:
@@ -167,7 +171,9 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             validation_data, argument="validation_data", refusals=refusals
         )[0]
 
-    def evaluate(self, x=None, y=None, sample_weight=None, **kwargs):
+    def evaluate(
+        self, x: Any = None, y: Any = None, sample_weight: Any = None, **kwargs: Any
+    ) -> Any:
         """The metrics of `fit` on other images, as `keras.Model.evaluate`.
 
         Each example's ELBO is estimated with one draw: see `elbo` and
@@ -186,7 +192,12 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
 
     def train_on_batch(
-        self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
     ):
         """One training step, as `keras.Model.train_on_batch`."""
         if class_weight is not None:

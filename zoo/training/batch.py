@@ -1,5 +1,8 @@
 """What a step computes of a batch, on every backend: its loss, and metrics of it."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import math
 
 import keras

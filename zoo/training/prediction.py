@@ -1,5 +1,8 @@
 """`predict`, which reconstructs."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import keras
 from keras import ops
 
