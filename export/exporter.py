@@ -67,7 +67,7 @@ def export_decoder(
 def export_model(
     model, folder, *, opset=17, quantize=None, verify=True, overwrite=False
 ):
-    """Writes all files of a model, decoder and generator and more, with a manifest.
+    """Writes all files of a model, decoder to sampler, with a manifest.
 
     decoder.onnx is the file of `export_decoder`. encoder.onnx takes `image` (batch, H,
     W, C) float32 in [0, 1], and `labels` if the model does, and returns `mean` and

@@ -90,10 +90,11 @@ def _foreign(value):
             values += value
         elif isinstance(value, dict):
             values += value.values()
-            module = value.get("module")
-            if not isinstance(module, str) or module.partition(".")[0] in _FOUND:
+            module, class_name = value.get("module", ""), value.get("class_name")
+            if module is None and class_name:  # what Keras writes of a script's
+                module = "__main__"
+            if not module or str(module).partition(".")[0] in _FOUND:
                 continue
-            class_name = value.get("class_name")
             if class_name == "function":
                 class_name = str(value.get("config")).rpartition(">")[2]
                 name = value.get("config")

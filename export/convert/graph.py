@@ -11,13 +11,14 @@ from export.errors import ExportError
 # Operators of the standard that every onnxruntime build runs, deterministic and
 # without subgraphs. tf2onnx otherwise passes unknown ones through without a word.
 ALLOWED_OPERATORS = frozenset(
-    """Abs Add AveragePool BatchNormalization Cast Clip Concat Conv ConvTranspose CumSum
-    DepthToSpace DequantizeLinear Div Elu Equal Erf Exp Expand Flatten Floor Gather Gemm
-    GlobalAveragePool HardSigmoid Identity InstanceNormalization LayerNormalization
+    """Abs Add And AveragePool BatchNormalization Cast Ceil Clip Concat ConstantOfShape
+    Conv ConvTranspose Cos CumSum DepthToSpace DequantizeLinear Div Elu Equal Erf Exp
+    Expand Flatten Floor Gather GatherElements GatherND Gemm GlobalAveragePool Greater
+    GreaterOrEqual HardSigmoid Identity InstanceNormalization LayerNormalization
     LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mul Neg Not OneHot
-    Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize
-    Round Selu Shape Sigmoid Slice Softmax Softplus SpaceToDepth Split Sqrt Squeeze Sub
-    Sum Tanh Tile TopK Transpose Unsqueeze Where""".split()
+    Or Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize
+    Round ScatterND Selu Shape Sigmoid Sign Sin Slice Softmax Softplus SpaceToDepth
+    Split Sqrt Squeeze Sub Sum Tanh Tile TopK Transpose Unsqueeze Where""".split()
 )
 # The one that opsets 17 and 18 came with; onnx's own default is too new for many
 # versions of onnxruntime.

@@ -4,7 +4,9 @@ import keras
 from keras import ops
 
 import zoo
-from zoo.latents import LatentGroup, LatentSpec, NoiseSpec
+from zoo.generation import scaled
+from zoo.latents import LatentSpec, NoiseSpec
+from zoo.objectives import LatentGroup
 
 
 class Shifted(zoo.priors.Prior):
@@ -113,7 +115,7 @@ class TwoLevel(zoo.Autoencoder):
         return NoiseSpec(normals=6)
 
     def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
-        noise = noise * temperature
+        noise = scaled(noise, temperature)
         top = noise[:, :2]
         return {"z_2": top, "z_1": 3 * self.top_down(top) + noise[:, 2:]}
 
