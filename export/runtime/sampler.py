@@ -121,12 +121,7 @@ class Sampler:
         return self._lists(ENCODER)
 
     def sample(
-        self,
-        num_samples: int,
-        labels: Any = None,
-        temperature=1.0,
-        seed: Any = 0,
-        first=0,
+        self, num_samples: int, labels=None, temperature=1.0, seed: Any = 0, first=0
     ) -> Float32:
         """Draws images from the prior, p(z) or p(z|y).
 
@@ -165,12 +160,7 @@ class Sampler:
         return self._load(GENERATOR) if self.can_decode else self._main
 
     def draw_latents(
-        self,
-        num_samples: int,
-        labels: Any = None,
-        temperature=1.0,
-        seed: Any = 0,
-        first=0,
+        self, num_samples: int, labels=None, temperature=1.0, seed: Any = 0, first=0
     ) -> Float32:
         """Draws latents from the prior, p(z) or p(z|y): those that `sample` decodes.
 
