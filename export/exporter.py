@@ -81,7 +81,7 @@ def export_model(
     verify: bool = True,
     overwrite: bool = False,
 ) -> ModelReport:
-    """Writes decoder, encoder, sampler and prior of a model, with a manifest.
+    """Writes decoder, encoder, sampler, generator and prior of a model, with a manifest.
 
     decoder.onnx is the file of `export_decoder`. encoder.onnx takes `image` (batch, H,
     W, C) float32 in [0, 1], and `labels` if the model does, and returns `mean` and
@@ -93,8 +93,14 @@ def export_model(
     and returns `image` (num_samples, H, W, C) and the latents `z` they are decoded
     from. `zoo.threefry` says what a seed means. All samples are decoded at
     once: memory grows with `num_samples`, so draw many in several runs with different
-    seeds. It needs onnxruntime 1.21 or later, and is left out for priors that are
-    neither drawn from normal noise alone nor a trained `zoo.CodePrior`.
+    seeds. It needs onnxruntime 1.21 or later.
+
+    generator.onnx is `model.generate`, the same without the seed: it takes `noise`
+    (batch, model.noise.normals) and `uniforms` (batch, model.noise.uniforms), those of
+    them that the model has, float32, `temperature` and labels, and returns `image`. It
+    holds nothing that a common runtime gets wrong. Both are of every model that
+    `can_sample`, whatever its prior is; of a model with several groups of latents there
+    is no decoder.onnx, and encoder.onnx gives what `posterior_statistics` does.
 
     Of a VQVAE, encoder.onnx returns the most probable `codes`, and labels concern the
     prior alone. sampler.onnx draws the codes one after another in a `Loop` and returns
@@ -130,7 +136,7 @@ def export_model(
     >>> folder = tempfile.mkdtemp() + "/digits"
     >>> report = export.export_model(zoo.from_preset("dense_vae_digits"), folder)
     >>> sorted(report.files)
-    ['decoder.onnx', 'encoder.onnx', 'sampler.onnx']
+    ['decoder.onnx', 'encoder.onnx', 'generator.onnx', 'sampler.onnx']
     """
     check_options(opset, quantize)
     folder = Path(folder)

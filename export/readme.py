@@ -2,7 +2,13 @@
 
 import math
 
-from export.runtime.manifest import PRIOR_STEP, SAMPLER
+from export.runtime.manifest import (
+    DECODER,
+    ENCODER,
+    GENERATOR,
+    PRIOR_STEP,
+    SAMPLER,
+)
 from export.runtime.signature import has_codes
 
 
@@ -43,22 +49,18 @@ def _files(manifest):
             "- `encoder.onnx`: `image` to `codes`, the most probable ones.",
         ]
     else:
-        latent_dim = manifest["latent_dim"]
-        latents = "z"
-        lines = [
-            f"- `decoder.onnx`: `z` (batch, {latent_dim}) float32{beside} to `image`",
-            f"  (batch, {image}) float32 in [0, 1].",
-            f"- `encoder.onnx`: `image`{beside} to `mean` and `log_var` (batch, "
-            f"{latent_dim}) float32.",
-        ]
+        latents = "z" if DECODER in manifest["files"] else None
+        lines = _networks(manifest, image, beside)
     if SAMPLER in manifest["files"]:
         lines += [
             "- `sampler.onnx`: `seed` (int64, >= 0), `num_samples` (int64), "
             f"`temperature` (float32){beside} to",
-            f"  `image` (num_samples, {image}) and `{latents}`. A seed gives the same "
-            "images",
+            f"  `image` (num_samples, {image})"
+            f"{f' and `{latents}`' if latents else ''}. A seed gives the same images",
             "  in every language.",
         ]
+    if GENERATOR in manifest["files"]:
+        lines += _generator(manifest, image, beside)
     if PRIOR_STEP in manifest["files"]:
         lines += _prior_step(manifest, beside)
     if _labels(manifest):
@@ -66,6 +68,40 @@ def _files(manifest):
     return [
         *lines,
         "- `manifest.json`: sizes, SHA-256, measured errors, golden vectors.",
+    ]
+
+
+def _networks(manifest, image, beside):
+    """Decoder and encoder of real numbers, as far as there are any."""
+    lines, files = [], manifest["files"]
+    if DECODER in files:
+        row = ", ".join(map(str, files[DECODER]["inputs"]["z"]["shape"][1:]))
+        lines += [
+            f"- `decoder.onnx`: `z` (batch, {row}) float32{beside} to `image`",
+            f"  (batch, {image}) float32 in [0, 1].",
+        ]
+    if ENCODER in files:
+        outputs = files[ENCODER]["outputs"]
+        row = ", ".join(map(str, next(iter(outputs.values()))["shape"][1:]))
+        if list(outputs) == ["mean", "log_var"]:
+            given = f"`mean` and `log_var` (batch, {row}) float32"
+        else:
+            given = ", ".join(f"`{name}`" for name in outputs)
+        lines += [f"- `encoder.onnx`: `image`{beside} to {given}."]
+    return lines
+
+
+def _generator(manifest, image, beside):
+    noise = manifest["noise"]
+    given = []
+    if noise["normals"]:
+        given.append(f"`noise` (batch, {noise['normals']}) float32 from N(0, 1)")
+    if noise["uniforms"]:
+        given.append(f"`uniforms` (batch, {noise['uniforms']}) float32 in [0, 1)")
+    return [
+        f"- `generator.onnx`: {', '.join(given)}, `temperature` (float32){beside}",
+        f"  to `image` (batch, {image}): `sampler.onnx` with random numbers of yours,",
+        "  for runtimes without unsigned integers.",
     ]
 
 

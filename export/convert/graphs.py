@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 import tf2onnx
+from onnx import helper
 
 from export.convert import code_sampler, functions, graph, metadata, noise
 from export.convert.lean import fix_shapes
@@ -10,6 +11,7 @@ from export.runtime.signature import (
     DECODER_KIND,
     ENCODER_KIND,
     GENERATOR_KIND,
+    NOISE,
     PRIOR_STEP_KIND,
     SAMPLER_KIND,
     Value,
@@ -63,6 +65,8 @@ class Graphs:
         # Priors stay as they are: latents are the same whatever `quantize` is.
         exact = [name for name in outputs if name not in image]
         proto = self._convert(compute, numbers, outputs, opset, self.quantize, exact)
+        for name in exact:
+            _keep_noise_apart(proto.graph, name)
         if kind == SAMPLER_KIND:
             noise.prepend(proto, *model.noise)
         return graph.tidy(proto, *signature(kind, self._values), opset)
@@ -116,3 +120,19 @@ class Graphs:
             graph.check(proto, code_sampler.LOOP)
             quantize_weights(proto, quantize, exact)
         return proto
+
+
+def _keep_noise_apart(graph, name):
+    """Gives latents that are the scaled noise itself a node of their own.
+
+    What decodes them then is the same, whether they are an output or not.
+    """
+    for node in graph.node:
+        if list(node.output) == [name] and NOISE in node.input:
+            scaled = f"scaled {name}"
+            for other in graph.node:
+                other.input[:] = [scaled if n == name else n for n in other.input]
+            node.output[:] = [scaled]
+            node = helper.make_node("Identity", [scaled], [name], domain="")
+            graph.node.append(node)
+            return

@@ -16,6 +16,7 @@ import export
 import zoo
 from export import options, pipeline, priors
 from export.check import compare, compare_codes
+from export.check.subject import Subject
 from export.priors.codes import choose
 from zoo.priors.drawing import choose as keras_choose
 from zoo.threefry import uniforms
@@ -108,10 +109,11 @@ def codes(request, tmp_path_factory):
     return exported(folder, make_model("residual", prior), labels)
 
 
-def test_folder_holds_four_files(codes):
+def test_folder_holds_five_files(codes):
     manifest = json.loads((codes.folder / "manifest.json").read_text())
     shape = list(codes.model.code_shape)
     names = ["decoder.onnx", "encoder.onnx", "sampler.onnx", "prior_step.onnx"]
+    names.append("generator.onnx")
     assert list(manifest["files"]) == names
     assert manifest["codebook_size"] == K and manifest["code_shape"] == shape
     assert manifest["latent_prior"] == "autoregressive_codes"
@@ -131,7 +133,9 @@ def test_folder_holds_four_files(codes):
         proto = onnx.load(codes.folder / name)
         onnx.checker.check_model(proto, full_check=True)
         assert entry.max_abs_error <= 1e-5 and entry.extreme_error <= 1e-4
-        assert ("Loop" in entry.operators) == (name == "sampler.onnx")
+        draws = name in ("sampler.onnx", "generator.onnx")
+        assert ("Loop" in entry.operators) == draws
+    assert "BitShift" not in codes.report.files["generator.onnx"].operators
     assert "codebook_size=6" in repr(codes.sampler)
 
 
@@ -244,7 +248,7 @@ def test_steps_are_those_of_the_model_without_a_cache(codes):
 
 def test_verify_replays_every_file(codes):
     report = codes.sampler.verify()
-    assert len(report["files"]) == 4
+    assert len(report["files"]) == 5
     assert report["max_abs_error"] <= 1e-5
 
 
@@ -393,7 +397,9 @@ def test_a_sampler_that_draws_otherwise_is_refused(codes, monkeypatch):
         return run({**feeds, "seed": np.array(feeds["seed"] ^ 1)})
 
     monkeypatch.setattr(session, "run", other_seed)
-    errors = compare.largest_errors(session, "sampler", codes.model)
+    errors = compare.largest_errors(
+        session, "sampler", Subject(codes.model, priors.codes.RECORD)
+    )
     assert errors["ordinary"] <= 1e-5  # its images are those of its codes
     with pytest.raises(export.ExportError, match="in the probabilities of its codes"):
         pipeline.check("sampler.onnx", errors, None, priors.codes.RECORD)

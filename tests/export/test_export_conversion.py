@@ -52,6 +52,7 @@ def test_report_says_what_was_written(exports, folder):
         "README.md",
         "decoder.onnx",
         "encoder.onnx",
+        "generator.onnx",
         "manifest.json",
         "sampler.onnx",
     ]

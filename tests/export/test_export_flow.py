@@ -84,7 +84,12 @@ def test_files_say_what_they_hold(reports, samplers):
         assert "prior_parameters" not in sampler.metadata
         assert sampler.verify()["max_abs_error"] <= 1e-5
     files = reports[None].files
-    assert list(files) == ["decoder.onnx", "encoder.onnx", "sampler.onnx"]
+    assert list(files) == [
+        "decoder.onnx",
+        "encoder.onnx",
+        "sampler.onnx",
+        "generator.onnx",
+    ]
     for report in files.values():
         onnx.checker.check_model(onnx.load(report.path), full_check=True)
         assert report.max_abs_error <= 1e-5

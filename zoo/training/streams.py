@@ -166,7 +166,9 @@ def _checked_tensorflow_dataset(dataset, check):
         return np.int32(0)
 
     def fine(images, labels):
-        yield tf.reduce_all((images >= 0) & (images <= 1))  # false for NaN
+        pixels = tf.reshape(images, [-1])  # half the time of comparing each
+        # NaN propagates through min and max, and fails every comparison.
+        yield (tf.reduce_min(pixels) >= 0) & (tf.reduce_max(pixels) <= 1)
         yield tf.size(images) > 0
         yield tf.reduce_all(tf.equal(tf.shape(images)[1:], check.image_shape))
         if labels is not None and (labels.dtype.is_floating or labels.dtype.is_integer):
