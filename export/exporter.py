@@ -81,7 +81,7 @@ def export_model(
     verify: bool = True,
     overwrite: bool = False,
 ) -> ModelReport:
-    """Writes decoder, encoder, sampler, generator and prior of a model, with a manifest.
+    """Writes a model as a folder: decoder, encoder, sampler, generator and manifest.
 
     decoder.onnx is the file of `export_decoder`. encoder.onnx takes `image` (batch, H,
     W, C) float32 in [0, 1], and `labels` if the model does, and returns `mean` and
