@@ -5,21 +5,13 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from export.options import check_options
-from export.report import ExportReport, ModelReport
 
 
 def export_decoder(
-    model: Any,
-    path: str | os.PathLike[str],
-    *,
-    opset: int = 17,
-    quantize: str | None = None,
-    verify: bool = True,
-    overwrite: bool = False,
-) -> ExportReport:
+    model, path, *, opset=17, quantize=None, verify=True, overwrite=False
+):
     """Writes the decoder of a model as one ONNX file.
 
     The file takes `z` (batch, latent_dim) float32 and returns `image` (batch, H, W, C)
@@ -73,15 +65,9 @@ def export_decoder(
 
 
 def export_model(
-    model: Any,
-    folder: str | os.PathLike[str],
-    *,
-    opset: int = 17,
-    quantize: str | None = None,
-    verify: bool = True,
-    overwrite: bool = False,
-) -> ModelReport:
-    """Writes a model as a folder: decoder, encoder, sampler, generator and manifest.
+    model, folder, *, opset=17, quantize=None, verify=True, overwrite=False
+):
+    """Writes all files of a model, decoder and generator and more, with a manifest.
 
     decoder.onnx is the file of `export_decoder`. encoder.onnx takes `image` (batch, H,
     W, C) float32 in [0, 1], and `labels` if the model does, and returns `mean` and

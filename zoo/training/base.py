@@ -12,6 +12,7 @@ from zoo.training import inputs
 from zoo.training.auxiliary import with_auxiliary
 from zoo.training.batch import BatchLoss
 from zoo.training.errors import PlainErrors
+from zoo.training.placeholders import placeholder_labels
 from zoo.training.prediction import Prediction
 from zoo.training.saving import Saving
 from zoo.training.summary import Summary
@@ -139,7 +140,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         with self.plain_errors(refusals), self.training_session(x) as x:
             return super().fit(
                 x,
-                inputs.placeholder_labels(y, sample_weight),
+                placeholder_labels(y, sample_weight),
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
@@ -166,7 +167,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
                 tuple(validation_data)
             )
             x, labels = self._check_training_data(x, labels, "validation_data")
-            return x, inputs.placeholder_labels(labels, sample_weight), sample_weight
+            return x, placeholder_labels(labels, sample_weight), sample_weight
         return self._check_training_data(
             validation_data, argument="validation_data", refusals=refusals
         )[0]
@@ -187,7 +188,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         refusals = []
         x, y = inputs.check_data(self, x, y, errors=refusals)
         inputs.check_last_batch(self, x, kwargs.get("batch_size"))
-        y = inputs.placeholder_labels(y, sample_weight)
+        y = placeholder_labels(y, sample_weight)
         with self.plain_errors(refusals):
             return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
 
