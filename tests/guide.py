@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 from markdown_blocks import ROOT, read_blocks
 
@@ -15,9 +16,18 @@ RECIPE = "Add a recipe"
 MODELS = sorted({*EXAMPLES} - {RECIPE})
 
 
+def module_name(heading):
+    return f"guide_{heading.lower().replace(' ', '_')}"
+
+
+def folder_of(heading):
+    """Where the file of an example is that was imported."""
+    return Path(sys.modules[module_name(heading)].__file__).parent
+
+
 def module_of(heading, folder):
-    """The example under a heading, imported from a file of this folder."""
-    name = f"guide_{heading.lower().replace(' ', '_')}"
+    """The example under a heading, imported from a file, of this folder at first."""
+    name = module_name(heading)
     if name not in sys.modules:
         (folder / f"{name}.py").write_text(EXAMPLES[heading][0], "utf-8")
         sys.path.insert(0, str(folder))

@@ -14,8 +14,8 @@ def test_example_is_short(heading):
 
 
 @pytest.mark.parametrize("heading", guide.MODELS)
-def test_example_works_everywhere(heading, images, tmp_path_factory, tmp_path):
-    model = guide.model_of(heading, tmp_path_factory.getbasetemp())
+def test_example_works_everywhere(heading, images, tmp_path):
+    model = guide.model_of(heading, tmp_path)
     model.compile("adam")
     before = [np.array(w) for w in model.get_weights()]
     history = model.fit(images, epochs=1, batch_size=16, verbose=0).history
