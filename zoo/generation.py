@@ -74,7 +74,7 @@ class Generation:
             start = end
         return parts
 
-    def draw_noise(self, x, num_draws, noise=None):
+    def group_noise(self, x, num_draws, noise=None):
         """The noise of each group for posterior draws: {name: (K, N, *shape)}.
 
         Args:
