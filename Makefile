@@ -20,6 +20,14 @@ CROSS_TESTS = $(shell grep -lr --include='test_*.py' 'mark.cross_backend' tests)
 EXPLORER_TESTS = $(wildcard tests/export/test_explorer_*.py)
 EXPORT_TESTS = $(filter-out $(EXPLORER_TESTS),$(wildcard tests/export/test_*.py))
 
+# Of the inner loop; BACKEND=jax or tensorflow takes another than the fastest to start.
+BACKEND ?= torch
+FAST_TESTS = $(addprefix tests/zoo/test_zoo_,$(addsuffix .py,auxiliary bad_input \
+	distributions divergence fit flow full_and_mixture golden guide levels \
+	likelihood_contract likelihoods_of_levels objectives presets quantizers samples \
+	shapes)) $(addprefix tests/export/test_export_,runtime.py threefry.py) \
+	tests/test_laziness.py
+
 EXPLORER = export/explorer
 EXPLORER_SOURCES = $(wildcard $(addprefix $(EXPLORER)/web/,*.mjs *.json *.html *.css \
 	src/*.ts src/panels/*.ts))
@@ -30,14 +38,16 @@ export TF_FORCE_GPU_ALLOW_GROWTH ?= true
 export XLA_PYTHON_CLIENT_PREALLOCATE ?= false
 
 .PHONY: help demo test test-slow lint bench readme clean
-.PHONY: explorer built-explorer pictures
+.PHONY: test-fast docs explorer built-explorer pictures
 .PHONY: $(BACKENDS:%=test-%) test-cross-backend test-export test-once test-explorer
 
 help:
 	@echo "make demo    fine-tune a shipped preset, export it, sample without Keras"
 	@echo "make test    lint, and all tests on TensorFlow, JAX and PyTorch"
 	@echo "make test-slow  score all presets again, and more: an hour, and the prepared data"
-	@echo "make lint    ruff check and ruff format --check"
+	@echo "make test-fast  the inner loop: lint, and the core on one backend (BACKEND=torch)"
+	@echo "make lint    ruff check, ruff format --check, and the type checker"
+	@echo "make docs    the API reference, from the docstrings, into build/docs"
 	@echo "make explorer  build the parts of vae-zoo explore's page: Node.js and npm"
 	@echo "make bench   speed and memory, side by side; writes tests/benchmarks/RESULTS.md"
 	@echo "make pictures  draw those of README.md: prepared MNIST and Chromium"
@@ -62,12 +72,24 @@ test-slow: $(VENV)/.installed-test
 lint: $(VENV)/.installed-test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/basedpyright --pythonpath $(PY)
+
+# Less than three minutes on two cores: what most changes break first. No browser, no
+# export, no shipped preset; `make test` has the rest.
+test-fast: export OMP_NUM_THREADS ?= 1
+test-fast: export XLA_FLAGS ?= $(FAST_XLA)
+test-fast: lint
+	KERAS_BACKEND=$(BACKEND) $(PYTEST) -x -m "not cross_backend" $(FAST_TESTS)
+
+docs: $(VENV)/.installed-test
+	KERAS_BACKEND=$(BACKEND) $(PY) tests/api_reference.py
 
 # The tests' models are tiny: to compile them well takes longer than to run them. JAX's
 # tests take half the time without the emitters of fused loops.
-test-jax test-cross-backend test-export test-once test-explorer: export XLA_FLAGS ?= \
-	--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
-	--xla_cpu_use_fusion_emitters=false
+FAST_XLA = --xla_backend_optimization_level=0 \
+	--xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false
+test-jax test-cross-backend test-export test-once test-explorer: \
+	export XLA_FLAGS ?= $(FAST_XLA)
 
 $(BACKENDS:%=test-%): test-%: $(VENV)/.installed-test
 	@echo "== training and models on $*"

@@ -1,12 +1,13 @@
 """What an export reports: fields to read, also as a dictionary."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 class _AsDict:
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The report as a dictionary of plain JSON values."""
-        return asdict(self)
+        return asdict(self)  # pyright: ignore
 
     def keys(self):
         return self.to_dict().keys()
@@ -48,7 +49,7 @@ class ExportReport(_AsDict):
     sha256: str
     quantize: str | None
     opset: int
-    operators: dict
+    operators: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -67,4 +68,4 @@ class ModelReport(_AsDict):
     max_abs_error: float
     bytes: int
     sha256: str
-    files: dict
+    files: dict[str, ExportReport]

@@ -44,7 +44,7 @@ def some_pixels(array):
 
 
 def measure(model):
-    """{what: array} of a preset: its ELBO, and pixels of samples and reconstructions."""
+    """{what: array}: ELBO, and pixels of samples and reconstructions, of a preset."""
     x, y = images(model), labels(model)
     samples = model.sample(
         SAMPLES,

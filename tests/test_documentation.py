@@ -9,6 +9,7 @@ import re
 import shlex
 import tomllib
 
+import api_reference
 import keras
 import pytest
 import typer
@@ -20,12 +21,14 @@ from markdown_blocks import (
     run_in_fresh_process,
 )
 
+import zoo
 from recipes.commands.cli import app
 from recipes.documents import readme
 from recipes.recipe import RECIPES
 from zoo.presets import list_presets
 
 README = ROOT / "README.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 RECIPES_README = ROOT / "recipes" / "README.md"
 CARDS = sorted((ROOT / "zoo" / "presets").glob("*/README.md"))
 TUTORIALS = (
@@ -69,7 +72,7 @@ def test_model_card_runs(card, tmp_path, monkeypatch):
 
 def shell_lines():
     """Every command line of a shell block, as (where, words)."""
-    for path in (README, RECIPES_README, *CARDS):
+    for path in (README, CONTRIBUTING, RECIPES_README, *CARDS):
         for block in read_blocks(path):
             if block.language not in ("sh", "bash", "shell", "console"):
                 continue
@@ -119,7 +122,7 @@ def test_shell_line_is_understood(words):
 
 @pytest.mark.parametrize(
     "path",
-    (README, RECIPES_README, *TUTORIALS, *CARDS),
+    (README, CONTRIBUTING, ROOT / "CHANGELOG.md", RECIPES_README, *TUTORIALS, *CARDS),
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_links_lead_somewhere(path):
@@ -162,6 +165,22 @@ def test_docstring_example_runs(example, tmp_path, monkeypatch):
     runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
     runner.run(example, out=said.append)
     assert not runner.summarize(verbose=False).failed, "".join(said)
+
+
+def test_names_in_docstrings_lead_somewhere():
+    modules = list(api_reference.documented_modules())
+    assert not list(api_reference.broken_references(modules))
+    for wrong in ("zoo.no_such", "zoo.VAE.no_such", "export.Sampler.smaple"):
+        assert not api_reference.resolves(wrong, zoo)
+    # Lazy attributes, found classes, attributes that instances alone have.
+    for right in ("zoo.VAE.fit", "zoo.priors.Flow", "export.Sampler.metadata"):
+        assert api_reference.resolves(right, zoo)
+
+
+def test_api_reference_shows_what_is_lazy_and_what_is_found(tmp_path):
+    api_reference.build(tmp_path, ["zoo"])
+    assert 'id="DenseVAE"' in (tmp_path / "zoo.html").read_text("utf-8")
+    assert 'id="Flow"' in (tmp_path / "zoo" / "priors.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("package", ("zoo", "export"))

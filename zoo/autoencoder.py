@@ -1,6 +1,6 @@
 """What all models of the zoo share: images in, an ELBO out, presets."""
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -46,19 +46,19 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        image_shape,
-        likelihood="bernoulli",
-        beta=1.0,
-        objective=None,
-        dynamic_binarization=False,
-        seed=None,
-        dtype=None,
-        name=None,
-        parts=None,
+        encoder: Any,
+        decoder: Any,
+        image_shape: tuple[int, int, int],
+        likelihood: Any = "bernoulli",
+        beta: Any = 1.0,
+        objective: Any = None,
+        dynamic_binarization: bool = False,
+        seed: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+        parts: dict[str, Any] | None = None,
     ):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=dtype)  # pyright: ignore
         self.image_shape = validation.check_image_shape(image_shape)
         self.seed = None if seed is None else int(seed)
         self.dynamic_binarization = bool(dynamic_binarization)
@@ -266,12 +266,12 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
 
     # Saving and loading.
 
-    def save_to_preset(self, folder, metadata=None):
+    def save_to_preset(self, folder: Any, metadata: Any = None) -> None:
         """Saves the model to a new folder: see `zoo.presets.save_to_preset`."""
         save_to_preset(self, folder, metadata)
 
     @classmethod
-    def from_preset(cls, name_or_folder, load_weights=True, dtype=None):
+    def from_preset(cls, name_or_folder, load_weights=True, dtype: Any = None) -> Self:
         """`zoo.from_preset`, for a preset of this class.
 
         Raises:
@@ -295,3 +295,6 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
             "dtype": self.dtype_policy.name,
             "name": self.name,
         }
+
+    def get_config(self):
+        return {**self.base_config(), "objective": to_json(self.objective)}

@@ -1,5 +1,8 @@
 """How a model gets its weights, whatever a subclass adds to it."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import keras
 from keras import ops
 

@@ -1,8 +1,13 @@
 """Sampling, told once for every model: random numbers of a seed, made into images."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
+import math
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 from keras import ops
@@ -51,6 +56,35 @@ class Generation:
     def expected_images(self, z, labels=None):
         """E[x|z] in [0, 1], (N, H, W, C), of latents as `draw_latents` gives them."""
         return self.likelihood.mean(self.decode_parameters(z, labels))
+
+    # What helps to override them.
+
+    def split_noise(self, noise, temperature=1.0):
+        """The noise of each group: {name: (..., *shape)}.
+
+        Args:
+            noise: (..., number of latents of all groups), theirs one after another.
+            temperature: number, or (N,) for noise (N, ...), which scales it.
+        """
+        noise, parts, start = scaled(noise, temperature), {}, 0
+        for name, shape, _ in self.latents:
+            end = start + math.prod(shape)
+            part = noise[..., start:end]
+            parts[name] = ops.reshape(part, (*ops.shape(part)[:-1], *shape))
+            start = end
+        return parts
+
+    def group_noise(self, x, num_draws, noise=None):
+        """The noise of each group for posterior draws: {name: (K, N, *shape)}.
+
+        Args:
+            x, num_draws, noise: what `elbo_terms` was given; without noise it is drawn.
+        """
+        if noise is None:
+            size = sum(spec.size for spec in self.latents)
+            shape = (num_draws, ops.shape(x)[0], size)
+            noise = keras.random.normal(shape, seed=self.seed_generator)
+        return self.split_noise(noise)
 
     # The model, as its users call it.
 
@@ -151,7 +185,7 @@ class Generation:
                 threefry.uniforms, seed, num_samples, self.noise.uniforms, first
             ),
         }
-        given = {name: rows for name, rows in drawn.items() if rows.columns}
+        given: dict[str, Any] = {n: rows for n, rows in drawn.items() if rows.columns}
         given["temperature"] = np.full(num_samples, temperature, "float32")
         if labels is not None:
             given["labels"] = labels

@@ -1,5 +1,7 @@
 """Labels beside images: classes or attributes, checked in one clear sentence."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -40,7 +42,7 @@ def check_labels(labels, count=None, num_classes=None, num_attributes=None):
         raise TypeError(f"`labels` must be {wanted}; got {array.dtype}.")
     if num_classes is not None and shape[1:] == (1,):
         array = array[:, 0]  # as in CIFAR-10
-    row = () if num_classes is not None else (num_attributes,)
+    row: tuple[Any, ...] = () if num_classes is not None else (num_attributes,)
     if array.shape == row and count is not None:
         array = np.broadcast_to(array, (count, *row))
     if array.ndim != 1 + len(row) or array.shape[1:] != row:

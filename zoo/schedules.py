@@ -6,6 +6,7 @@ is resumed goes on where it stopped.
 
 import math
 import numbers
+from typing import Any
 
 import keras
 from keras import ops
@@ -50,7 +51,7 @@ class LinearWarmup(Schedule):
     0.25
     """
 
-    def __init__(self, steps, start=0.0, end=1.0):
+    def __init__(self, steps: int, start: float = 0.0, end: float = 1.0):
         _require_positive(steps=steps)
         self.steps = steps
         self.start = start
@@ -82,7 +83,14 @@ class CyclicalWarmup(Schedule):
     [0.0, 0.5, 1.0, 0.0, 1.0, 1.0]
     """
 
-    def __init__(self, period, cycles=4, rise=0.5, start=0.0, end=1.0):
+    def __init__(
+        self,
+        period: int,
+        cycles: int = 4,
+        rise: float = 0.5,
+        start: float = 0.0,
+        end: float = 1.0,
+    ):
         _require_positive(period=period, cycles=cycles, rise=rise)
         if rise > 1:
             raise ValueError(f"`rise` must lie in (0, 1]; got {rise!r}.")
@@ -119,7 +127,7 @@ class ExponentialDecay(Schedule):
     0.1
     """
 
-    def __init__(self, steps, start=1.0, end=0.1):
+    def __init__(self, steps: int, start: float = 1.0, end: float = 0.1):
         _require_positive(steps=steps, start=start, end=end)
         self.steps = steps
         self.start = start
@@ -130,7 +138,7 @@ class ExponentialDecay(Schedule):
         return self.start * ops.exp(math.log(self.end / self.start) * progress)
 
 
-def get(identifier, argument):
+def get(identifier: Any, argument: str) -> Any:
     """A number >= 0, a `Schedule`, or a schedule's serialized form.
 
     Raises:
@@ -138,7 +146,7 @@ def get(identifier, argument):
         TypeError: for anything else.
     """
     if isinstance(identifier, numbers.Real) and not isinstance(identifier, bool):
-        if not 0 <= identifier < float("inf"):
+        if not 0 <= float(identifier) < float("inf"):
             raise ValueError(
                 f"`{argument}` must be a finite number >= 0; got {identifier!r}."
             )

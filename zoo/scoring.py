@@ -1,5 +1,8 @@
 """How well a model fits images: reconstructions, ELBO and likelihood of each."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Iterator
 from typing import Any
 

@@ -49,6 +49,7 @@ import operator
 import secrets
 
 import numpy as np
+import numpy.typing as npt
 
 MAX_SEED = 2**63 - 1
 # Rows of a seed: their counter is a word.
@@ -100,7 +101,9 @@ def threefry2x32(key, counter):
     return x0, x1
 
 
-def normals(seed, num_rows, num_columns, first=0):
+def normals(
+    seed: int, num_rows: int, num_columns: int, first: int = 0
+) -> npt.NDArray[np.float32]:
     """Standard normal numbers, fixed by a seed.
 
     Args:
@@ -131,7 +134,9 @@ def normals(seed, num_rows, num_columns, first=0):
     return z
 
 
-def uniforms(seed, num_rows, num_columns, first=0):
+def uniforms(
+    seed: int, num_rows: int, num_columns: int, first: int = 0
+) -> npt.NDArray[np.float32]:
     """Numbers spread evenly over [0, 1), fixed by a seed.
 
     Args:
@@ -200,6 +205,6 @@ def _check_first(first, num_rows):
     return operator.index(first)
 
 
-def fresh_seed():
+def fresh_seed() -> int:
     """A seed that nobody knows, for draws that are not to be repeated."""
     return secrets.randbits(63)

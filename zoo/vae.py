@@ -111,6 +111,14 @@ class VAE(Autoencoder):
             self.encoder.build((None, *self.image_shape))
             self.decoder.build((None, self.latent_dim + self.label_dim))
             return
+        for network, shape, hook in (
+            (self.encoder, self.image_shape, "encode_parameters"),
+            (self.decoder, (self.latent_dim,), "decode_parameters"),
+        ):
+            ours = getattr(type(self), hook) is getattr(VAE, hook)
+            # A Sequential keeps the shape that it is built with: of any batch.
+            if ours and isinstance(network, keras.Sequential) and not network.built:
+                network.build((None, *shape))
         x = keras.Input(batch_shape=(2, *self.image_shape), dtype="float32")
         z = keras.Input(batch_shape=(2, self.latent_dim), dtype="float32")
         try:
@@ -154,11 +162,11 @@ class VAE(Autoencoder):
     # The model, as a function of tensors.
 
     @property
-    def latents(self):
+    def latents(self) -> tuple[LatentSpec, ...]:
         return (LatentSpec("z", (self.latent_dim,)),)
 
     @property
-    def noise(self):
+    def noise(self) -> NoiseSpec:
         return NoiseSpec(self.latent_dim, getattr(self.prior, "num_uniforms", 0))
 
     @property

@@ -5,8 +5,11 @@ import operator
 import os
 
 import numpy as np
+import numpy.typing as npt
 
 from zoo.threefry import MAX_SEED
+
+Float32 = npt.NDArray[np.float32]
 
 MAX_OUTPUT_BYTES = 2 * 2**30
 

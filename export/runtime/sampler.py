@@ -2,9 +2,11 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 from export.errors import RuntimeModelError
 from export.runtime.arguments import (
+    Float32,
     check_array,
     check_codes,
     check_images,
@@ -81,7 +83,7 @@ class Sampler:
     ((16, 28, 28, 1), 'float32')
     """
 
-    def __init__(self, file_or_folder, threads=None):
+    def __init__(self, file_or_folder: Any, threads: int | None = None):
         self._threads = check_threads(threads)
         self._lock = threading.Lock()
         self._others = {}
@@ -93,13 +95,11 @@ class Sampler:
             check_file(path, name, self._manifest)
             path = path / name
         self._main = Session(path, DECODER_KIND, GENERATOR_KIND)
-        self.metadata = self._main.metadata
+        self.metadata: dict[str, Any] = self._main.metadata
         self.image_shape = tuple(self.metadata["image_shape"])
         self.latent_dim = self.metadata["latent_dim"]
         self._has_codes = has_codes(self.metadata)
-        self._latents = None
-        if self.can_decode:
-            self._latents = read_prior(self._main)
+        self._latents = read_prior(self._main) if self.can_decode else None
 
     def __repr__(self):
         takes = [f"image_shape={self.image_shape}"]
@@ -111,16 +111,18 @@ class Sampler:
         return f"Sampler({str(self.path)!r}: {model}, {', '.join(takes)})"
 
     @property
-    def can_decode(self):
+    def can_decode(self) -> bool:
         """Whether there is a decoder here, for `decode`."""
         return self._main.kind == DECODER_KIND
 
     @property
-    def can_encode(self):
+    def can_encode(self) -> bool:
         """Whether there is an encoder here, for `encode`."""
         return self._lists(ENCODER)
 
-    def sample(self, num_samples, labels=None, temperature=1.0, seed=0, first=0):
+    def sample(
+        self, num_samples: int, labels=None, temperature=1.0, seed: Any = 0, first=0
+    ) -> Float32:
         """Draws images from the prior, p(z) or p(z|y).
 
         Args:
@@ -157,7 +159,9 @@ class Sampler:
     def _generator(self):
         return self._load(GENERATOR) if self.can_decode else self._main
 
-    def draw_latents(self, num_samples, labels=None, temperature=1.0, seed=0, first=0):
+    def draw_latents(
+        self, num_samples: int, labels=None, temperature=1.0, seed: Any = 0, first=0
+    ) -> Float32:
         """Draws latents from the prior, p(z) or p(z|y): those that `sample` decodes.
 
         Args:
@@ -186,7 +190,7 @@ class Sampler:
             )
         return refuse(self.metadata, self.path)
 
-    def decode(self, z, labels=None):
+    def decode(self, z: Any, labels: Any = None) -> Float32:
         """E[x|z], or E[x|z, y]: the expected image of each latent.
 
         Args:
@@ -215,7 +219,7 @@ class Sampler:
         labels = self._network_labels(labels, len(z))
         return self._run(self._main, z, labels)["image"]
 
-    def encode(self, images, labels=None):
+    def encode(self, images: Any, labels: Any = None) -> Any:
         """The posterior q(z|x), or q(z|x, y): N(mean, exp(log_var)) for each image.
 
         Args:
@@ -258,7 +262,7 @@ class Sampler:
         """Whether this is a folder with a file of this name."""
         return self._manifest is not None and name in self._manifest["files"]
 
-    def _run(self, session, rows, labels):
+    def _run(self, session, rows, labels) -> Any:
         """Runs a file on what its first input is, and labels if there are any."""
         feeds = {next(iter(session.inputs)): rows}
         if labels is not None:
@@ -274,7 +278,7 @@ class Sampler:
                 self._others[name] = Session(self.path / name, kind)
             return self._others[name]
 
-    def verify(self):
+    def verify(self) -> dict[str, Any]:
         """Replays the golden vectors kept in each file, and checks the manifest.
 
         Returns:

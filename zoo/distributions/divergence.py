@@ -20,7 +20,7 @@ class Rule(NamedTuple):
 _RULES: list[Rule] = []
 
 
-def kl_rule(posterior_class, prior_class, per_unit=False):
+def kl_rule(posterior_class: type, prior_class: type, per_unit: bool = False):
     """Registers KL(q || p) in closed form for a pair of classes.
 
     It holds for subclasses, too, as long as they leave `log_prob` and
@@ -69,7 +69,7 @@ def _is_still(given, known):
     )
 
 
-def kl_per_unit(posterior, prior):
+def kl_per_unit(posterior: Any, prior: Any) -> Any:
     """KL(q(z_d|x) || p(z_d)) of each latent in nats, (..., N, *shape), each >= 0.
 
     None where the KL of the pair has no closed form, or is no sum over latents.
@@ -80,7 +80,7 @@ def kl_per_unit(posterior, prior):
     return rule.function(posterior, prior)
 
 
-def kl_divergence(posterior, prior):
+def kl_divergence(posterior: Any, prior: Any) -> Any:
     """KL(q(z|x) || p(z)) in nats, (..., N); None where the pair has no closed form.
 
     Args:

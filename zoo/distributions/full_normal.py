@@ -1,6 +1,7 @@
 """The normal distribution with a full covariance."""
 
 import math
+from typing import Any
 
 from keras import ops
 
@@ -33,7 +34,7 @@ class FullNormal(Distribution):
     >>> model = FullVAE(encoder, decoder, image_shape=(8, 8, 1), latent_dim=2)
     """
 
-    def __init__(self, mean, log_diagonal, below):
+    def __init__(self, mean: Any, log_diagonal: Any, below: Any):
         self.mean = ops.cast(mean, "float32")
         limit = LOG_VAR_LIMIT / 2
         log_diagonal = ops.clip(ops.cast(log_diagonal, "float32"), -limit, limit)

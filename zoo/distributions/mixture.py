@@ -1,6 +1,7 @@
 """A mixture of diagonal normal distributions."""
 
 import math
+from typing import Any
 
 from keras import ops
 
@@ -25,7 +26,7 @@ class MixtureNormal(Distribution):
     -0.919
     """
 
-    def __init__(self, logits, means, log_vars):
+    def __init__(self, logits: Any, means: Any, log_vars: Any):
         self.log_weights = ops.log_softmax(ops.cast(logits, "float32"))
         self.means = ops.cast(means, "float32")
         self.log_vars = ops.clip(

@@ -1,6 +1,7 @@
 """The diagonal normal distribution: the posterior of most models, and some priors."""
 
 import math
+from typing import Any
 
 from keras import ops
 
@@ -33,7 +34,7 @@ class DiagonalNormal(Distribution):
     1.0
     """
 
-    def __init__(self, mean, log_var, event_ndim=1):
+    def __init__(self, mean: Any, log_var: Any, event_ndim: int = 1):
         # Statistics stay in float32 whatever dtype the networks compute in.
         self.mean = ops.cast(mean, "float32")
         self.log_var = ops.clip(

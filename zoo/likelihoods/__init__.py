@@ -5,6 +5,8 @@ nats against them, and turns them into the expected image. All scores are float3
 whatever dtype the networks compute in.
 """
 
+from typing import Any
+
 from zoo.likelihoods.base import Likelihood
 from zoo.likelihoods.bernoulli import Bernoulli
 from zoo.likelihoods.categorical import Categorical
@@ -29,7 +31,7 @@ _BY_NAME = {
 }
 
 
-def get(identifier):
+def get(identifier: Any) -> Any:
     """A likelihood from its name, its serialized form, or itself.
 
     "gaussian" learns one global scale; for another, pass `Gaussian(scale=...)`.

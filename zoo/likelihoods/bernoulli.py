@@ -1,5 +1,7 @@
 """Binary pixels."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -25,7 +27,7 @@ class Bernoulli(Likelihood):
 
     num_levels = 2
 
-    def __init__(self, name="bernoulli", **kwargs):
+    def __init__(self, name: str = "bernoulli", **kwargs: Any):
         super().__init__(name=name, **kwargs)
 
     def log_prob(self, x, parameters):

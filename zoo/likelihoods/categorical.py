@@ -1,5 +1,7 @@
 """Pixels on a grid of levels, one free probability a level."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -32,7 +34,7 @@ class Categorical(Likelihood):
 
     discretized = True
 
-    def __init__(self, num_levels=256, name="categorical", **kwargs):
+    def __init__(self, num_levels: int = 256, name: str = "categorical", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         self.num_levels = check_whole_number(num_levels, "num_levels", 2)
         self.parameters_per_channel = self.num_levels

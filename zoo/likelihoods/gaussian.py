@@ -1,6 +1,7 @@
 """Real-valued pixels."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -37,7 +38,7 @@ class Gaussian(Likelihood):
     MIN_LOG_SCALE = -6.0
     noise = "normal"
 
-    def __init__(self, scale="global", name="gaussian", **kwargs):
+    def __init__(self, scale: Any = "global", name: str = "gaussian", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         if isinstance(scale, str):
             if scale not in ("global", "per_pixel"):
@@ -47,7 +48,7 @@ class Gaussian(Likelihood):
                 )
         elif not 0 < scale < float("inf"):
             raise ValueError(f"`scale` must be a positive number; got {scale!r}.")
-        self.scale = scale
+        self.scale: Any = scale
         self.parameters_per_channel = 2 if scale == "per_pixel" else 1
 
     def build(self, input_shape=None):

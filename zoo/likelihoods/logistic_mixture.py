@@ -1,5 +1,7 @@
 """Pixels on a grid of levels, by a mixture of logistic distributions."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -56,11 +58,11 @@ class DiscretizedLogisticMixture(Likelihood):
 
     def __init__(
         self,
-        num_mixtures=10,
-        num_levels=256,
-        exact_mean=True,
-        name="discretized_logistic_mixture",
-        **kwargs,
+        num_mixtures: int = 10,
+        num_levels: int = 256,
+        exact_mean: bool = True,
+        name: str = "discretized_logistic_mixture",
+        **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
         self.num_mixtures = check_whole_number(num_mixtures, "num_mixtures", 1)
@@ -157,7 +159,7 @@ class DiscretizedLogisticMixture(Likelihood):
             log_weights = joint - per_dim[-1][..., None]
         return ops.stack(per_dim, axis=-1)
 
-    def level_log_probs(self, parameters, channel, x=None):
+    def level_log_probs(self, parameters, channel, x: Any = None):
         """See `Likelihood.level_log_probs`; `x` is needed for all channels but 0."""
         components = self._components(parameters)
         log_weights, means, log_scales, coefficients = components

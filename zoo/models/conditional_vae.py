@@ -88,7 +88,7 @@ class ConditionalVAE(NetworkedVAE):
                     f"`class_names` must name {num_classes or 'no'} classes; got "
                     f"{len(class_names)} names."
                 )
-        label_dim = num_classes or num_attributes
+        label_dim: Any = num_classes or num_attributes
         if prior == "label_normal":
             latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
             prior = LabelNormal(latent_dim, label_dim)

@@ -101,7 +101,13 @@ class FactorVAE(NetworkedVAE):
         super().build_networks()
         self.discriminator.build((None, self.latent_dim))
 
-    def compile(self, optimizer="adam", *, discriminator_optimizer=None, **options):
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        *,
+        discriminator_optimizer: Any = None,
+        **options: Any,
+    ) -> None:
         """Chooses how to train: see `zoo.VAE.compile`.
 
         Args:

@@ -1,5 +1,8 @@
 """What a model of codes has beside its networks: a prior that is learned after them."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,7 +94,7 @@ class LearnedCodes:
         return self.prior.given(labels)
 
     @property
-    def noise(self):
+    def noise(self) -> NoiseSpec:
         return NoiseSpec(uniforms=self.latents[0].size)
 
     def draw_latents(

@@ -37,18 +37,18 @@ class NetworkedVAE(VAE):
 
     def __init__(
         self,
-        image_shape,
-        latent_dim,
-        likelihood="bernoulli",
-        prior="standard_normal",
-        beta=1.0,
-        seed=None,
+        image_shape: tuple[int, int, int],
+        latent_dim: int,
+        likelihood: Any = "bernoulli",
+        prior: Any = "standard_normal",
+        beta: Any = 1.0,
+        seed: int | None = None,
         *,
-        networks,
-        network_options,
-        label_dim=0,
-        dtype=None,
-        **options,
+        networks: str,
+        network_options: dict[str, Any],
+        label_dim: int = 0,
+        dtype: Any = None,
+        **options: Any,
     ):
         image_shape = check_image_shape(image_shape)
         latent_dim = check_whole_number(latent_dim, "latent_dim", 1)

@@ -150,7 +150,7 @@ class VQVAE(LearnedCodes, Autoencoder):
     # The model, as a function of tensors.
 
     @property
-    def latents(self):
+    def latents(self) -> tuple[LatentSpec, ...]:
         return (LatentSpec("codes", self.code_shape, self.codebook_size),)
 
     def quantize_images(self, x, training=False):
@@ -285,7 +285,7 @@ class VQVAE(LearnedCodes, Autoencoder):
             "code_dim": self.code_dim,
             "quantizer": to_json(self.quantizer),
             "prior": to_json(self.prior),
-            "beta": to_json(self.objective.beta),
+            "beta": to_json(self.objective.beta),  # pyright: ignore
             **self.network_config,
         }
 

@@ -1,12 +1,15 @@
 """Encoders and decoders: Keras layers from images to numbers and back."""
 
+from typing import Any
+
 from zoo.networks.conv import conv_networks
 from zoo.networks.dense import dense_networks
+from zoo.networks.pair import Networks
 
 BY_NAME = {"conv": conv_networks, "dense": dense_networks}
 
 
-def make_networks(kind, *args, **options):
+def make_networks(kind: str, *args: Any, **options: Any) -> Networks:
     """The networks of a kind, for models that leave the choice to their users.
 
     Args:

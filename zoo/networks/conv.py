@@ -1,5 +1,7 @@
 """Convolutional encoder and decoder, with dense layers around the latents."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -121,19 +123,19 @@ class ConvDecoder(DoublingStages):
 
 
 def conv_networks(
-    image_shape,
-    latent_dim,
-    likelihood,
+    image_shape: tuple[int, int, int],
+    latent_dim: int,
+    likelihood: Any,
     *,
-    filters=(32, 64),
-    blocks_per_stage=2,
-    block="gated",
-    hidden_units=256,
-    activation="silu",
-    condition_dim=0,
-    seed=None,
-    dtype=None,
-):
+    filters: tuple[int, ...] = (32, 64),
+    blocks_per_stage: int = 2,
+    block: str = "gated",
+    hidden_units: int = 256,
+    activation: str = "silu",
+    condition_dim: int = 0,
+    seed: int | None = None,
+    dtype: Any = None,
+) -> Networks:
     """A `ConvEncoder` and a `ConvDecoder` that fit together: `zoo.networks.Networks`.
 
     Args:

@@ -1,5 +1,7 @@
 """Fully connected encoder and decoder for images of any size."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -140,17 +142,17 @@ class DenseDecoder(keras.layers.Layer):
 
 
 def dense_networks(
-    image_shape,
-    latent_dim,
-    likelihood,
+    image_shape: tuple[int, int, int],
+    latent_dim: int,
+    likelihood: Any,
     *,
-    hidden_units=(400, 400),
-    gated=False,
-    activation="relu",
-    condition_dim=0,
-    seed=None,
-    dtype=None,
-):
+    hidden_units: tuple[int, ...] = (400, 400),
+    gated: bool = False,
+    activation: str = "relu",
+    condition_dim: int = 0,
+    seed: int | None = None,
+    dtype: Any = None,
+) -> Networks:
     """A `DenseEncoder` and a `DenseDecoder` that fit together: `zoo.networks.Networks`.
 
     Args:

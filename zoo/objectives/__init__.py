@@ -5,6 +5,7 @@ A new objective is a subclass of `Objective` with one method. The logged `elbo`,
 """
 
 from functools import partial
+from typing import Any
 
 from zoo.objectives.base import Objective
 from zoo.objectives.capacity import Capacity
@@ -36,7 +37,7 @@ BY_NAME = {
 }
 
 
-def get(identifier, beta=1.0, default_beta=1.0):
+def get(identifier: Any, beta: Any = 1.0, default_beta: float = 1.0) -> Any:
     """An objective from its name, its serialized form or itself; None: the beta-ELBO.
 
     Raises:

@@ -1,5 +1,7 @@
 """Capacity annealing: the KL is held at a value that rises during training."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -30,7 +32,7 @@ class Capacity(Objective):
     >>> objective = Capacity(gamma=100.0, capacity=LinearWarmup(steps=5000, end=10.0))
     """
 
-    def __init__(self, gamma=1000.0, capacity=None):
+    def __init__(self, gamma: Any = 1000.0, capacity: Any = None):
         if capacity is None:
             capacity = schedules.LinearWarmup(steps=100_000, end=25.0)
         self.gamma = schedules.get(gamma, "gamma")

@@ -1,5 +1,7 @@
 """DIP-VAE: the covariance of the latents is drawn to the identity."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -38,7 +40,7 @@ class DIP(Objective):
     min_batch_size = 2
     needs_one_group = True
 
-    def __init__(self, lambda_od=10.0, lambda_d=100.0, kind="i"):
+    def __init__(self, lambda_od: Any = 10.0, lambda_d: Any = 100.0, kind: str = "i"):
         self.lambda_od = schedules.get(lambda_od, "lambda_od")
         self.lambda_d = schedules.get(lambda_d, "lambda_d")
         self.kind = check_choice(kind, "kind", ("i", "ii"))

@@ -1,5 +1,7 @@
 """The ELBO and its importance-weighted form."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -30,7 +32,7 @@ class ELBO(Objective):
     >>> objective = ELBO(beta=LinearWarmup(steps=1000), free_bits=0.1)
     """
 
-    def __init__(self, beta=1.0, free_bits=0.0):
+    def __init__(self, beta: Any = 1.0, free_bits: float = 0.0):
         self.beta = schedules.get(beta, "beta")
         if not 0 <= free_bits < float("inf"):
             raise ValueError(
@@ -76,7 +78,7 @@ class ImportanceWeighted(Objective):
     5
     """
 
-    def __init__(self, num_importance_samples=5, beta=1.0):
+    def __init__(self, num_importance_samples: int = 5, beta: Any = 1.0):
         self.num_importance_samples = check_whole_number(
             num_importance_samples, "num_importance_samples", 1
         )

@@ -1,6 +1,7 @@
 """beta-TCVAE: the KL taken apart, with a weight of its own on the total correlation."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -55,7 +56,14 @@ class TotalCorrelation(Objective):
     min_batch_size = 2
     needs_one_group = True
 
-    def __init__(self, beta, dataset_size, estimator="mws", alpha=1.0, gamma=1.0):
+    def __init__(
+        self,
+        beta: Any,
+        dataset_size: int,
+        estimator: str = "mws",
+        alpha: Any = 1.0,
+        gamma: Any = 1.0,
+    ):
         self.beta = schedules.get(beta, "beta")
         self.dataset_size = check_whole_number(dataset_size, "dataset_size", 1)
         self.estimator = check_choice(estimator, "estimator", ("mws", "mss"))

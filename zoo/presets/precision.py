@@ -25,7 +25,7 @@ def with_dtype(config: dict[str, Any], dtype: Any) -> dict[str, Any]:
     """
     new = policy_name(dtype)
     own = config["config"]
-    rewritten = _rewritten(own, _name(own.get("dtype")) or "float32", new)
+    rewritten: Any = _rewritten(own, _name(own.get("dtype")) or "float32", new)
     return {**config, "config": {**rewritten, "dtype": new}}
 
 

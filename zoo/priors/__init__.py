@@ -6,11 +6,23 @@ own, and the names that it registers are what models take as `prior`.
 
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from zoo.priors.base import Prior, register, registered
 from zoo.serialization import get_component
+
+if TYPE_CHECKING:
+    from zoo.priors.code_prior import CodePrior as CodePrior
+    from zoo.priors.flow import Flow as Flow
+    from zoo.priors.gaussian import LabelNormal as LabelNormal
+    from zoo.priors.gaussian import StandardNormal as StandardNormal
+    from zoo.priors.uniform_codes import UniformCodes as UniformCodes
+
+    def __getattr__(name: str) -> Any:
+        """Whatever else is found below."""
+
 
 _MODULES = [
     importlib.import_module(f"{__name__}.{found.name}")
@@ -27,10 +39,15 @@ _CLASSES = {
 globals().update(_CLASSES)
 
 __all__ = ["Prior", "get", "register"]
-__all__ += sorted({*_CLASSES} - {*__all__})
+__all__ += sorted({*_CLASSES} - {*__all__})  # pyright: ignore
 
 
-def get(identifier, latent_dim=None, seed=None, label_dim=0):
+def get(
+    identifier: Any,
+    latent_dim: int | None = None,
+    seed: int | None = None,
+    label_dim: int = 0,
+) -> Any:
     """A prior over real latents from its name, its serialized form, or itself.
 
     Args:

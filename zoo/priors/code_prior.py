@@ -51,15 +51,15 @@ class CodePrior(keras.layers.Layer):
 
     def __init__(
         self,
-        codebook_size,
-        code_shape,
-        width=128,
-        num_layers=4,
-        num_heads=4,
-        num_classes=None,
-        seed=None,
-        name="code_prior",
-        **kwargs,
+        codebook_size: int,
+        code_shape: tuple[int, ...],
+        width: int = 128,
+        num_layers: int = 4,
+        num_heads: int = 4,
+        num_classes: int | None = None,
+        seed: int | None = None,
+        name: str = "code_prior",
+        **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
         self.codebook_size = check_whole_number(codebook_size, "codebook_size", 1)

@@ -1,6 +1,7 @@
 """A learned prior of any shape: noise, transformed step by step."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -49,12 +50,12 @@ class Flow(Prior):
 
     def __init__(
         self,
-        latent_dim,
-        num_layers=6,
-        hidden_units=128,
-        seed=None,
-        name="flow",
-        **kwargs,
+        latent_dim: int,
+        num_layers: int = 6,
+        hidden_units: int = 128,
+        seed: int | None = None,
+        name: str = "flow",
+        **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
         self.latent_dim = check_whole_number(latent_dim, "latent_dim", 1)

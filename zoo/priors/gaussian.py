@@ -1,6 +1,7 @@
 """Gaussian priors: p(z) = N(0, I), and p(z|y) learned for each label."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -29,7 +30,7 @@ class StandardNormal(Prior):
     -1.838
     """
 
-    def __init__(self, name="standard_normal", **kwargs):
+    def __init__(self, name: str = "standard_normal", **kwargs: Any):
         super().__init__(name=name, **kwargs)
 
     def log_prob(self, z):
@@ -64,7 +65,9 @@ class LabelNormal(Prior):
         label_dim: size of the label's vector: classes are one-hot.
     """
 
-    def __init__(self, latent_dim, label_dim, name="label_normal", **kwargs):
+    def __init__(
+        self, latent_dim: int, label_dim: int, name: str = "label_normal", **kwargs: Any
+    ):
         super().__init__(name=name, **kwargs)
         self.latent_dim = latent_dim
         self.label_dim = label_dim

@@ -1,6 +1,7 @@
 """The prior over codes that knows nothing of them."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -26,7 +27,13 @@ class UniformCodes(keras.layers.Layer):
     -305.68
     """
 
-    def __init__(self, codebook_size, code_shape, name="uniform_codes", **kwargs):
+    def __init__(
+        self,
+        codebook_size: int,
+        code_shape: tuple[int, ...],
+        name: str = "uniform_codes",
+        **kwargs: Any,
+    ):
         super().__init__(name=name, **kwargs)
         self.codebook_size = codebook_size
         self.code_shape = tuple(code_shape)

@@ -1,5 +1,7 @@
 """Quantizers: discrete bottlenecks behind one interface, features to codes and back."""
 
+from typing import Any
+
 import keras
 
 from zoo.quantizers.base import Quantized, Quantizer
@@ -29,7 +31,9 @@ _BY_NAME = {
 }
 
 
-def get(identifier, codebook_size, code_dim, seed=None):
+def get(
+    identifier: Any, codebook_size: int, code_dim: int, seed: int | None = None
+) -> Any:
     """A quantizer from its name, its serialized form, or itself.
 
     Args:

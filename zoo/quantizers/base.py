@@ -47,7 +47,9 @@ class Quantizer(keras.layers.Layer):
     # Whether q(code|x) is a distribution, not one certain code.
     stochastic = False
 
-    def __init__(self, codebook_size, code_dim, seed=None, **kwargs):
+    def __init__(
+        self, codebook_size: int, code_dim: int, seed: int | None = None, **kwargs: Any
+    ):
         super().__init__(**{**kwargs, "dtype": "float32", "autocast": False})
         self.codebook_size = check_whole_number(codebook_size, "codebook_size", 1)
         self.code_dim = check_whole_number(code_dim, "code_dim", 1)
@@ -78,7 +80,7 @@ class Quantizer(keras.layers.Layer):
         """The features that codes stand for: int32 (..., h, w) to (..., h, w, D)."""
         raise NotImplementedError
 
-    def add_float_weight(self, name, shape, initializer="zeros", trainable=True):
+    def add_float_weight(self, name, shape, initializer: Any = "zeros", trainable=True):
         """A float32 weight that no surrounding layer casts."""
         return self.add_weight(
             shape=shape,

@@ -1,5 +1,7 @@
 """A codebook of moving averages."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -61,17 +63,17 @@ class EMAQuantizer(Quantizer):
 
     def __init__(
         self,
-        codebook_size,
-        code_dim,
-        decay=0.9,
-        commitment=0.25,
-        expire_below=0.05,
-        initialize_from_data=True,
-        epsilon=1e-5,
-        gradient_estimator="straight_through",
-        seed=None,
-        name="ema_quantizer",
-        **kwargs,
+        codebook_size: int,
+        code_dim: int,
+        decay: float = 0.9,
+        commitment: float = 0.25,
+        expire_below: float = 0.05,
+        initialize_from_data: bool = True,
+        epsilon: float = 1e-5,
+        gradient_estimator: str = "straight_through",
+        seed: int | None = None,
+        name: str = "ema_quantizer",
+        **kwargs: Any,
     ):
         super().__init__(codebook_size, code_dim, seed, name=name, **kwargs)
         for argument, value in (("decay", decay), ("expire_below", expire_below)):
@@ -152,9 +154,9 @@ class EMAQuantizer(Quantizer):
     def _start(self, candidates, features):
         """Takes the codebook from the data if it has not been yet."""
         first = ops.convert_to_tensor(self.initialized) < 0.5
-        state = (self.usage, self.sums, self.codebook)
+        state = map(ops.convert_to_tensor, (self.usage, self.sums, self.codebook))
         average = self._average_usage(features)
-        self._restart(first, candidates, *map(ops.convert_to_tensor, state), average)
+        self._restart(first, candidates, *state, average=average)
         self.initialized.assign(ops.ones(()))
 
     def _follow(self, candidates, features, codes, counts):

@@ -1,6 +1,8 @@
 """Quantization by rounding, without a codebook."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -49,12 +51,12 @@ class FiniteScalarQuantizer(Quantizer):
 
     def __init__(
         self,
-        levels,
-        code_dim=None,
-        seed=None,
-        depth=1,
-        name="finite_scalar_quantizer",
-        **kwargs,
+        levels: Sequence[int],
+        code_dim: int | None = None,
+        seed: int | None = None,
+        depth: int = 1,
+        name: str = "finite_scalar_quantizer",
+        **kwargs: Any,
     ):
         levels = tuple(check_whole_number(count, "levels", 2) for count in levels)
         if not levels:

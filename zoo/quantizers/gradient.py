@@ -1,5 +1,7 @@
 """A codebook learned by gradient descent."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -42,13 +44,13 @@ class GradientQuantizer(Quantizer):
 
     def __init__(
         self,
-        codebook_size,
-        code_dim,
-        commitment=0.25,
-        gradient_estimator="straight_through",
-        seed=None,
-        name="gradient_quantizer",
-        **kwargs,
+        codebook_size: int,
+        code_dim: int,
+        commitment: float = 0.25,
+        gradient_estimator: str = "straight_through",
+        seed: int | None = None,
+        name: str = "gradient_quantizer",
+        **kwargs: Any,
     ):
         super().__init__(codebook_size, code_dim, seed, name=name, **kwargs)
         self.commitment = check_commitment(commitment)

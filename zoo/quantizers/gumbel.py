@@ -1,5 +1,7 @@
 """Codes drawn from a categorical posterior, relaxed in training."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -52,13 +54,13 @@ class GumbelQuantizer(Quantizer):
 
     def __init__(
         self,
-        codebook_size,
-        code_dim,
-        temperature=1.0,
-        hard=False,
-        seed=None,
-        name="gumbel_quantizer",
-        **kwargs,
+        codebook_size: int,
+        code_dim: int,
+        temperature: float = 1.0,
+        hard: bool = False,
+        seed: int | None = None,
+        name: str = "gumbel_quantizer",
+        **kwargs: Any,
     ):
         super().__init__(codebook_size, code_dim, seed, name=name, **kwargs)
         self.temperature = schedules.get(temperature, "temperature")

@@ -1,5 +1,7 @@
 """Several codes a position, each of what the ones before left over."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -44,14 +46,14 @@ class ResidualQuantizer(Quantizer):
 
     def __init__(
         self,
-        codebook_size,
-        code_dim,
-        depth=2,
-        level="ema",
-        gradient_estimator="straight_through",
-        seed=None,
-        name="residual_quantizer",
-        **kwargs,
+        codebook_size: int,
+        code_dim: int,
+        depth: int = 2,
+        level: Any = "ema",
+        gradient_estimator: str = "straight_through",
+        seed: int | None = None,
+        name: str = "residual_quantizer",
+        **kwargs: Any,
     ):
         super().__init__(codebook_size, code_dim, seed, name=name, **kwargs)
         self.depth = check_whole_number(depth, "depth", 1)
@@ -66,14 +68,14 @@ class ResidualQuantizer(Quantizer):
                 f"`level` must be one of {', '.join(map(repr, LEVELS))} or a quantizer "
                 f"of that kind; got {level!r}."
             )
-        seeds = InitializerSeeds(self.seed)
+        seeds, kind = InitializerSeeds(self.seed), type(level)
         shared = {
-            **level.get_config(),
+            **level.get_config(),  # pyright: ignore
             "codebook_size": self.codebook_size,
             "code_dim": self.code_dim,
         }
-        self.levels = [
-            type(level)(**{**shared, "seed": seeds.next_seed(), "name": f"level_{i}"})
+        self.levels: list[Any] = [
+            kind(**{**shared, "seed": seeds.next_seed(), "name": f"level_{i}"})
             for i in range(self.depth)
         ]
 

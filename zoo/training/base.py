@@ -1,6 +1,10 @@
 """What the three backends share: the loss of a batch, its metrics, `compile`, `fit`."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import contextlib
+from typing import Any
 
 import keras
 
@@ -8,6 +12,7 @@ from zoo.training import inputs
 from zoo.training.auxiliary import with_auxiliary
 from zoo.training.batch import BatchLoss
 from zoo.training.errors import PlainErrors
+from zoo.training.placeholders import placeholder_labels
 from zoo.training.prediction import Prediction
 from zoo.training.saving import Saving
 from zoo.training.summary import Summary
@@ -18,15 +23,15 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
 
     def compile(
         self,
-        optimizer="adam",
+        optimizer: Any = "adam",
         *,
-        jit_compile="auto",
-        steps_per_execution=1,
-        run_eagerly=False,
-        auto_scale_loss=True,
-        auxiliary_optimizer=None,
-        **unsupported,
-    ):
+        jit_compile: bool | str = "auto",
+        steps_per_execution: int = 1,
+        run_eagerly: bool = False,
+        auto_scale_loss: bool = True,
+        auxiliary_optimizer: Any = None,
+        **unsupported: Any,
+    ) -> None:
         """Chooses how to train. There is no loss to give: the model owns its ELBO.
 
         Args:
@@ -74,18 +79,18 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        sample_weight=None,
-        class_weight=None,
-        **kwargs,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Trains on images, as `keras.Model.fit`, and logs the terms of the ELBO.
 
         Args:
@@ -135,7 +140,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         with self.plain_errors(refusals), self.training_session(x) as x:
             return super().fit(
                 x,
-                inputs.placeholder_labels(y, sample_weight),
+                placeholder_labels(y, sample_weight),
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
@@ -162,12 +167,14 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
                 tuple(validation_data)
             )
             x, labels = self._check_training_data(x, labels, "validation_data")
-            return x, inputs.placeholder_labels(labels, sample_weight), sample_weight
+            return x, placeholder_labels(labels, sample_weight), sample_weight
         return self._check_training_data(
             validation_data, argument="validation_data", refusals=refusals
         )[0]
 
-    def evaluate(self, x=None, y=None, sample_weight=None, **kwargs):
+    def evaluate(
+        self, x: Any = None, y: Any = None, sample_weight: Any = None, **kwargs: Any
+    ) -> Any:
         """The metrics of `fit` on other images, as `keras.Model.evaluate`.
 
         Each example's ELBO is estimated with one draw: see `elbo` and
@@ -181,12 +188,17 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         refusals = []
         x, y = inputs.check_data(self, x, y, errors=refusals)
         inputs.check_last_batch(self, x, kwargs.get("batch_size"))
-        y = inputs.placeholder_labels(y, sample_weight)
+        y = placeholder_labels(y, sample_weight)
         with self.plain_errors(refusals):
             return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
 
     def train_on_batch(
-        self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
     ):
         """One training step, as `keras.Model.train_on_batch`."""
         if class_weight is not None:

@@ -1,13 +1,16 @@
 """What a step computes of a batch, on every backend: its loss, and metrics of it."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import math
 
 import keras
 from keras import ops
 
-from zoo.training import inputs
 from zoo.training.auxiliary import detached
 from zoo.training.metrics import ActiveUnits
+from zoo.training.placeholders import without_placeholder
 
 
 class BatchLoss:
@@ -66,7 +69,7 @@ class BatchLoss:
         if isinstance(data, list):  # torch's default collation makes lists
             data = tuple(data)
         x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        labels = inputs.without_placeholder(labels)
+        labels = without_placeholder(labels)
         self.check_presence_of_labels(labels)
         x = self.prepare_images(ops.convert_to_tensor(x))
         terms = self.elbo_terms(

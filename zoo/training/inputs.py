@@ -5,16 +5,6 @@ import numpy as np
 
 from zoo import validation
 from zoo.training import streams
-from zoo.training.streams import placeholder_labels, without_placeholder
-
-__all__ = [
-    "check_data",
-    "check_last_batch",
-    "is_array",
-    "placeholder_labels",
-    "split_validation",
-    "without_placeholder",
-]
 
 
 def is_array(x):

@@ -1,5 +1,8 @@
 """The training step on JAX, and many of them in one compiled call."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import contextlib
 
 import jax

@@ -1,5 +1,8 @@
 """What Keras on JAX takes from a model's variables, and how they get it back."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import functools
 
 # Of whose variables a state holds the values, by its length.
@@ -52,11 +55,11 @@ class KeptState:
 
     def kept(self, function):
         """A function (state, iterator) -> (logs, state) that gives values back."""
-        self._newest = self._newest or NewestState()
+        newest = self._newest = self._newest or NewestState()
 
         @functools.wraps(function)
         def keeping(state, iterator):
-            self._newest.given, self._newest.results = state, []
+            newest.given, newest.results = state, []
             try:
                 return function(state, iterator)
             except BaseException:  # StopIteration as well

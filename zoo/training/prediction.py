@@ -1,9 +1,12 @@
 """`predict`, which reconstructs."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import keras
 from keras import ops
 
-from zoo.training import inputs
+from zoo.training.placeholders import without_placeholder
 
 
 class Prediction:
@@ -43,4 +46,4 @@ class Prediction:
         if isinstance(x, (tuple, list)):
             x, labels = x
         x = ops.cast(ops.convert_to_tensor(x), "float32")
-        return self.call(x, inputs.without_placeholder(labels))
+        return self.call(x, without_placeholder(labels))

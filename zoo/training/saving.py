@@ -1,5 +1,8 @@
 """What a compiled model keeps in a `.keras` file, so that `fit` goes on exactly."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import keras
 import numpy as np
 from keras import ops

@@ -1,12 +1,13 @@
 """Streams of batches, each of which is checked before a step sees it."""
 
+import importlib
 import itertools
 import sys
 
 import keras
-import numpy as np
 
 from zoo import validation
+from zoo.training.placeholders import placeholder_labels, without_placeholder
 
 
 class BatchCheck:
@@ -95,10 +96,15 @@ def _checked(data, check):
         # Keras takes generators by their type.
         return (check(batch) for batch in data)
     if _is_a(data, "tensorflow", lambda tf: tf.data.Dataset):
-        return _checked_tensorflow_dataset(data, check)
+        return _loader("tensorflow").checked(data, check)
     if _is_a(data, "torch", lambda torch: torch.utils.data.DataLoader):
-        return _checked_loader(data, check)
+        return _loader("torch").checked(data, check)
     return data
+
+
+def _loader(backend):
+    """The module of a backend's own kind of stream."""
+    return importlib.import_module(f"zoo.training.loaders.{backend}")
 
 
 def _is_a(data, package, kind):
@@ -131,83 +137,3 @@ class CheckedDataset(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self.data.on_epoch_end()
-
-
-def _checked_loader(loader, check):
-    """A DataLoader that yields the checked batches of another."""
-    import torch
-
-    def as_tensor(part):
-        return None if part is None else torch.as_tensor(part)
-
-    class CheckedLoader(torch.utils.data.DataLoader):
-        def __init__(self):
-            # What Keras asks for: the number of batches, and their size.
-            self.__dict__.update(vars(loader))
-
-        def __iter__(self):
-            return (tuple(map(as_tensor, check(batch))) for batch in loader)
-
-        def __len__(self):
-            return len(loader)
-
-    return CheckedLoader()
-
-
-def _checked_tensorflow_dataset(dataset, check):
-    """A dataset whose own graph checks each batch; Python sees suspicious ones alone.
-
-    On suspicion `check` itself decides, which has the sentences.
-    """
-    import tensorflow as tf
-
-    def report(*batch):
-        check(batch)
-        return np.int32(0)
-
-    def fine(images, labels):
-        yield tf.reduce_all((images >= 0) & (images <= 1))  # false for NaN
-        yield tf.size(images) > 0
-        yield tf.reduce_all(tf.equal(tf.shape(images)[1:], check.image_shape))
-        if labels is not None and (labels.dtype.is_floating or labels.dtype.is_integer):
-            numbers = tf.cast(labels, "float32")
-            yield tf.reduce_all(tf.abs(numbers) < float("inf"))
-            num_classes = getattr(
-                getattr(check.check_labels, "__self__", None), "num_classes", None
-            )
-            if num_classes is not None:
-                yield tf.reduce_all((numbers >= 0) & (numbers < num_classes))
-
-    def map_batch(*batch):
-        images, *rest = batch
-        if images.dtype == tf.bool or images.shape.rank is None:
-            return batch
-        labels = without_placeholder(rest[0]) if rest else None
-        with tf.control_dependencies(
-            [
-                tf.cond(
-                    tf.reduce_all(tf.stack(list(fine(images, labels)))),
-                    lambda: tf.constant(0),
-                    lambda: tf.numpy_function(report, batch, tf.int32),
-                )
-            ]
-        ):
-            return (tf.ensure_shape(images, (None, *check.image_shape)), *rest)
-
-    return dataset.map(map_batch)
-
-
-def placeholder_labels(labels, sample_weight):
-    """Labels of width 0 where there are weights but no labels.
-
-    Keras drops the weights of arrays that come without labels.
-    """
-    if labels is None and sample_weight is not None:
-        return np.zeros((len(sample_weight), 0), "float32")
-    return labels
-
-
-def without_placeholder(labels):
-    """None for the labels that `placeholder_labels` made up."""
-    shape = getattr(labels, "shape", ())
-    return None if len(shape) == 2 and shape[1] == 0 else labels

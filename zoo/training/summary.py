@@ -1,5 +1,8 @@
 """`summary` with shapes, and with networks opened."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import contextlib
 
 import keras

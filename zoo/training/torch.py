@@ -1,5 +1,8 @@
 """The training step on PyTorch."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 import types
 
 import keras

@@ -1,6 +1,6 @@
 """What is scored: the representation of each image of a factor grid."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -59,7 +59,7 @@ class Representation:
         self._encode = _encoder(model)
         # Sorted numbers of the images encoded so far, and their codes.
         self._known = np.empty(0, np.int64)
-        self._codes = None
+        self._codes: Any = None
 
     def sample(self, count, rng):
         """Draws images, all combinations of factors equally likely.
