@@ -1,6 +1,8 @@
 """What a page says and knows of its model."""
 
 from export.explorer.latents import describe_latents
+from export.priors import RECORDS
+from export.runtime.session import Session
 from export.runtime.signature import has_codes
 
 _PRIORS = {
@@ -45,9 +47,29 @@ def describe(exported, parts, title, importance):
         },
         "classes": classes and [str(name) for name in classes],
         "num_attributes": metadata["num_attributes"],
-        "latents": None if codes else describe_latents(exported.decoder, importance),
+        "latents": None if codes else _latents(exported, importance),
         "files": parts,
     }
+
+
+def _latents(exported, importance):
+    sampler = None
+    if "sampler" in exported.files:
+        sampler = Session(exported.path / "sampler.onnx", "sampler")
+    return describe_latents(exported.decoder, importance, sampler=sampler)
+
+
+def warning(exported):
+    """What a page of this model cannot do, in a sentence; empty if it can do all."""
+    metadata = exported.metadata
+    drawn = metadata["latent_prior"] in RECORDS or "sampler" in exported.files
+    if drawn or has_codes(metadata):
+        return ""
+    return (
+        f"New samples cannot be drawn here: the prior is {metadata['latent_prior']!r}, "
+        "which a decoder alone says nothing of, and sliders reach as far as N(0, I) "
+        "would; make the page of the folder that export_model wrote."
+    )
 
 
 def facts(metadata):

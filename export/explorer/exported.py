@@ -50,6 +50,11 @@ def read_exported(file_or_folder):
     path = Path(file_or_folder)
     if path.is_dir():
         manifest = read_manifest(path)
+        if DECODER not in manifest["files"]:
+            raise RuntimeModelError(
+                f"{path} cannot be shown: a page turns one group of latents, and this "
+                "model has several, without a decoder.onnx."
+            )
         names = [name for name in _CARRIED if name in manifest["files"]]
         for name in names:
             check_file(path, name, manifest)

@@ -19,13 +19,15 @@ _MOST_IMAGES = 4096
 _AT_A_TIME = 256
 
 
-def describe_latents(decoder, importance=None, threads=2):
+def describe_latents(decoder, importance=None, threads=2, sampler=None):
     """The JSON entry `latents` of a page.
 
     Args:
         decoder: the `Session` of a decoder whose latents are vectors.
         importance: what each latent counts, in nats; measured if not given.
         threads: how many threads may decode.
+        sampler: the `Session` of its sampler.onnx, which draws from a prior that the
+            decoder says nothing of; None if there is none.
 
     Returns:
         dict of `order`, latents by falling importance; `weight`, `low`, `high` and
@@ -37,6 +39,8 @@ def describe_latents(decoder, importance=None, threads=2):
     z = normals(_SEED, _DRAWS, latent_dim)
     if prior is not None:
         z = prior(z, labels)
+    elif sampler is not None:
+        z = _drawn(sampler, labels)
     unit = "nats"
     if importance is None or len(importance) != latent_dim:
         unit, importance = "change", _influence(decoder, z, labels, threads)
@@ -51,6 +55,18 @@ def describe_latents(decoder, importance=None, threads=2):
         "high": _rounded(np.ceil(10 * (centre + reach)) / 10, 1),
         "centre": _rounded(centre, 4),
     }
+
+
+def _drawn(sampler, labels):
+    """Latents that a sampler.onnx draws."""
+    feeds = {
+        "seed": np.array(_SEED, np.int64),
+        "num_samples": np.array(_DRAWS, np.int64),
+        "temperature": np.array(1, np.float32),
+    }
+    if labels is not None:
+        feeds["labels"] = labels
+    return sampler.run(feeds)["z"]
 
 
 def _influence(decoder, z, labels, threads):

@@ -8,7 +8,7 @@ import json
 from string import Template
 
 from export.explorer.assets import read_assets
-from export.explorer.describe import describe, facts
+from export.explorer.describe import describe, facts, warning
 from export.explorer.exported import read_exported
 from export.explorer.pieces import cut
 
@@ -57,7 +57,7 @@ def make_page(file_or_folder, *, title=None, summary=None, importance=None):
             script=_source_of(assets.script), style=_source_of(assets.style)
         ),
         title=html.escape(title),
-        summary=html.escape(summary or ""),
+        summary=html.escape(" ".join(filter(None, (summary, warning(exported))))),
         facts=html.escape(facts(exported.metadata)),
         style=assets.style,
         script=assets.script,

@@ -13,6 +13,8 @@ import export
 import zoo
 from export.check.subject import Subject
 from export.convert.graph import ALLOWED_OPERATORS
+from export.explorer.describe import describe, warning
+from export.explorer.exported import read_exported
 from zoo.threefry import normals, uniforms
 
 
@@ -94,6 +96,22 @@ def test_a_decoder_claims_no_prior_that_is_not_its_own(hooked):
     assert decoder.decode(np.zeros((2, 3))).shape == (2, 8, 8, 1)
     with pytest.raises(export.RuntimeModelError, match="use `sample`"):
         sampler.draw_latents(1)
+
+
+def test_a_page_says_that_it_cannot_draw(hooked):
+    _, report, sampler = hooked
+    alone = read_exported(report.files["decoder.onnx"].path)
+    assert "cannot be drawn here: the prior is 'custom'" in warning(alone)
+    whole = read_exported(sampler.path)
+    assert warning(whole) == ""
+    # As wide as the prior, N(1, e^2), not N(0, 1).
+    reach = describe(whole, {}, "hooked", None)["latents"]
+    assert min(reach["high"]) > 7 and max(reach["low"]) < -5
+
+
+def test_a_page_shows_no_hierarchy(levels):
+    with pytest.raises(export.RuntimeModelError, match="without a decoder.onnx"):
+        read_exported(levels[2].path)
 
 
 def test_a_generator_alone_is_enough_to_sample(hooked):

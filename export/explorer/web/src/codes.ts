@@ -1,4 +1,4 @@
-/** Choosing codes by uniform numbers: what export/runtime/codes.py does. */
+/** Choosing codes by uniform numbers: what export/priors/codes.py does. */
 
 /** What a temperature of 0 is taken for: the most probable code, but for exact ties. */
 const LEAST_TEMPERATURE = Math.fround(1e-6);

@@ -1,4 +1,4 @@
-/** From standard normal noise to latents: the priors of export/runtime/prior.py. */
+/** From standard normal noise to latents: the priors of export/priors. */
 
 import { fromBase64 } from "./assets";
 import type { Description, Label, PriorParameters, StoredArray } from "./description";
