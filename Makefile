@@ -25,7 +25,7 @@ BACKEND ?= torch
 FAST_TESTS = $(addprefix tests/zoo/test_zoo_,$(addsuffix .py,auxiliary bad_input \
 	distributions divergence fit flow full_and_mixture golden guide levels \
 	likelihood_contract likelihoods_of_levels objectives presets quantizers samples \
-	shapes)) $(addprefix tests/export/test_export_,runtime.py threefry.py) \
+	shapes)) tests/export/test_export_threefry.py \
 	tests/test_laziness.py
 
 EXPLORER = export/explorer

@@ -5,13 +5,21 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from export.options import check_options
+from export.report import ExportReport, ModelReport
 
 
 def export_decoder(
-    model, path, *, opset=17, quantize=None, verify=True, overwrite=False
-):
+    model: Any,
+    path: str | os.PathLike[str],
+    *,
+    opset: int = 17,
+    quantize: str | None = None,
+    verify: bool = True,
+    overwrite: bool = False,
+) -> ExportReport:
     """Writes the decoder of a model as one ONNX file.
 
     The file takes `z` (batch, latent_dim) float32 and returns `image` (batch, H, W, C)
@@ -65,8 +73,14 @@ def export_decoder(
 
 
 def export_model(
-    model, folder, *, opset=17, quantize=None, verify=True, overwrite=False
-):
+    model: Any,
+    folder: str | os.PathLike[str],
+    *,
+    opset: int = 17,
+    quantize: str | None = None,
+    verify: bool = True,
+    overwrite: bool = False,
+) -> ModelReport:
     """Writes all files of a model, decoder to sampler, with a manifest.
 
     decoder.onnx is the file of `export_decoder`. encoder.onnx takes `image` (batch, H,
