@@ -149,7 +149,7 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
 
     def auxiliary_losses(self, terms, step) -> dict[str, Any]:
         """What trains the `auxiliary` parts, {name: (N,)}, logged where
-        `extra_metrics` names it; `terms` are without gradients to the rest.
+        `extra_metrics` names it; latents of `terms` pass no gradients to the rest.
         """
         return {}
 

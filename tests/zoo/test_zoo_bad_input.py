@@ -272,7 +272,7 @@ CONSTRUCTORS = {
     "prior": (
         dense(SHAPE, 2, prior="vamp"),
         ValueError,
-        "`prior` must be one of 'flow', 'standard_normal' .*got 'vamp'",
+        "`prior` must be one of 'flow', 'mixture', 'standard_normal' .*got 'vamp'",
     ),
     "objective": (
         dense(SHAPE, 2, objective="elbow"),

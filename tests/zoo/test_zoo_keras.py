@@ -1,6 +1,7 @@
 """The model as a Keras model: failures, freezing, `summary`, `export`, refusals."""
 
 import _thread
+import signal
 import threading
 
 import keras
@@ -101,8 +102,18 @@ def test_model_outlives_an_exception_in_a_callback(
     check_usable(compiled, images)
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises, also where whoever started the tests has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("delay", [0.05, 0.1, 0.15])
-def test_model_outlives_an_interrupt_from_the_keyboard(delay, images, compiled):
+def test_model_outlives_an_interrupt_from_the_keyboard(
+    delay, images, compiled, interruptible
+):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 2:

@@ -59,7 +59,9 @@ class Objective:
                 f"{type(model).__name__} has {len(model.latents)}: {names}."
             )
         if self.needs_kl_per_unit and model.has_kl_per_unit is False:
-            raise ValueError(no_kl_per_unit(who, type(model.prior).__name__))
+            raise ValueError(
+                no_kl_per_unit(who, type(getattr(model, "prior", None)).__name__)
+            )
 
     def kl_per_unit(self, group):
         """The KL of each latent of a group in nats, (N, *shape).

@@ -41,7 +41,7 @@ class TensorFlowTrainer(ELBOTrainer):
 
     def recover(self):
         """See `PlainErrors.recover`."""
-        if self.optimizer is not None and not self.optimizer.built:
+        if self.compiled and not self.optimizer.built:
             # A function whose first trace has failed may create no variables later.
             self.train_function = None
 
