@@ -122,7 +122,7 @@ def test_chunks_and_threads_do_not_change_the_result(conditional):
 
 def test_golden_vectors_are_replayed_with_labels(conditional):
     report = conditional.sampler.verify()
-    assert len(report["files"]) == 3
+    assert len(report["files"]) == 4
     assert report["max_abs_error"] <= 1e-5
 
 

@@ -107,7 +107,7 @@ def test_decoder_file_alone_samples_but_does_not_encode(decoder_file, sampler):
 
 def test_verify_replays_every_file(sampler, decoder_file):
     report = sampler.verify()
-    names = {"decoder.onnx", "encoder.onnx", "sampler.onnx"}
+    names = {"decoder.onnx", "encoder.onnx", "generator.onnx", "sampler.onnx"}
     assert set(report["files"]) == names
     assert report["max_abs_error"] <= 1e-5
     alone = export.Sampler(decoder_file).verify()
@@ -118,7 +118,7 @@ def test_verify_replays_every_file(sampler, decoder_file):
 
 def test_verify_notices_other_results(decoder_file, monkeypatch):
     sampler = export.Sampler(decoder_file)
-    session = sampler._decoder
+    session = sampler._main
     run = session.run
     monkeypatch.setattr(
         session, "run", lambda feeds: {k: v + 2e-5 for k, v in run(feeds).items()}
