@@ -30,8 +30,11 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
         image_shape: (H, W, C), H and W at least 8.
         likelihood, beta, objective, dynamic_binarization, seed, dtype, name: as in
             `zoo.VAE`.
-        parts: {attribute: layer}, further networks of a subclass; plain attributes do
-            as well.
+        parts: {attribute: layer}, further networks of a subclass, as plain attributes.
+
+    >>> import zoo
+    >>> issubclass(zoo.VQVAE, zoo.Autoencoder)
+    True
     """
 
     # How many numbers about its label a model sees; 0 for models without labels.
@@ -148,17 +151,13 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
         return self.objective(terms, step) + sum(terms.extra.values())
 
     def auxiliary_losses(self, terms, step) -> dict[str, Any]:
-        """What trains the `auxiliary` parts, {name: (N,)}, logged where
-        `extra_metrics` names it; latents of `terms` pass no gradients to the rest.
-        """
+        """What trains `auxiliary` parts, {name: (N,)}: latents pass no gradients on."""
         return {}
 
     @property
     def min_batch_size(self):
         """How many images a batch must have for `example_losses` to mean anything."""
         return self.objective.min_batch_size
-
-    # Labels.
 
     def check_presence_of_labels(self, labels):
         """Refuses labels: this model takes none.

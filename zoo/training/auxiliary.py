@@ -25,7 +25,7 @@ def held(layer, *inputs):
     >>> import keras, zoo
     >>> from keras import ops
     >>> critic = keras.layers.Dense(1)
-    >>> zoo.training.auxiliary.held(critic, ops.ones((3, 2))).shape
+    >>> tuple(zoo.training.auxiliary.held(critic, ops.ones((3, 2))).shape)
     (3, 1)
     """
     if not layer.built:
