@@ -151,7 +151,7 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
         return self.objective(terms, step) + sum(terms.extra.values())
 
     def auxiliary_losses(self, terms, step) -> dict[str, Any]:
-        """What trains `auxiliary` parts, {name: (N,)}: latents pass no gradients on."""
+        """What trains `auxiliary` parts, {name: (N,)}: `terms` pass no gradients on."""
         return {}
 
     @property

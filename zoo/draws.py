@@ -1,7 +1,5 @@
 """Several draws of each image's latents, worked on side by side."""
 
-import copy
-
 from keras import ops
 
 
@@ -30,8 +28,4 @@ def of_first_draw(distribution, shape):
     mean = getattr(distribution, "mean", None)
     if mean is None or len(mean.shape) == 1 + len(shape):
         return distribution
-    first = copy.copy(distribution)
-    for name, value in vars(distribution).items():
-        if ops.is_tensor(value):
-            setattr(first, name, value[0])
-    return first
+    return distribution.map_tensors(lambda tensor: tensor[0])

@@ -52,6 +52,17 @@ class LateCritic(Adversarial):
         self.critic = keras.layers.Dense(1, name="critic")
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Spy(Adversarial):
+    """A critic of means, which the posterior knows as well as the draws."""
+
+    def auxiliary_losses(self, terms, step):
+        losses = super().auxiliary_losses(terms, step)
+        mean = terms.group.posterior.mean
+        spied = self.critic(mean)[:, 0] - terms.log_likelihood[0] + terms.kl
+        return {"critic_loss": losses["critic_loss"] + spied}
+
+
 def halves(model):
     """Copies of the weights of (the autoencoder, the critic)."""
     critic = {id(v) for v in model.critic.trainable_variables}
@@ -64,6 +75,19 @@ def halves(model):
 
 def moved(before, after):
     return [bool(np.any(a != b)) for a, b in zip(before, after, strict=True)]
+
+
+def test_auxiliary_losses_pass_no_gradients_to_the_rest(images):
+    weights, first = [], None
+    for cls in (Adversarial, Spy):
+        model = make_dense(cls)
+        first = first or model.get_weights()
+        model.set_weights(first)
+        quick_compile(model, SGD(0.1), auxiliary_optimizer=SGD(0.0))
+        model.fit(images, batch_size=16, shuffle=False, verbose=0)
+        weights.append(halves(model)[0])
+    for ours, spied in zip(*weights, strict=True):
+        np.testing.assert_allclose(ours, spied, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("rates", [(0.1, 0.0), (0.0, 0.1)])

@@ -48,6 +48,8 @@ BAD_IMAGES = {
 METHODS = {
     "fit": lambda m, x: m.fit(x, verbose=0),
     "evaluate": lambda m, x: m.evaluate(x, verbose=0),
+    "train_on_batch": lambda m, x: m.train_on_batch(x),
+    "test_on_batch": lambda m, x: m.test_on_batch(x),
     "encode": lambda m, x: m.encode(x),
     "reconstruct": lambda m, x: m.reconstruct(x),
     "elbo": lambda m, x: m.elbo(x),

@@ -405,7 +405,7 @@ def test_prior_of_other_codes(quantizer, x):
     "call, said",
     [
         (lambda x: make_model().sample(1), "cannot sample: it has no learned prior"),
-        (lambda x: make_model().fit_prior(x), "prior is uniform and learns nothing"),
+        (lambda x: make_model().fit_prior(x), "VQVAE is uniform and learns nothing"),
         (
             lambda x: make_model(prior=prior_for()).sample(1),
             "cannot sample: it has no learned prior",

@@ -1,14 +1,19 @@
 """What distributions of latents have in common."""
 
+import copy
+import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from zoo import threefry
 from zoo.distributions.divergence import DENSITY, kl_divergence
 
-# Draws and seed of a KL without a closed form, where a posterior is asked for its own.
-_KL_DRAWS, _KL_SEED = 64, 0
+# A KL without a closed form, where a posterior is asked for its own: so many times so
+# many draws, as all at once would fill the memory.
+_KL_TIMES, _KL_DRAWS = 4, 16
 
 
 class Distribution:
@@ -58,7 +63,7 @@ class Distribution:
         """KL(q(z|x) || p(z)) in nats, (N,).
 
         In closed form where the pair has one, and then >= 0; else estimated from 64
-        draws, the same at every call.
+        draws, which are the same at every call and on every backend.
 
         Args:
             prior: p(z), anything with `log_prob`; None for that of the model whose
@@ -73,7 +78,11 @@ class Distribution:
         prior = self.default_prior() if prior is None else prior
         kl = kl_divergence(self, prior)
         if kl is None:
-            kl = estimated_kl(self, prior, self.draws(_KL_DRAWS, _KL_SEED))
+            estimates = (
+                estimated_kl(self, prior, self.draws(_KL_DRAWS, seed))
+                for seed in range(_KL_TIMES)
+            )
+            kl = sum(estimates) / _KL_TIMES
         # What a model's `encode` returned has no gradients, its prior may.
         return ops.stop_gradient(kl) if own else kl
 
@@ -89,9 +98,30 @@ class Distribution:
         )
 
     def draws(self, count, seed):
-        """`count` draws (count, N, *shape), fixed by a seed."""
-        shape = (count, *ops.shape(self.mean))
-        return self.from_noise(keras.random.normal(shape, seed=seed))
+        """`count` draws (count, N, *shape), fixed by a seed, the same everywhere.
+
+        Those of the first n examples do not change when there are more.
+        """
+        half = self.numbers((count + 1) // 2, seed, threefry.normals)
+        # With each number its negative: what is odd in them cancels out.
+        noise = np.concatenate([half, -half])[:count]
+        return self.from_noise(ops.convert_to_tensor(noise))
+
+    def numbers(self, count, seed, draw):
+        """Random numbers of `zoo.threefry` for `count` draws: (count, N, *shape)."""
+        shape = tuple(self.mean.shape)
+        rows = math.prod(shape[: len(shape) - self.event_ndim])
+        size = math.prod(shape[len(shape) - self.event_ndim :])
+        numbers = draw(seed, rows, count * size).reshape(rows, count, size)
+        return np.swapaxes(numbers, 0, 1).reshape(count, *shape)
+
+    def map_tensors(self, function):
+        """The distribution of the same kind whose tensors are what `function` gives."""
+        mapped = copy.copy(self)
+        for name, value in vars(self).items():
+            if ops.is_tensor(value):
+                setattr(mapped, name, function(value))
+        return mapped
 
 
 def estimated_kl(posterior, prior, z):

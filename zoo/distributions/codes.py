@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo import threefry
 from zoo.distributions.base import Distribution
 
 
@@ -19,6 +20,8 @@ class Codes(Distribution):
         log_probs: log q(code|x) in nats, (N, ..., K); None if the codes are certain.
         counts: how often the batch chose each code, (depth, K), for the metrics of
             `fit`; or None.
+        event_ndim: how many of the last axes are the codes of one image; None for all
+            but the first.
 
     van den Oord et al., "Neural Discrete Representation Learning", 2017, equation 1.
 
@@ -33,13 +36,18 @@ class Codes(Distribution):
     """
 
     def __init__(
-        self, codes: Any, codebook_size: int, log_probs: Any = None, counts: Any = None
+        self,
+        codes: Any,
+        codebook_size: int,
+        log_probs: Any = None,
+        counts: Any = None,
+        event_ndim: int | None = None,
     ):
         self.codes = codes
         self.codebook_size = codebook_size
         self.log_probs = log_probs
         self.counts = counts
-        self.event_ndim = len(codes.shape) - 1
+        self.event_ndim = len(codes.shape) - 1 if event_ndim is None else event_ndim
 
     @property
     def mean(self):
@@ -69,8 +77,8 @@ class Codes(Distribution):
 
     def draws(self, count, seed):
         """See `Distribution.draws`."""
-        shape = (count, *ops.shape(self.codes))
-        return self.from_noise(keras.random.uniform(shape, seed=seed))
+        numbers = self.numbers(count, seed, threefry.uniforms)
+        return self.from_noise(ops.convert_to_tensor(numbers))
 
     def log_prob(self, codes):
         """log q(codes|x) in nats: int32 (..., N, ...) to (..., N)."""
@@ -84,15 +92,15 @@ class Codes(Distribution):
 
     def entropy(self):
         """Entropy of q(codes|x) in nats, (N,)."""
-        places = math.prod(self.codes.shape[1:])
+        places = math.prod(self.codes.shape[-self.event_ndim :])
         kl = ops.sum(kl_to_uniform(self), axis=tuple(range(-self.event_ndim, 0)))
         return places * math.log(self.codebook_size) - kl
 
     def kl(self, prior=None):
         """KL(q(codes|x) || p(codes)) in nats, (N,); to uniform codes without a prior.
 
-        In closed form for uniform codes, exact for certain ones; else estimated from
-        draws, the same at every call.
+        In closed form for uniform codes, exact for certain ones; else estimated as in
+        `Distribution.kl`.
         """
         prior = self.prior if prior is None else prior
         if prior is None:

@@ -10,7 +10,10 @@ from zoo.distributions.normal import LOG_VAR_LIMIT
 
 
 class MixtureNormal(Distribution):
-    """sum_k weight_k N(mean_k, diag(exp(log_var_k))) over vectors.
+    """sum_k weight_k N(mean_k, diag(exp(log_var_k))) over vectors: a prior.
+
+    As a posterior it will not do: draws of it choose a component, and are not
+    differentiable in the weights.
 
     Args:
         logits: tensor (M,), unnormalized log-weights of the components.

@@ -134,8 +134,8 @@ class LearnedCodes:
         """
         if not isinstance(self.prior, CodePrior):
             raise ValueError(
-                "This VQVAE's prior is uniform and learns nothing: construct it with "
-                "prior='autoregressive'."
+                f"The prior of this {type(self).__name__} is uniform and learns "
+                "nothing: construct it with prior='autoregressive'."
             )
 
         def coded(images, labels, argument):

@@ -82,7 +82,7 @@ def preset_info(name_or_folder: str | os.PathLike[str]) -> dict[str, Any]:
     check_digest(folder, CONFIG, metadata)
     config = read_json(folder, CONFIG)["config"]
     return {
-        "image_shape": config["image_shape"],
+        "image_shape": config.get("image_shape"),
         "latents": _latents(config, metadata),
         "latent_dim": config.get("latent_dim"),
         "codebook_size": config.get("codebook_size"),

@@ -19,7 +19,7 @@ from zoo.presets.files import (
 from zoo.presets.trainable import trainable_parts
 
 # Set by the model alone, or not at all.
-_OF_MODEL = ("code_shape", "latents", "trainable")
+_OF_MODEL = ("code_shape", "image_shape", "latents", "trainable")
 
 
 def save_to_preset(
@@ -66,7 +66,7 @@ def save_to_preset(
                 "model": type(model).__name__,
                 "preset": metadata.get("preset", folder.name),
                 "parameters": model.count_params(),
-                **_latents(model),
+                **_shapes(model),
                 **trainable_parts(model),
                 "keras_version": keras.__version__,
                 "sha256": {n: digest(temporary / n) for n in (CONFIG, WEIGHTS)},
@@ -95,9 +95,11 @@ def _config(model):
     }
 
 
-def _latents(model):
-    """What an image is made of, and what a VQVAE's arguments do not say of it."""
+def _shapes(model):
+    """The shapes of images and latents, which not all constructors take."""
     kept = {}
+    if hasattr(model, "image_shape"):
+        kept["image_shape"] = list(model.image_shape)
     if hasattr(model, "latents"):
         kept["latents"] = [
             {**spec._asdict(), "shape": list(spec.shape)} for spec in model.latents

@@ -5,11 +5,10 @@ A model names them in its class attribute `auxiliary`. Their weights follow
 `example_losses`, in which auxiliary parts are called by `held`.
 """
 
-from dataclasses import replace
-
 import keras
 from keras import ops
 
+from zoo.objectives.terms import ELBOTerms, LatentGroup
 from zoo.training.split_optimizer import split
 
 
@@ -36,9 +35,23 @@ def held(layer, *inputs):
 
 
 def detached(terms):
-    """`ELBOTerms` whose latents pass no gradients to the model that drew them."""
-    groups = tuple(replace(g, z=ops.stop_gradient(g.z)) for g in terms.groups)
-    return replace(terms, groups=groups)
+    """`ELBOTerms` that pass no gradients to the model that they are of."""
+
+    def of_distribution(distribution):
+        mapped = getattr(distribution, "map_tensors", None)
+        return mapped(ops.stop_gradient) if mapped else distribution
+
+    groups = tuple(
+        LatentGroup(
+            group.spec,
+            of_distribution(group.posterior),
+            of_distribution(group.prior),
+            ops.stop_gradient(group.z),
+        )
+        for group in terms.groups
+    )
+    extra = {name: ops.stop_gradient(loss) for name, loss in terms.extra.items()}
+    return ELBOTerms(ops.stop_gradient(terms.log_likelihood), groups, extra)
 
 
 def auxiliary_variables(model):

@@ -200,12 +200,40 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         class_weight: Any = None,
         return_dict: bool = False,
     ):
-        """One training step, as `keras.Model.train_on_batch`."""
+        """One training step, as `keras.Model.train_on_batch`.
+
+        Raises:
+            ValueError, TypeError: if the data are not what the model takes.
+        """
         if class_weight is not None:
             refuse_class_weight()
+        self.build_remaining()
         self.check_frozen()
+        x, y = self._check_training_data(x, y)
+        inputs.check_last_batch(self, x, len(x))
+        y = placeholder_labels(y, sample_weight)
         with self.plain_errors():
             return super().train_on_batch(
+                x, y, sample_weight=sample_weight, return_dict=return_dict
+            )
+
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ):
+        """The metrics of one batch, as `keras.Model.test_on_batch`.
+
+        Raises:
+            ValueError, TypeError: if the data are not what the model takes.
+        """
+        x, y = inputs.check_data(self, x, y)
+        inputs.check_last_batch(self, x, len(x))
+        y = placeholder_labels(y, sample_weight)
+        with self.plain_errors():
+            return super().test_on_batch(
                 x, y, sample_weight=sample_weight, return_dict=return_dict
             )
 

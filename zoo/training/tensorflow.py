@@ -21,6 +21,14 @@ class TensorFlowTrainer(ELBOTrainer):
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         return on_gpu or not self.has_convolutions()
 
+    def make_train_function(self, force=False):
+        # Not within the function: it may create no variables once its first trace has
+        # failed, nor any that depend on a batch.
+        if not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def train_step(self, data):
         with tf.GradientTape() as tape:
             loss = self.batch_loss(data, training=True)
@@ -29,21 +37,16 @@ class TensorFlowTrainer(ELBOTrainer):
             loss = self.optimizer.scale_loss(loss / replicas)
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        # In a graph a counter needs nothing of the batch: without this the optimizer's
+        # may count the step that finds its iterator at an end.
+        with tf.control_dependencies([loss]):
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return self.get_metrics_result()
 
     def count_step(self, loss):
-        """See `ELBOTrainer.count_step`."""
-        # In a graph the counter needs nothing of the batch: without this it may count
-        # the step that finds its iterator at an end.
+        """See `ELBOTrainer.count_step`; nor may this one: see `train_step`."""
         with tf.control_dependencies([loss]):
             super().count_step(loss)
-
-    def recover(self):
-        """See `PlainErrors.recover`."""
-        if self.compiled and not self.optimizer.built:
-            # A function whose first trace has failed may create no variables later.
-            self.train_function = None
 
     def test_step(self, data):
         self.batch_loss(data, training=False)
