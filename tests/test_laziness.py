@@ -1,14 +1,11 @@
 """What `import zoo` leaves out until it is wanted, and what works without Keras."""
 
 import ast
-import graphlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 import zoo
 
@@ -83,31 +80,3 @@ def test_what_type_checkers_see_is_what_there_is():
         expected = f"zoo.{name}" if place == "zoo" else place
         assert getattr(value, "__module__", value.__name__) == expected
         assert name in dir(zoo)
-
-
-def imports_of(path, modules):
-    """The modules, of those given, that a file imports anywhere when it runs."""
-    nodes = [ast.parse(path.read_text("utf-8"))]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        if isinstance(node, ast.Import):
-            yield from {alias.name for alias in node.names} & modules
-        elif isinstance(node, ast.ImportFrom):
-            named = {f"{node.module}.{alias.name}" for alias in node.names} & modules
-            yield from named or {node.module} & modules
-        nodes += ast.iter_child_nodes(node)
-
-
-@pytest.mark.parametrize("package", ["zoo", "export"])
-def test_no_module_imports_itself_by_way_of_others(package):
-    paths = {}
-    for path in (ROOT / package).rglob("*.py"):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        paths[".".join(parts).removesuffix(".__init__")] = path
-    graph = {name: set(imports_of(path, set(paths))) for name, path in paths.items()}
-    try:
-        list(graphlib.TopologicalSorter(graph).static_order())
-    except graphlib.CycleError as error:
-        pytest.fail(f"A circle of imports: {' <- '.join(error.args[1])}")

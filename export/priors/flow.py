@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from export.arrays import decode_array, encode_array
 from export.priors.record import PriorRecord
-from export.runtime.golden import decode_array, encode_array
 
 # Rows worked on at a time, which bounds the memory of the hidden layers.
 _ROWS = 1024

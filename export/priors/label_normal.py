@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from export.arrays import decode_array, encode_array
 from export.priors.record import PriorRecord
-from export.runtime.golden import decode_array, encode_array
 
 
 class LabelNormal:

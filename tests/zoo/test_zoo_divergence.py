@@ -18,7 +18,6 @@ from zoo.distributions import (
 )
 from zoo.priors import Flow, StandardNormal, UniformCodes
 
-
 # What `test_estimated_kl...` estimates on PyTorch, in nats.
 ESTIMATED_KL = [0.10907093, 0.46261656]
 
