@@ -1,5 +1,6 @@
 """The graph of each kind of file."""
 
+import onnx
 import tensorflow as tf
 import tf2onnx
 from onnx import helper
@@ -37,6 +38,7 @@ class Graphs:
             self._values.update(metadata.of_kind(subject, kind))
         # With the prior's own file a draw is a loop over its step.
         self._steps = subject.has_codes and subject.record is not None
+        self._converted = {}
 
     def of(self, kind):
         """(ModelProto, its opset, operators it may hold beside the usual ones)."""
@@ -54,7 +56,8 @@ class Graphs:
 
     def _network(self, kind, opset, quantize):
         compute = functions.of(self.subject.model)[kind]
-        return self._convert(compute, *signature(kind, self._values), opset, quantize)
+        values = signature(kind, self._values)
+        return self._convert(kind, compute, *values, opset, quantize)
 
     def _draw(self, kind, opset):
         """The model's own draw and decoder, and for a sampler its numbers in front."""
@@ -64,7 +67,9 @@ class Graphs:
         compute = functions.generation(model, list(numbers), list(outputs))
         # Priors stay as they are: latents are the same whatever `quantize` is.
         exact = [name for name in outputs if name not in image]
-        proto = self._convert(compute, numbers, outputs, opset, self.quantize, exact)
+        proto = self._convert(
+            "draw", compute, numbers, outputs, opset, self.quantize, exact
+        )
         for name in exact:
             _keep_noise_apart(proto.graph, name)
         if kind == SAMPLER_KIND:
@@ -84,25 +89,33 @@ class Graphs:
 
     def _code_draw(self, kind, opset):
         description = self._values
-        step = self._convert(
-            functions.code_draw(self.subject.model),
-            *code_sampler.step_signature(description),
-            opset,
-            quantize=None,
-        )
+        compute = functions.code_draw(self.subject.model)
+        values = code_sampler.step_signature(description)
+        step = self._convert("draw of a code", compute, *values, opset, quantize=None)
         decoder = self._network(DECODER_KIND, opset, self.quantize)
         return code_sampler.assemble(step, decoder, description, opset, kind)
 
-    def _convert(self, compute, inputs, outputs, opset, quantize, exact=()):
+    def _convert(self, name, compute, inputs, outputs, opset, quantize, exact=()):
         """A function of tensors as a tidied ModelProto.
 
         Args:
+            name: of the function: what several files hold is converted once.
             compute: takes tensors in the order of `inputs` and returns {name: tensor}.
             inputs, outputs: {name: `signature.Value`}.
             opset: operator set.
             quantize: how weights are stored.
             exact: outputs whose weights stay as they are.
         """
+        key = name, opset, quantize
+        if key not in self._converted:
+            made = self._convert_anew(compute, inputs, outputs, opset, quantize, exact)
+            self._converted[key] = made
+        proto = onnx.ModelProto()
+        proto.CopyFrom(self._converted[key])  # callers change theirs
+        return proto
+
+    @staticmethod
+    def _convert_anew(compute, inputs, outputs, opset, quantize, exact):
         specs = [
             tf.TensorSpec(
                 [size if isinstance(size, int) else None for size in value.shape],
