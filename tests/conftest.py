@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # This file puts tests/ on the path, where tests/zoo must not be taken for zoo.
@@ -32,3 +33,28 @@ def pytest_collection_modifyitems(config, items):
     slow = [item for item in items if item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in slow]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_xla_on_tensorflow(request):
+    """XLA takes TensorFlow seconds a model, many times what tiny ones are trained.
+
+    Tests of zoo/ choose for themselves.
+    """
+    if "tests/zoo/" in request.node.nodeid or "keras" not in sys.modules:
+        yield
+        return
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    from keras.src.trainers import trainer
+
+    from zoo.training.tensorflow import TensorFlowTrainer
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Of the models of the zoo, and of priors over codes.
+        patch.setattr(TensorFlowTrainer, "choose_jit_compile", lambda *_: False)
+        patch.setattr(trainer, "model_supports_jit", lambda _: False)
+        yield

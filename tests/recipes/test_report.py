@@ -147,7 +147,12 @@ def test_code_runs(kind, folder, tmp_path):
             shape, 4, num_classes=10, hidden_units=(8,), seed=0
         ),
         "codes": lambda: zoo.VQVAE(
-            shape, 8, 4, filters=(8, 8), prior="autoregressive", seed=0
+            shape,
+            8,
+            4,
+            filters=(8, 8),
+            prior=zoo.CodePrior(8, (7, 7), width=8, num_layers=1, num_heads=2),
+            seed=0,
         ),
     }[kind]()
     if kind == "codes":

@@ -23,6 +23,9 @@ pytestmark = [
 
 NAMES = ("dense", "conv", "conditional", "beta", "factor", "flow", "vq", "vq_labels")
 
+# Whose presets a backend trains on: what it has loaded is the same model from both.
+TRAINED = {"tensorflow": "jax", "jax": "torch", "torch": "tensorflow"}
+
 PREAMBLE = """
 import os, sys
 import numpy as np
@@ -108,7 +111,7 @@ for name, model in models.items():
 
 LOAD = (
     PREAMBLE
-    + f"NAMES = {NAMES}"
+    + f"NAMES, TRAINED = {NAMES}, {TRAINED}"
     + """
 for saver in ("tensorflow", "jax", "torch"):
     if saver == backend:
@@ -118,8 +121,9 @@ for saver in ("tensorflow", "jax", "torch"):
         loaded = figures(model)
         # What an export converts, and all it does: the model as it is saved here.
         model.save_to_preset(f"{folder}/{saver}_{name}_again_by_{backend}")
-        loaded["losses"] = train(model, epochs=4)
-        loaded["steps_after"] = int(model.steps_trained)
+        if saver == TRAINED[backend]:
+            loaded["losses"] = train(model, epochs=4)
+            loaded["steps_after"] = int(model.steps_trained)
         np.savez(f"{folder}/{saver}_{name}_by_{backend}.npz", **loaded)
 """
 )
@@ -129,10 +133,17 @@ for saver in ("tensorflow", "jax", "torch"):
 def folder(tmp_path_factory):
     """Presets and the figures of every backend about them."""
     folder = tmp_path_factory.mktemp("exchange")
+    # JAX compiles a model once, from whichever backend it is.
+    kept = {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "PYTHONPATH": str(ROOT),
+    }
     for code, backend in itertools.product((SAVE, LOAD), BACKENDS):
         process = subprocess.run(
             [sys.executable, "-c", code, folder],
-            env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, **kept, "KERAS_BACKEND": backend},
             capture_output=True,
             text=True,
             timeout=900,
@@ -151,6 +162,8 @@ def test_preset_of_one_backend_works_on_another(folder, saver, loader, name):
     for figure in ("elbo", "nll"):
         np.testing.assert_allclose(loaded[figure], saved[figure], rtol=1e-5, atol=1e-3)
     assert saved["steps"] == loaded["steps"] == 6
+    if saver != TRAINED[loader]:
+        return
     assert loaded["steps_after"] == 6 + 12
     assert np.isfinite(loaded["losses"]).all()
     # Past the warm-up, the weight of the KL is settled and the loss falls.

@@ -255,7 +255,8 @@ def test_default_discriminator_and_its_optimizer_are_those_of_the_paper():
 def train_in_steps(images, steps_per_execution):
     keras.utils.set_random_seed(0)
     model = make_factor(gamma=5.0)
-    model.compile(
+    quick_compile(
+        model,
         Adam(0.01),
         discriminator_optimizer=Adam(0.02),
         steps_per_execution=steps_per_execution,

@@ -59,7 +59,7 @@ def test_many_steps_in_one_call_equal_steps_one_by_one(images, one_by_one, steps
 def test_many_steps_of_a_generator_that_ends_early(images):
     batches = (images[i : i + 16] for i in range(0, 64, 16))
     model = make_dense()
-    model.compile(steps_per_execution=3)
+    quick_compile(model, steps_per_execution=3)
     model.fit(batches, verbose=0)
     assert int(model.steps_trained) == 4
 
@@ -82,7 +82,7 @@ def test_accumulated_gradients_equal_one_big_batch(images):
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_with_a_float32_elbo(images, dtype):
     model = make_dense(hidden_units=(16,), dtype=dtype)
-    model.compile(keras.optimizers.Adam(0.01))
+    quick_compile(model, keras.optimizers.Adam(0.01))
     scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     assert scaled == (dtype == "mixed_float16")
     if scaled:  # from 2^15, the first steps overflow and are skipped
@@ -156,11 +156,12 @@ def test_fused_adam_serves_stock_adam_alone():
 
 def test_loss_scaling_does_not_change_the_step(images):
     plain, scaled = make_dense(NoiselessVAE), make_dense(NoiselessVAE)
-    plain.compile(keras.optimizers.SGD(0.01))
-    scaled.compile(
+    quick_compile(plain, keras.optimizers.SGD(0.01))
+    quick_compile(
+        scaled,
         keras.optimizers.LossScaleOptimizer(
             keras.optimizers.SGD(0.01), initial_scale=2.0**6
-        )
+        ),
     )
     for model in (plain, scaled):
         logs = model.train_on_batch(images, return_dict=True)
@@ -188,7 +189,7 @@ def test_eager_and_uncompiled_steps_equal_compiled_ones(images):
 def test_averaged_weights_are_kept_and_fit_goes_on(images, steps):
     model = make_dense()
     optimizer = keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5)
-    model.compile(optimizer, steps_per_execution=steps)
+    quick_compile(model, optimizer, steps_per_execution=steps)
     swap = keras.callbacks.SwapEMAWeights()
     losses = []
     for _ in range(3):

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from keras import ops
 from numpy_reference import sigmoid
-from zoo_helpers import LOGS, array, gradient, make_dense, quick_compile, random_weights
+from zoo_helpers import (
+    LOGS,
+    call,
+    gradient,
+    make_dense,
+    quick_compile,
+    random_weights,
+)
 
 import zoo
 from zoo.likelihoods import Categorical, DiscretizedLogisticMixture
@@ -17,12 +24,7 @@ RNG = np.random.default_rng(0)
 
 
 def log_prob(likelihood, x, parameters):
-    return array(
-        likelihood.log_prob(
-            ops.convert_to_tensor(np.asarray(x, "float32")),
-            ops.convert_to_tensor(np.asarray(parameters, "float32")),
-        )
-    )
+    return call(likelihood.log_prob, x, parameters)
 
 
 def every_image(num_levels, channels):
@@ -132,7 +134,7 @@ def test_mean_is_the_expectation_over_all_images(case):
     parameters = of_one_pixel(likelihood, channels, 0.5)
     p = np.exp(log_prob(likelihood, x, np.repeat(parameters, len(x), axis=0)))
     expected = (p[:, None] * x[:, 0, 0]).sum(axis=0)
-    mean = array(likelihood.mean(ops.convert_to_tensor(parameters.astype("float32"))))
+    mean = call(likelihood.mean, parameters)
     assert mean.shape == (1, 1, 1, channels)
     # Scales are as wide as a level or wider: half a level would be far too much.
     part_of_level = 0.05 / (likelihood.num_levels - 1)
@@ -143,7 +145,7 @@ def test_mean_of_a_narrow_component_is_its_pixel():
     likelihood = DiscretizedLogisticMixture(1)
     for pixel in (0.0, 37 / 255, 0.5, 1.0):
         outputs = np.float32([0.0, 2 * pixel - 1, -50.0]).reshape(1, 1, 1, 3)
-        mean = float(likelihood.mean(ops.convert_to_tensor(outputs))[0, 0, 0, 0])
+        mean = call(likelihood.mean, outputs)[0, 0, 0, 0]
         assert mean == pytest.approx(pixel, abs=0.5 / 255)
         assert np.exp(log_prob(likelihood, [[[[pixel]]]], outputs)[0]) > 0.4
 
@@ -156,7 +158,7 @@ def test_scores_and_gradients_are_finite_at_extreme_parameters(case, size):
     parameters = (size * signs).astype("float32")
     x = RNG.choice([0.0, 0.4, 1.0], (24, 1, 1, channels)).astype("float32")
     assert np.isfinite(log_prob(likelihood, x, parameters)).all()
-    mean = array(likelihood.mean(ops.convert_to_tensor(parameters)))
+    mean = call(likelihood.mean, parameters)
     assert mean.min() >= 0 and mean.max() <= 1
 
     def total(values):

@@ -83,6 +83,19 @@ def array(tensor):
     return ops.convert_to_numpy(tensor)
 
 
+def call(function, *values):
+    """A function of tensors at NumPy arrays, as an array: on JAX in one piece.
+
+    JAX compiles each operator by itself otherwise, for each new shape.
+    """
+    if BACKEND == "jax":
+        import jax
+
+        function = jax.jit(function)
+    tensors = [ops.convert_to_tensor(np.asarray(v, "float32")) for v in values]
+    return array(function(*tensors))
+
+
 def gradient(function, value):
     """The gradient at `value` (NumPy) of a function of one tensor to a scalar."""
     if BACKEND == "tensorflow":
@@ -95,7 +108,7 @@ def gradient(function, value):
     if BACKEND == "jax":
         import jax
 
-        return np.asarray(jax.grad(function)(value))
+        return np.asarray(jax.jit(jax.grad(function))(value))
     import torch
 
     variable = torch.tensor(value, requires_grad=True)

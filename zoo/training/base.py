@@ -210,7 +210,6 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         self.build_remaining()
         self.check_frozen()
         x, y = self._check_training_data(x, y)
-        inputs.check_last_batch(self, x, len(x))
         y = placeholder_labels(y, sample_weight)
         with self.plain_errors():
             return super().train_on_batch(
@@ -230,7 +229,6 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             ValueError, TypeError: if the data are not what the model takes.
         """
         x, y = inputs.check_data(self, x, y)
-        inputs.check_last_batch(self, x, len(x))
         y = placeholder_labels(y, sample_weight)
         with self.plain_errors():
             return super().test_on_batch(
