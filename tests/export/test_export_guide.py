@@ -21,10 +21,8 @@ BACKENDS = dict(zip(guide.MODELS, ("jax", "torch") * len(guide.MODELS), strict=F
 def moved(model):
     """The model with weights that are not those of its start."""
     rng = np.random.default_rng(0)
-    steps, *weights = model.get_weights()
-    assert np.shape(steps) == ()
-    weights = [w + 0.3 * rng.standard_normal(w.shape) for w in weights]
-    model.set_weights([steps, *weights])
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.3 * rng.standard_normal(weight.shape))
     return model
 
 
