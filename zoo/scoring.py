@@ -3,6 +3,7 @@
 # Mixed into a model, whose attributes a checker does not know here.
 # pyright: reportAttributeAccessIssue=false
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,20 @@ Nats = npt.NDArray[np.float64]
 
 class Scoring:
     """Mixed into `Autoencoder`: figures of single images, reproducible by a seed."""
+
+    _remarked = False
+
+    def remark_on(self, x):
+        """Warns, once in the life of a model, of images that mislead its likelihood.
+
+        Args:
+            x: NumPy array (N, H, W, C) in [0, 1].
+        """
+        if self._remarked or self.dynamic_binarization:
+            return
+        if sentence := self.likelihood.remark(x):
+            self._remarked = True
+            warnings.warn(sentence, stacklevel=3)
 
     def reconstruct(self, x: Any, labels: Any = None) -> Images:
         """E[x|z] at the posterior mean of each image.
@@ -56,6 +71,7 @@ class Scoring:
         """
         x = validation.check_images(x, self.image_shape)
         labels = self.check_labels(labels, len(x))
+        self.remark_on(x)
         return likelihood_evaluation.elbo(self, x, labels, seed)
 
     def log_marginal_likelihood(
@@ -109,6 +125,7 @@ class Scoring:
         """
         x = validation.check_images(x, self.image_shape)
         labels = self.check_labels(labels, len(x))
+        self.remark_on(x)
         k = validation.check_whole_number(
             num_importance_samples, "num_importance_samples", 1
         )

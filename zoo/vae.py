@@ -32,7 +32,7 @@ class VAE(Autoencoder):
             (N, H, W, likelihood.parameters(C)).
         image_shape: (H, W, C), H and W at least 8.
         latent_dim: number of latent dimensions.
-        likelihood: "bernoulli", "gaussian", "categorical" or
+        likelihood: "bernoulli", "continuous_bernoulli", "gaussian", "categorical" or
             "discretized_logistic_mixture", or a `zoo.likelihoods.Likelihood`.
         prior: "standard_normal"; "flow" to learn one of any shape, for which
             `zoo.priors.Flow` has options; another name of `zoo.priors`; or a

@@ -23,10 +23,12 @@ class Classifier:
         layers = keras.layers
         images = keras.Input(image_shape)
         # Narrow where images are fine: fast on a CPU, on JAX too.
-        x = layers.Conv2D(16, 5, strides=2, padding="same", activation="relu")(images)
-        x = layers.Conv2D(16, 3, padding="same", activation="relu")(x)
-        x = layers.Conv2D(64, 3, strides=2, padding="same", activation="relu")(x)
-        x = layers.Dropout(0.3)(layers.Flatten()(x))
+        options = {"padding": "same", "activation": "relu"}
+        options["data_format"] = "channels_last"  # whatever Keras is told to default to
+        x = layers.Conv2D(16, 5, strides=2, **options)(images)
+        x = layers.Conv2D(16, 3, **options)(x)
+        x = layers.Conv2D(64, 3, strides=2, **options)(x)
+        x = layers.Dropout(0.3)(layers.Flatten("channels_last")(x))
         features = layers.Dense(128, activation="relu")(x)
         logits = layers.Dense(num_classes)(layers.Dropout(0.3)(features))
         self.network = keras.Model(images, logits, name="classifier")

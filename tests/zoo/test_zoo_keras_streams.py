@@ -73,12 +73,15 @@ BAD = {
     "shape": (lambda x: x[:, :, :7], ValueError, "images of 8x8 pixels"),
     "empty": (lambda x: x[:0], ValueError, "at least one image"),
     "dtype": (lambda x: x.astype("int32"), TypeError, "got int32"),
+    "one image": (lambda x: x[:1], ValueError, "at least 2 images.* a batch of 1"),
 }
 
 
 @pytest.fixture(scope="module")
 def one_model():
-    model = make_dense()
+    # An objective that compares images with each other.
+    objective = zoo.objectives.TotalCorrelation(beta=1.0, dataset_size=64)
+    model = make_dense(objective=objective)
     quick_compile(model, keras.optimizers.SGD(0.01))
     return model, model.get_weights()
 
@@ -125,6 +128,29 @@ def test_later_batches_are_checked_wherever_streams_go(stream, images, model):
         with pytest.raises(ValueError, match="`x` must be pixels"):
             method(batches(), verbose=0)
         model.sample(1)
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+def test_dictionaries_are_refused_with_what_to_do(stream, images, model):
+    batches = [{"image": images[:16], "label": np.zeros(16, "int32")}]
+    with pytest.raises(TypeError, match="a dictionary of 'image', 'label': map it"):
+        model.fit(stream(batches), verbose=0)
+
+
+@needs_tensorflow
+def test_data_set_of_unknown_shape_trains_and_is_checked(images, model):
+    import tensorflow as tf
+
+    def unknown(scale):
+        batches = [scale * images[i : i + 16] for i in range(0, 64, 16)]
+        return tf.data.Dataset.from_generator(
+            lambda: iter(batches), output_types=tf.float32
+        )
+
+    model.fit(unknown(1), verbose=0)
+    assert int(model.steps_trained) == 4
+    with pytest.raises(ValueError, match="`x` must be pixels in"):
+        model.fit(unknown(2), verbose=0)
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="one step at a time")

@@ -1,5 +1,7 @@
 """What every likelihood offers: scores of pixels, draws, probabilities of levels."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -7,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 from numpy_reference import sigmoid
-from zoo_helpers import BACKEND, array, make_dense, quick_compile
+from zoo_helpers import BACKEND, array, gradient, make_dense, quick_compile
 
 import export
 import zoo
 from zoo.likelihoods import (
     Bernoulli,
     Categorical,
+    ContinuousBernoulli,
     DiscretizedLogisticMixture,
     Gaussian,
     Likelihood,
@@ -21,6 +24,7 @@ from zoo.likelihoods import (
 
 ALL = {
     "bernoulli": Bernoulli(),
+    "continuous bernoulli": ContinuousBernoulli(),
     "gaussian": Gaussian(),
     "gaussian, per pixel": Gaussian("per_pixel"),
     "categorical": Categorical(7),
@@ -133,6 +137,72 @@ def test_frequencies_of_draws_match_probabilities(name):
     squared = (counts - expected)[common] ** 2 / expected[common]
     degrees = common.sum()
     assert squared.sum() < degrees + 4 * np.sqrt(2 * degrees)
+
+
+LOGITS = [-80.0, -9.0, -0.5001, -0.4999, -3e-3, 0.0, 1e-5, 2e-2, 0.7, 5.0, 80.0]
+
+
+def continuous_density(logits):
+    """Grid of [0, 1] and densities exp(l x) l / (exp(l) - 1), by quadrature alone."""
+    grid = (np.arange(20_000) + 0.5) / 20_000
+    exponent = np.float64(logits)[:, None] * (grid - (np.float64(logits) > 0)[:, None])
+    density = np.exp(exponent)
+    return grid, density / density.mean(axis=1, keepdims=True)
+
+
+def test_continuous_bernoulli_is_the_density_of_its_quadrature():
+    likelihood, logits = ContinuousBernoulli(), np.float32(LOGITS).reshape(-1, 1, 1, 1)
+    grid, density = continuous_density(LOGITS)
+    for column in (0, 4_321, 19_999):
+        x = np.full(logits.shape, grid[column])
+        got = array(likelihood.log_prob(tensor(x), tensor(logits)))
+        np.testing.assert_allclose(
+            got, np.log(density[:, column]), atol=2e-3, rtol=1e-5
+        )
+    mean = array(likelihood.mean(tensor(logits))).ravel()
+    np.testing.assert_allclose(mean, (density * grid).mean(axis=1), atol=2e-6)
+    # Its draws fall below a point as often as the density says.
+    noise = np.full(logits.shape, 0.3)
+    drawn = array(likelihood.from_noise(tensor(logits), tensor(noise))).ravel()
+    below = np.array(
+        [(d[grid < x]).sum() / 20_000 for d, x in zip(density, drawn, strict=True)]
+    )
+    np.testing.assert_allclose(below, 0.3, atol=3e-3)
+
+
+def test_continuous_bernoulli_has_finite_gradients_at_every_logit():
+    def total(logits):
+        one = ContinuousBernoulli()
+        return ops.sum(one.log_prob(ops.full((1, 11, 1, 1), 0.3), logits)) + ops.sum(
+            one.mean(logits)
+        )
+
+    logits = np.float32([*LOGITS[1:-1], 1e4, -1e4]).reshape(1, -1, 1, 1)
+    found = gradient(total, logits).ravel()
+    assert np.isfinite(found).all()
+    # d/dl of log p(x) + E[x] is x - E[x] + Var[x].
+    grid, density = continuous_density(logits.ravel()[:-2])
+    mean = (density * grid).mean(axis=1)
+    variance = (density * grid**2).mean(axis=1) - mean**2
+    np.testing.assert_allclose(found[:-2], 0.3 - mean + variance, atol=1e-4)
+
+
+def test_grey_pixels_under_a_bernoulli_are_remarked_on_once(grey, images):
+    model = make_dense()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Pixels between")
+        model.elbo(np.round(images))
+        make_dense(dynamic_binarization=True).elbo(grey)
+        make_dense(likelihood="continuous_bernoulli").elbo(grey)
+    with pytest.warns(UserWarning, match="no density.*'continuous_bernoulli'"):
+        model.elbo(grey)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Pixels between")
+        model.elbo(grey)
+    quick_compile(model)
+    model._remarked = False
+    with pytest.warns(UserWarning, match="no density"):
+        model.fit((grey[i : i + 5] for i in range(0, 10, 5)), verbose=0)
 
 
 def test_gaussian_draws_are_mean_and_noise_set_to_the_edges():

@@ -10,6 +10,7 @@ from typing import Any
 from zoo.likelihoods.base import Likelihood
 from zoo.likelihoods.bernoulli import Bernoulli
 from zoo.likelihoods.categorical import Categorical
+from zoo.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.logistic_mixture import DiscretizedLogisticMixture
 from zoo.serialization import get_component
@@ -17,6 +18,7 @@ from zoo.serialization import get_component
 __all__ = [
     "Bernoulli",
     "Categorical",
+    "ContinuousBernoulli",
     "DiscretizedLogisticMixture",
     "Gaussian",
     "Likelihood",
@@ -26,6 +28,7 @@ __all__ = [
 _BY_NAME = {
     "bernoulli": Bernoulli,
     "categorical": Categorical,
+    "continuous_bernoulli": ContinuousBernoulli,
     "discretized_logistic_mixture": DiscretizedLogisticMixture,
     "gaussian": Gaussian,
 }

@@ -172,6 +172,17 @@ class Likelihood(keras.layers.Layer):
         shape = (*ops.shape(parameters)[:-1], width)
         return self.from_noise(parameters, draw(shape, dtype="float32", seed=seed))
 
+    def remark(self, x):
+        """What to say once of images that are scored, though hardly as one would think.
+
+        Args:
+            x: NumPy array (N, H, W, C) in [0, 1].
+
+        Returns:
+            a sentence, or None.
+        """
+        return None
+
     def _lacks(self, method, consequence):
         return f"{type(self).__name__} defines no `{method}`: {consequence}."
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.likelihoods.base import Likelihood, flatten_pixels
@@ -14,7 +15,8 @@ class Bernoulli(Likelihood):
 
     For binary (or binarized) images. Grey pixels in between are scored by the cross-
     entropy, which is not a normalized density: compare such figures only with others
-    computed the same way. Kingma & Welling 2014, appendix C.1.
+    computed the same way, or take `ContinuousBernoulli`. Kingma & Welling 2014,
+    appendix C.1.
 
     Example:
 
@@ -45,6 +47,17 @@ class Bernoulli(Likelihood):
 
     def mean(self, parameters):
         return ops.sigmoid(ops.cast(parameters, "float32"))
+
+    def remark(self, x):
+        """See `Likelihood.remark`: pixels between 0 and 1."""
+        if not np.any((x > 0) & (x < 1)):
+            return None
+        return (
+            "Pixels between 0 and 1 are scored by likelihood='bernoulli' as if they "
+            "were probabilities, which is no density: compare its figures with such "
+            "alone, binarize the images (dynamic_binarization=True), or take "
+            "likelihood='continuous_bernoulli'."
+        )
 
 
 def _softplus(values):

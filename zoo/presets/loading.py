@@ -9,6 +9,7 @@ import keras
 
 import zoo
 from zoo.presets.files import CONFIG, WEIGHTS, check_digest, read_json, read_metadata
+from zoo.presets.findable import holds_code
 from zoo.presets.folder import preset_folder
 from zoo.presets.precision import with_dtype
 from zoo.presets.trainable import set_trainable_parts
@@ -51,7 +52,8 @@ def from_preset(
 
     Raises:
         ValueError, FileNotFoundError: if there is no such preset, its files are
-            incomplete or damaged, or there is no such dtype.
+            incomplete or damaged, its weights are not the model's, or there is no such
+            dtype.
 
     Example:
 
@@ -78,6 +80,7 @@ def from_preset(
         )
     model.preset_name = metadata.get("preset")
     if load_weights:
+        _check_count(model, metadata, folder)
         model.load_weights(folder / WEIGHTS)
     set_trainable_parts(model, metadata, folder)
     return model
@@ -103,7 +106,7 @@ def _check_no_code(config, folder):
     while values:
         value = values.pop()
         if isinstance(value, dict):
-            if value.get("class_name") in ("Lambda", "__lambda__"):
+            if holds_code(value):
                 raise ValueError(
                     f"{CONFIG} in the preset {str(folder)!r} holds a Lambda, Python "
                     "code, which is unsafe to load: a preset brings none."
@@ -111,3 +114,17 @@ def _check_no_code(config, folder):
             values += value.values()
         elif isinstance(value, list):
             values += value
+
+
+def _check_count(model, metadata, folder):
+    """Refuses weights that are of more or fewer numbers than the model has.
+
+    Keras passes over what it does not find in a file of weights.
+    """
+    saved, has = metadata.get("parameters"), model.count_params()
+    if saved is not None and saved != has:
+        raise ValueError(
+            f"The preset {str(folder)!r} was saved with {saved:,} weights, but the "
+            f"{type(model).__name__} made of its {CONFIG} has {has:,}: a layer makes "
+            "others than it did, or not until it is called otherwise."
+        )

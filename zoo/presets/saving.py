@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 
 from zoo.presets.files import (
@@ -16,6 +17,7 @@ from zoo.presets.files import (
     digest,
     write_json,
 )
+from zoo.presets.findable import refusal
 from zoo.presets.trainable import trainable_parts
 
 # Set by the model alone, or not at all.
@@ -39,6 +41,8 @@ def save_to_preset(
         metadata: further JSON values to keep, such as "dataset" and "metrics".
 
     Raises:
+        ValueError: if the model holds a layer that could not be loaded, or weights
+            that Keras does not save.
         FileExistsError: if `folder` exists.
         OSError: if it cannot be written.
     """
@@ -48,6 +52,9 @@ def save_to_preset(
         raise FileExistsError(
             f"{str(folder)!r} exists already: give a new folder, or remove it first."
         )
+    config = _config(model)
+    if why := refusal(config):
+        raise ValueError(why)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -56,8 +63,9 @@ def save_to_preset(
             f"Cannot write a preset to {str(folder)!r}: {error.strerror}."
         ) from error
     try:
-        write_json(temporary / CONFIG, _config(model))
+        write_json(temporary / CONFIG, config)
         _without_training_state(model).save_weights(temporary / WEIGHTS)
+        _check_all_are_saved(model, temporary / WEIGHTS)
         write_json(
             temporary / METADATA,
             {
@@ -107,6 +115,23 @@ def _shapes(model):
     if getattr(model, "code_shape", None) is not None:
         kept["code_shape"] = list(model.code_shape)
     return kept
+
+
+def _check_all_are_saved(model, path):
+    """Refuses a model with weights where Keras does not look for any.
+
+    Raises:
+        ValueError: if the file holds fewer numbers than the model.
+    """
+    sizes = []
+    with h5py.File(path) as file:
+        file.visititems(lambda _, item: sizes.append(getattr(item, "size", None) or 0))
+    if sum(sizes) < model.count_params():
+        raise ValueError(
+            f"Of {model.count_params():,} weights of the {type(model).__name__} Keras "
+            f"saves {sum(sizes):,} alone: the others are in layers that are no "
+            "attributes of a layer, nor in lists or dictionaries that are."
+        )
 
 
 def _without_training_state(model):

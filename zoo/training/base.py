@@ -4,10 +4,12 @@
 # pyright: reportAttributeAccessIssue=false
 
 import contextlib
+import warnings
 from typing import Any
 
 import keras
 
+from zoo.presets.findable import unsavable
 from zoo.training import inputs
 from zoo.training.auxiliary import with_auxiliary
 from zoo.training.batch import BatchLoss
@@ -63,11 +65,29 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         }
         self._trained_paths = None
         self.build_remaining()
+        self.check_weights_learn()
+        if why := unsavable(self):
+            warnings.warn(f"What is trained cannot be kept: {why}", stacklevel=2)
         chosen = {"jit_compile": self.choose_jit_compile(jit_compile)}
         super().compile(
             optimizer=with_auxiliary(self, optimizer, auxiliary_optimizer),
             **{**self.compile_options, **chosen},
         )
+
+    def check_weights_learn(self):
+        """Refuses weights of 16 bits: most steps are smaller than their rounding.
+
+        Raises:
+            ValueError: naming the mixed policy, which keeps weights in float32.
+        """
+        for dtype in ("bfloat16", "float16"):
+            if any(v.dtype == dtype for v in self.trainable_variables):
+                raise ValueError(
+                    f"Weights in {dtype} learn next to nothing, as most steps are lost "
+                    f"to rounding: construct or load the model with "
+                    f"dtype='mixed_{dtype}', which computes in {dtype} and keeps its "
+                    "weights in float32."
+                )
 
     def choose_jit_compile(self, jit_compile):
         """What to give Keras as `jit_compile`, where a backend knows better."""
@@ -157,9 +177,8 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         yield x
 
     def _check_training_data(self, x, labels=None, argument="x", refusals=None):
-        return inputs.check_data(
-            self, x, labels, argument, self.check_network_labels, refusals
-        )
+        check, least = self.check_network_labels, self.min_batch_size
+        return inputs.check_data(self, x, labels, argument, check, refusals, least)
 
     def _check_validation_data(self, validation_data, refusals):
         if isinstance(validation_data, (tuple, list)) and len(validation_data) <= 3:
@@ -186,7 +205,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         if "_use_cached_eval_dataset" in kwargs:  # `fit` has checked them
             return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
         refusals = []
-        x, y = inputs.check_data(self, x, y, errors=refusals)
+        x, y = inputs.check_data(self, x, y, errors=refusals, least=self.min_batch_size)
         inputs.check_last_batch(self, x, kwargs.get("batch_size"))
         y = placeholder_labels(y, sample_weight)
         with self.plain_errors(refusals):

@@ -16,7 +16,9 @@ def is_array(x):
     )
 
 
-def check_data(model, x, labels=None, argument="x", check_labels=None, errors=None):
+def check_data(
+    model, x, labels=None, argument="x", check_labels=None, errors=None, least=1
+):
     """Checks arrays as a whole, and of anything that streams each batch as it comes.
 
     The first batch of a stream is checked at once, unless a DataLoader would have to
@@ -30,6 +32,7 @@ def check_data(model, x, labels=None, argument="x", check_labels=None, errors=No
         check_labels: of labels and their number; None for `model.check_labels`.
         errors: list that later refusals of a stream are added to: see
             `streams.BatchCheck`.
+        least: images that a batch of a stream must have.
 
     Returns:
         (what to train on, its labels or None): a float32 array, or a stream of the
@@ -43,6 +46,7 @@ def check_data(model, x, labels=None, argument="x", check_labels=None, errors=No
         raise ValueError(f"`{argument}` must be images; got None.")
     if is_array(x):
         x = validation.check_images(x, model.image_shape, argument)
+        model.remark_on(x)
         return x, check_labels(labels, len(x))
     if labels is not None:
         raise ValueError(
@@ -56,7 +60,7 @@ def check_data(model, x, labels=None, argument="x", check_labels=None, errors=No
             f"generator or a DataLoader of images; got {type(x).__name__}."
         )
     check = streams.BatchCheck(
-        model.image_shape, check_labels, argument, [] if errors is None else errors
+        model, check_labels, argument, [] if errors is None else errors, least
     )
     return streams.opened(x, check), None
 

@@ -6,6 +6,7 @@
 import keras
 from keras import ops
 
+from zoo.training import inputs
 from zoo.training.placeholders import without_placeholder
 
 
@@ -30,7 +31,8 @@ class Prediction:
         refusals = []
         if isinstance(x, tuple) and labels is None:
             x, labels, _ = keras.utils.unpack_x_y_sample_weight(x)
-        x, labels = self._check_training_data(x, labels, refusals=refusals)
+        check = self.check_network_labels
+        x, labels = inputs.check_data(self, x, labels, "x", check, refusals)
         with self.plain_errors(refusals):
             given = x if labels is None else (x, labels)
             return super().predict(given, batch_size, *args, **kwargs)

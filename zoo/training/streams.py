@@ -14,18 +14,21 @@ class BatchCheck:
     """Checks batches for one model, and completes them for Keras.
 
     Args:
-        image_shape: (H, W, C) of the model.
+        model: a model of the zoo.
         check_labels: function of labels and their number.
         argument: what the stream was given as, for errors.
         errors: list that every refusal is added to. What Keras makes of an exception
             in a stream differs by backend: `plain_error` finds the first one here.
+        least: images that a batch must have.
     """
 
-    def __init__(self, image_shape, check_labels, argument, errors):
-        self.image_shape = image_shape
+    def __init__(self, model, check_labels, argument, errors, least=1):
+        self.image_shape = model.image_shape
         self.check_labels = check_labels
         self.argument = argument
         self.errors = errors
+        self.least = least
+        self.remark_on = model.remark_on
 
     def __call__(self, batch):
         """The batch as a tuple that every backend takes.
@@ -33,12 +36,23 @@ class BatchCheck:
         Raises:
             ValueError, TypeError: one sentence that says what was given and is wanted.
         """
-        batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
         try:
+            check_no_dictionary(batch, self.argument)
+            batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
             images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
             images = validation.check_images(images, self.image_shape, self.argument)
+            if len(images) < self.least:
+                raise ValueError(
+                    f"`{self.argument}` must give batches of at least {self.least} "
+                    "images, which the model's loss compares with each other; got a "
+                    f"batch of {len(images)}: leave a smaller last one out "
+                    "(drop_remainder, drop_last), or choose another size."
+                )
             if self.check_labels is not None:
                 self.check_labels(without_placeholder(labels), len(images))
+            if self.remark_on is not None:  # of the first batch alone
+                self.remark_on(images)
+                self.remark_on = None
         except (TypeError, ValueError) as error:
             self.errors.append(error)
             raise
@@ -48,7 +62,23 @@ class BatchCheck:
 
     def __getstate__(self):
         # To another process go no models: labels are left to the step.
-        return {**vars(self), "check_labels": None, "errors": []}
+        alone = {"check_labels": None, "errors": [], "remark_on": None}
+        return {**vars(self), **alone}
+
+
+def check_no_dictionary(batch, argument):
+    """Refuses batches as TFDS gives them, whose pixels want scaling, too.
+
+    Raises:
+        TypeError: for a dictionary.
+    """
+    if isinstance(batch, dict):
+        names = ", ".join(map(repr, batch))
+        raise TypeError(
+            f"`{argument}` must give images, (images, labels) or (images, labels, "
+            f"weights); got a dictionary of {names}: map it first, as in "
+            "data.map(lambda batch: (batch['image'] / 255, batch['label']))."
+        )
 
 
 def opened(data, check):

@@ -21,6 +21,7 @@ def checked(dataset, check):
         # NaN propagates through min and max, and fails every comparison.
         yield (tf.reduce_min(pixels) >= 0) & (tf.reduce_max(pixels) <= 1)
         yield tf.size(images) > 0
+        yield tf.shape(images)[0] >= check.least
         yield tf.reduce_all(tf.equal(tf.shape(images)[1:], check.image_shape))
         if labels is not None and (labels.dtype.is_floating or labels.dtype.is_integer):
             numbers = tf.cast(labels, "float32")
@@ -31,20 +32,23 @@ def checked(dataset, check):
             if num_classes is not None:
                 yield tf.reduce_all((numbers >= 0) & (numbers < num_classes))
 
+    def checked_by_python(batch):
+        return tf.numpy_function(report, batch, tf.int32)
+
     def map_batch(*batch):
         images, *rest = batch
-        if images.dtype == tf.bool or images.shape.rank is None:
+        if images.dtype == tf.bool:
             return batch
         labels = without_placeholder(rest[0]) if rest else None
-        with tf.control_dependencies(
-            [
-                tf.cond(
-                    tf.reduce_all(tf.stack(list(fine(images, labels)))),
-                    lambda: tf.constant(0),
-                    lambda: tf.numpy_function(report, batch, tf.int32),
-                )
-            ]
-        ):
+        if images.shape.rank is None:
+            done = checked_by_python(batch)
+        else:
+            done = tf.cond(
+                tf.reduce_all(tf.stack(list(fine(images, labels)))),
+                lambda: tf.constant(0),
+                lambda: checked_by_python(batch),
+            )
+        with tf.control_dependencies([done]):
             return (tf.ensure_shape(images, (None, *check.image_shape)), *rest)
 
     return dataset.map(map_batch)

@@ -1,0 +1,68 @@
+"""What a preset may hold: layers that whoever loads it finds again, and no code."""
+
+import importlib
+from typing import Any
+
+import keras
+
+_CODE = ("Lambda", "__lambda__")
+
+
+def unsavable(model: keras.Model) -> str | None:
+    """Why a model could not be loaded from a preset, in a sentence; None if it could.
+
+    Args:
+        model: a model of the zoo.
+    """
+    try:
+        config = keras.saving.serialize_keras_object(model)
+    except Exception as error:  # whatever a user's get_config raises
+        return (
+            f"{type(model).__name__} cannot be saved, as Keras cannot serialize it: "
+            f"{' '.join(str(error).split())}"
+        )
+    return refusal(config)
+
+
+def refusal(config: dict[str, Any]) -> str | None:
+    """Why a configuration could not be loaded, in a sentence; None if it could."""
+    values: list[Any] = [config]
+    while values:
+        value = values.pop()
+        if isinstance(value, list):
+            values += value
+        elif isinstance(value, dict):
+            if holds_code(value):
+                return (
+                    "A Lambda is Python code, which no preset holds: write a layer "
+                    "with `get_config` instead, registered by "
+                    "@keras.saving.register_keras_serializable()."
+                )
+            if "registered_name" in value and not _is_found(value):
+                return (
+                    f"{value.get('class_name')} cannot be found again by who loads "
+                    "the model: register it, in a module that can be imported, by "
+                    "@keras.saving.register_keras_serializable()."
+                )
+            values += value.values()
+    return None
+
+
+def holds_code(value: dict[str, Any]) -> bool:
+    """Whether a dictionary of a configuration is Python code, marshalled."""
+    return value.get("class_name") in _CODE
+
+
+def _is_found(value):
+    name, class_name = value.get("registered_name"), value.get("class_name")
+    if name and keras.saving.get_registered_object(name) is not None:
+        return True
+    if not value.get("module"):
+        return False
+    try:
+        module = importlib.import_module(value["module"])
+    except ImportError:
+        return False
+    # Keras calls a function by its name, in the place of a configuration.
+    wanted = value.get("config") if class_name == "function" else class_name
+    return isinstance(wanted, str) and hasattr(module, wanted)
