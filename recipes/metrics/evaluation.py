@@ -181,6 +181,7 @@ def evaluate_preset(
     console=None,
     kept=None,
     resume=False,
+    strict=False,
 ):
     """Scores a preset on a test split, the one it was made for unless told otherwise.
 
@@ -192,6 +193,7 @@ def evaluate_preset(
         seed, console: as in `evaluate_model`.
         kept: file for the likelihoods of images that are done, or None.
         resume: go on with what that file has.
+        strict: as in `recipes.data.load_images`.
 
     Returns:
         The dict of `evaluate_model` and "intervals", of 95 %; where the images have
@@ -203,12 +205,19 @@ def evaluate_preset(
     """
     start = time.monotonic()
     info = zoo.preset_info(preset)
+    other = source is not None
     source = data_source(info, source)
     k = num_importance_samples or stored_k(info)
-    options = {"image_shape": info["image_shape"], "data_dir": data_dir}
+    options = {
+        "image_shape": info["image_shape"],
+        "data_dir": data_dir,
+        "strict": strict,
+    }
     with reading_images(console):
         model = zoo.from_preset(preset)
         data = load_images(source, splits="test", **options)
+    for line in data.report if other else ():
+        (console or Console()).print(line, style="dim", markup=False)
     grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
     labels = labels_for(model, data, "test")
     settings = {

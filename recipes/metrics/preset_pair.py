@@ -36,6 +36,7 @@ def compare_presets(
     num_importance_samples=None,
     seed=0,
     console=None,
+    strict=False,
 ):
     """Scores two presets on the same images with the same K.
 
@@ -45,7 +46,8 @@ def compare_presets(
     Args:
         pair: names or folders of two presets.
         source: images to score both on; None is the first preset's own data.
-        data_dir, seed, console: as in `recipes.metrics.evaluation.evaluate_preset`.
+        data_dir, seed, console, strict: as in
+            `recipes.metrics.evaluation.evaluate_preset`.
         num_importance_samples: K; None is the smaller of those of the stored figures.
 
     Returns:
@@ -78,6 +80,7 @@ def compare_presets(
             image_shape=infos[0]["image_shape"],
             data_dir=data_dir,
             splits="test",
+            strict=strict,
         )
     binarized = bool(infos[0].get("dataset", {}).get("binarized"))
     test = binarize(data.test) if binarized else data.test
