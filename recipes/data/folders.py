@@ -10,11 +10,13 @@ import numpy as np
 
 from recipes.data.pictures import Pictures, Unreadable, picture_suffixes
 from recipes.data.source import Part, Source
+from recipes.data.splits import NAMES
 
 # So few files that cannot be read are left out: downloads break off, disks fail.
 SKIPPED_SHARE = 0.05
 # Names of files that a sentence lists.
 _LISTED = 5
+_CLASSES_LISTED = 20
 _SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",
@@ -31,7 +33,9 @@ def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
 
     Three layouts are understood: pictures in the folder itself; one sub-folder a class,
     labelled 0, 1, ... in alphabetical order; and either of the two inside sub-folders
-    called `train`, `test` and, if there is one, `validation` (or `val`).
+    called `train` and `test`, `train` and `validation` (or `val`), or all three. Each
+    may lie in a folder of its own, as archives are unpacked; the report says which
+    splits and classes were found.
 
     Args:
         folder: the folder.
@@ -46,9 +50,12 @@ def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
-    roots = _split_roots(folder) or {"train": folder}
+    own = _split_roots(_unpacked(folder))
+    roots = own or {"train": folder}
+    roots["train"] = _unpacked(roots["train"])
     # A class has one number in every split, whichever splits are read.
     names = _class_names(roots["train"])
+    roots = {split: _unpacked(root, names) for split, root in roots.items()}
     files = {split: _labelled(root, names) for split, root in roots.items()}
 
     def read(split: str) -> Part:
@@ -81,22 +88,53 @@ def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
 
     classes = f" in {len(names)} classes" if names else ""
     counts = ", ".join(f"{split} {len(files[split][0]):,}" for split in roots)
-    notes = [f"{str(folder)!r}: pictures{classes} ({counts})", *_skipped(folder)]
+    notes = [f"{str(folder)!r}: pictures{classes} ({counts})"]
+    if own:
+        found = (
+            f"{split} in {root.relative_to(folder).as_posix()!r}"
+            for split, root in roots.items()
+        )
+        notes.append(f"folders taken for splits: {', '.join(found)}")
+    if names:
+        numbered = [f"{label} {name!r}" for label, name in enumerate(names)]
+        notes.append(f"folders taken for classes: {_listed(numbered, _CLASSES_LISTED)}")
+    notes += _skipped(folder)
     return Source(folder.resolve().name, tuple(roots), read, notes, names)
 
 
 def _split_roots(folder: Path) -> dict[str, Path] | None:
-    roots = {}
-    for path in _sub_folders(folder):
+    holding = [path for path in _sub_folders(folder) if _pictures(path)]
+    found = {}
+    for path in holding:
         split = _SPLIT_FOLDERS.get(path.name.lower())
-        if split and split not in roots:
-            roots[split] = path
-    # Without both, "train" and "test" could as well be the names of two classes ...
-    if not {"train", "test"} <= roots.keys():
+        if split and split not in found:
+            found[split] = path
+    # Alone, "train" and "test" could as well be the names of two classes, and so they
+    # are where other sub-folders with pictures stand beside them.
+    if "train" not in found or len(found) < 2 or len(found) < len(holding):
         return None
-    # ... and so they are where other sub-folders with pictures stand beside them.
-    others = [path for path in _sub_folders(folder) if path not in roots.values()]
-    return None if any(_pictures(path) for path in others) else roots
+    if _loose(folder):
+        return None
+    return {split: found[split] for split in NAMES if split in found}
+
+
+def _unpacked(folder: Path, names=None) -> Path:
+    """The only sub-folder with pictures, of that the same, ...; `names` are classes."""
+    while not _loose(folder):
+        holding = [path for path in _sub_folders(folder) if _pictures(path)]
+        if len(holding) != 1 or holding[0].name in (names or ()):
+            break
+        folder = holding[0]
+    return folder
+
+
+def _loose(folder: Path) -> list[Path]:
+    """Pictures in the folder itself."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if _shown(path) and _is_picture(path) and path.is_file()
+    )
 
 
 def _class_names(root: Path) -> tuple[str, ...] | None:
@@ -115,7 +153,7 @@ def _labelled(root: Path, names) -> tuple[list[Path], np.ndarray | None]:
                 f"Pillow reads ({', '.join(sorted(picture_suffixes()))})."
             )
         return paths, None
-    loose = [path for path in _pictures(root) if path.parent == root]
+    loose = _loose(root)
     if loose:
         raise ValueError(
             f"The folder {str(root)!r} holds images ({loose[0].name!r}, ...) beside "
@@ -190,9 +228,9 @@ def _skipped(folder: Path) -> list[str]:
     return [f"skipped {len(others):,} {files} ({kinds})"]
 
 
-def _listed(names) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+def _listed(names, most: int = _LISTED) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _shown(path: Path) -> bool:

@@ -227,3 +227,69 @@ def test_linked_folders_are_followed_once(tmp_path):
     data = load_images(tmp_path / "images", test=0, validation=0)
     assert data.class_names == ("bird", "cat", "dog")
     assert data.train_labels.tolist() == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "train, other",
+    [
+        ("train", "val"),
+        ("Training", "valid"),
+        ("train", "validation"),
+        ("train", "test"),
+        ("train", "testing"),
+    ],
+)
+@pytest.mark.parametrize("within", ["", "archive/images"])
+def test_two_splits_are_no_classes(tmp_path, train, other, within):
+    for split, value, count in ((train, 10, 20), (other, 200, 5)):
+        for name in ("a", "b"):
+            for i in range(count):
+                save(tmp_path / within / split / name / f"{i}.png", grey(value))
+    (tmp_path / "empty").mkdir()
+    data = load_images(tmp_path, splits=EVERY)
+    assert data.class_names == ("a", "b")
+    # The author's own are the test, and none of them is trained on.
+    assert [len(getattr(data, name)) for name in EVERY] == [36, 4, 10]
+    assert data.train.max() < 0.5 < data.test.min()
+    prefix = f"{within}/" if within else ""
+    said = "\n".join(data.report)
+    assert f"folders taken for splits: train in '{prefix}{train}', " in said
+    assert f" in '{prefix}{other}'\n" in said
+    assert "folders taken for classes: 0 'a', 1 'b'\n" in said
+
+
+def test_three_splits_keep_the_authors_validation(tmp_path):
+    for split, count in (("train", 10), ("val", 4), ("test", 3)):
+        for i in range(count):
+            save(tmp_path / split / f"{i}.png", grey())
+    data = load_images(tmp_path, splits=EVERY)
+    assert [len(getattr(data, name)) for name in EVERY] == [10, 4, 3]
+
+
+def test_names_of_splits_beside_other_pictures_are_classes(tmp_path):
+    for name in ("train", "val", "plane"):
+        save(tmp_path / name / "0.png", grey())
+    data = load_images(tmp_path, test=0, validation=0)
+    assert data.class_names == ("plane", "train", "val")
+    for name in ("train", "val"):
+        save(tmp_path / "two" / name / "0.png", grey())
+    save(tmp_path / "two" / "loose.png", grey())
+    with pytest.raises(ValueError, match=r"holds images \('loose.png', ...\) beside"):
+        load_images(tmp_path / "two")
+
+
+def test_classes_in_a_folder_of_their_own(tmp_path):
+    for name, value in (("cat", 10), ("dog", 200)):
+        save(tmp_path / "images" / "all" / name / "0.png", grey(value))
+    data = load_images(tmp_path, test=0, validation=0)
+    assert data.class_names == ("cat", "dog")
+    assert "folders taken for classes: 0 'cat', 1 'dog'" in data.report
+    np.testing.assert_array_equal(data.train[:, 0, 0, 0] > 0.5, data.train_labels == 1)
+
+
+def test_one_class_of_a_split_is_still_a_class(tmp_path):
+    for place in ("train/images/a", "train/images/b", "test/images/b"):
+        for i in range(4):
+            save(tmp_path / place / f"{i}.png", grey())
+    data = load_images(tmp_path, splits=EVERY)
+    assert data.class_names == ("a", "b") and data.test_labels.tolist() == [1] * 4
