@@ -11,6 +11,7 @@ import zoo
 from recipes.common.latents import the_codes, the_vector
 from recipes.common.progress import working
 from recipes.data import binarize, load_images
+from recipes.data.classes import match_classes
 from recipes.data.reading import reading_images
 from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
 from recipes.metrics.intervals import confidence_intervals, standard_error
@@ -46,6 +47,20 @@ def labels_for(model, data, split):
             "has none: give images in one sub-folder a class, or an .npz with labels."
         )
     return labels
+
+
+def known_classes(model, data):
+    """The data with the labels that the model has for classes of these names.
+
+    Args:
+        model: a model of the zoo; one that takes no labels leaves the data as it is.
+        data: `recipes.data.ImageData`.
+
+    Raises:
+        ValueError: if the model does not know all of them.
+    """
+    known = getattr(model, "class_names", None) if model.label_dim else None
+    return match_classes(data, known)
 
 
 def image_metrics(
@@ -215,7 +230,7 @@ def evaluate_preset(
     }
     with reading_images(console):
         model = zoo.from_preset(preset)
-        data = load_images(source, splits="test", **options)
+        data = known_classes(model, load_images(source, splits="test", **options))
     for line in data.report if other else ():
         (console or Console()).print(line, style="dim", markup=False)
     grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
@@ -243,6 +258,7 @@ def evaluate_preset(
         # Training images are for the classifier alone: not in memory before.
         with reading_images(console):
             data = load_images(source, splits=("train", "test"), **options)
+            data = known_classes(model, data)
         metrics |= sample_quality(
             model, data, labels=labels, seed=seed, console=console
         )

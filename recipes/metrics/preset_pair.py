@@ -12,6 +12,7 @@ from recipes.metrics.evaluation import (
     SCHEMA_VERSION,
     data_source,
     image_metrics,
+    known_classes,
     labels_for,
     stored_k,
 )
@@ -91,7 +92,7 @@ def compare_presets(
         figures = image_metrics(
             model,
             test,
-            labels_for(model, data, "test"),
+            labels_for(model, known_classes(model, data), "test"),
             num_importance_samples=k,
             seed=seed,
             console=console or Console(),

@@ -7,6 +7,7 @@ import zoo
 from recipes.common.provenance import on_gpu
 from recipes.data import load_images
 from recipes.data.reading import reading_images
+from recipes.metrics.evaluation import known_classes
 from recipes.recipe import Training
 from recipes.runs.run import Run, steps_per_epoch
 
@@ -132,7 +133,8 @@ def finetune(
     Args:
         preset: name or folder of the preset.
         source: what `recipes.data.load_images` takes: a TFDS name, a folder of images,
-            an `.npz`, arrays. Images are resized to the preset's shape.
+            an `.npz`, arrays. Images are resized to the preset's shape, their classes
+            matched by name to those of a preset that takes labels.
         epochs, batch_size, learning_rate: of the further training.
         strict: stop at the first picture that is not readable, as in `load_images`.
         dtype, data_dir, out, seed, resume, command, console: as in `train`.
@@ -154,7 +156,7 @@ def finetune(
         "strict": strict,
     }
     with reading_images(console):
-        data = load_images(source, seed=seed, **options)
+        data = known_classes(model, load_images(source, seed=seed, **options))
     name = f"{info.get('preset')}_{Path(data.name).stem}"
     run = Run(out or Path("runs") / name, name, seed, resume, console)
     for line in data.report:
@@ -167,7 +169,7 @@ def finetune(
         run.fit_prior(fitted, data, training)
     model.set_weights(fitted.get_weights())
     with reading_images(console):
-        test = load_images(source, splits="test", **options)
+        test = known_classes(model, load_images(source, splits="test", **options))
     return run.finish(
         model,
         test,
