@@ -16,6 +16,7 @@ from recipes.commands.options import (
     PresetName,
     Resume,
     Seed,
+    Strict,
 )
 from recipes.commands.starting import start_keras
 from recipes.commands.train import finetune_preset, train_recipe
@@ -138,14 +139,14 @@ def finetune(
     out: Out = None,
     seed: Seed = 0,
     resume: Resume = False,
+    strict: Strict = False,
 ):
     """Trains a preset further, on your own images."""
     from recipes.common.opening import open_preset
 
     found = open_preset(preset)
-    finetune_preset(
-        found.folder, data, backend, epochs, dtype, data_dir, out, seed, resume
-    )
+    options = (data, backend, epochs, dtype, data_dir, out, seed, resume)
+    finetune_preset(found.folder, *options, strict=strict)
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -176,6 +177,7 @@ def evaluate(
     save: Annotated[
         bool, typer.Option("--save", help="Keep the figures in the preset.")
     ] = False,
+    strict: Strict = False,
 ):
     """Scores a preset on test images: likelihood, latents, reconstructions, samples."""
     from recipes.common.files import check_output
@@ -197,13 +199,14 @@ def evaluate(
     from recipes.commands import evaluate as scoring
 
     options = (data, data_dir, num_importance_samples, seed, out)
+    reading = {"strict": strict}
     if compare:
-        scoring.score_pair(found, *options)
+        scoring.score_pair(found, *options, reading=reading)
         return
     with one_sentence_errors(
         f"Interrupted: --resume goes on with {kept}." if kept else "Interrupted."
     ):
-        scoring.score(*found, *options, save, kept=kept, resume=resume)
+        scoring.score(*found, *options, save, reading, kept=kept, resume=resume)
 
 
 @app.command(rich_help_panel=DEPLOY)

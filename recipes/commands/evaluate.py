@@ -21,7 +21,15 @@ from recipes.metrics.preset_pair import compare_presets, comparison_rows
 
 
 def score(
-    preset, data, data_dir, num_importance_samples, seed, out=None, save=False, **kept
+    preset,
+    data,
+    data_dir,
+    num_importance_samples,
+    seed,
+    out=None,
+    save=False,
+    reading=None,
+    **kept,
 ):
     """Evaluates, prints and keeps.
 
@@ -30,11 +38,13 @@ def score(
         data, data_dir, num_importance_samples, seed: as in `evaluate_preset`.
         out: a JSON file to write, and a Markdown file of its name beside it, or None.
         save: whether the preset's metadata and model card are to have the figures.
+        reading: options of `load_images` that `evaluate_preset` passes on: `strict`.
         kept: `kept` and `resume` of `evaluate_preset`.
 
     Returns:
         The metrics, with the command that gives them again.
     """
+    reading = reading or {}
     metrics = evaluate_preset(
         preset.folder,
         data,
@@ -42,9 +52,11 @@ def score(
         num_importance_samples=num_importance_samples,
         seed=seed,
         console=Console(stderr=True),
+        **reading,
         **kept,
     )
-    metrics |= _provenance([preset.name], data, metrics["num_importance_samples"], seed)
+    k = metrics["num_importance_samples"]
+    metrics |= _provenance([preset.name], data, k, seed, reading)
     screen = Console()
     screen.print(metrics_table(metrics, preset.name, latents_of(preset.info)))
     for sentence in metrics["diagnosis"]:
@@ -61,14 +73,17 @@ def score(
     return metrics
 
 
-def score_pair(pair, data, data_dir, num_importance_samples, seed, out=None):
+def score_pair(
+    pair, data, data_dir, num_importance_samples, seed, out=None, reading=None
+):
     """Evaluates two presets on the same images, prints and keeps.
 
     Args:
         pair: two `recipes.common.presets.Preset`.
         data, data_dir, num_importance_samples, seed: as in `compare_presets`.
-        out: as in `score`.
+        out, reading: as in `score`.
     """
+    reading = reading or {}
     metrics = compare_presets(
         [preset.folder for preset in pair],
         data,
@@ -76,11 +91,11 @@ def score_pair(pair, data, data_dir, num_importance_samples, seed, out=None):
         num_importance_samples=num_importance_samples,
         seed=seed,
         console=Console(stderr=True),
+        **reading,
     )
     names = [preset.name for preset in pair]
-    metrics |= _provenance(
-        ["--compare", *names], data, metrics["num_importance_samples"], seed
-    )
+    k = metrics["num_importance_samples"]
+    metrics |= _provenance(["--compare", *names], data, k, seed, reading)
     columns = ("figure", *names, "difference", COLUMNS[-1])
     rows = comparison_rows(metrics)
     table = new_table(" and ".join(names), *columns, numbers=columns[1:])
@@ -91,7 +106,7 @@ def score_pair(pair, data, data_dir, num_importance_samples, seed, out=None):
         _write(out, " and ".join(names), metrics, columns, rows)
 
 
-def _provenance(subject, data, k, seed):
+def _provenance(subject, data, k, seed, reading):
     """The command that gives figures again, and what gave them."""
     backend = keras.backend.backend()
     words = ["vae-zoo", "evaluate", *subject]
@@ -100,6 +115,7 @@ def _provenance(subject, data, k, seed):
     # Written out in full, so that a changed default changes nothing.
     words += ["--num-importance-samples", str(k), "--seed", str(seed)]
     words += ["--backend", backend]
+    words += [f"--{name}" for name, wanted in reading.items() if wanted]
     return {
         "command": shlex.join(words),
         "backend": backend,

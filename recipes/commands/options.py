@@ -21,6 +21,9 @@ Seed = Annotated[
     int, typer.Option(min=0, help="Fixes weights, splits, batches and noise.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at any image that cannot be read.")
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what is there already.")
 ]

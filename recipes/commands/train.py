@@ -28,8 +28,13 @@ def train_recipe(recipe, backend, epochs, dtype, data_dir, out, seed, resume, pr
         )
 
 
-def finetune_preset(preset, data, backend, epochs, dtype, data_dir, out, seed, resume):
-    """Fine-tunes a preset in this process, on the backend that was asked for."""
+def finetune_preset(
+    preset, data, backend, epochs, dtype, data_dir, out, seed, resume, **reading
+):
+    """Fine-tunes a preset in this process, on the backend that was asked for.
+
+    `reading` are options of `load_images` that `finetune` passes on.
+    """
     with one_sentence_errors(INTERRUPTED_RUN):
         start_keras(backend)
         from recipes.runs.training import finetune
@@ -43,6 +48,7 @@ def finetune_preset(preset, data, backend, epochs, dtype, data_dir, out, seed, r
             out=out,
             seed=seed,
             resume=resume,
+            **reading,
             command=command_line(("vae-zoo",)),
         )
 

@@ -16,7 +16,7 @@ _SPLIT_WORDS = {
     "test": ("test", "testing"),
 }
 _IMAGE_WORDS = ("x", "images", "image", "imgs", "data")
-_LABEL_WORDS = ("y", "labels", "label", "targets")
+_LABEL_WORDS = ("y", "labels", "label", "targets", "target", "classes", "class")
 
 
 def from_arrays(images, labels=None, name: str = "arrays") -> Source:
@@ -58,13 +58,14 @@ def from_mapping(arrays: Mapping, name: str = "arrays") -> Source:
     if "train" not in image_keys:
         image_keys = {"train": _single(arrays, keys, name)}
     splits = tuple(image_keys)
+    label_keys = {split: _find(keys, split, _LABEL_WORDS) for split in splits}
+    if len(splits) == 1 and label_keys["train"] is None:
+        label_keys["train"] = next((keys[w] for w in _LABEL_WORDS if w in keys), None)
 
     def read(split: str) -> Part:
         key = image_keys[split]
         images = as_images(_get(arrays, key, name), f"{name}[{key!r}]")
-        label_key = _find(keys, split, _LABEL_WORDS)
-        if label_key is None and len(splits) == 1:
-            label_key = next((keys[w] for w in _LABEL_WORDS if w in keys), None)
+        label_key = label_keys[split]
         if label_key is None:
             return Part(images)
         try:
@@ -75,7 +76,12 @@ def from_mapping(arrays: Mapping, name: str = "arrays") -> Source:
         return Part(images, labels)
 
     note = ", ".join(f"{split} from {key!r}" for split, key in image_keys.items())
-    return Source(name, splits, read, [f"{name}: {note}"])
+    notes = [f"{name}: {note}"]
+    used = {*image_keys.values(), *label_keys.values()}
+    unused = [repr(key) for key in arrays if key not in used]
+    if unused:
+        notes.append(f"{name}: not used: {', '.join(unused)}")
+    return Source(name, splits, read, notes)
 
 
 def as_images(array, what: str) -> np.ndarray:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import collections
 import os
 from pathlib import Path
 
 import numpy as np
 
-from recipes.data.pictures import Pictures
+from recipes.data.pictures import Pictures, Unreadable, picture_suffixes
 from recipes.data.source import Part, Source
+from recipes.data.splits import NAMES
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+# So few files that cannot be read are left out: downloads break off, disks fail.
+SKIPPED_SHARE = 0.05
+# Names of files that a sentence lists.
+_LISTED = 5
+_CLASSES_LISTED = 20
 _SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",
@@ -22,53 +28,113 @@ _SPLIT_FOLDERS = {
 }
 
 
-def from_folder(folder: Path, image_shape=None) -> Source:
+def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
     """A source of the pictures in a folder.
 
     Three layouts are understood: pictures in the folder itself; one sub-folder a class,
     labelled 0, 1, ... in alphabetical order; and either of the two inside sub-folders
-    called `train`, `test` and, if there is one, `validation` (or `val`).
+    called `train` and `test`, `train` and `validation` (or `val`), or all three. Each
+    may lie in a folder of its own, as archives are unpacked; the report says which
+    splits and classes were found.
 
     Args:
         folder: the folder.
         image_shape: (height, width, channels) to resize to, or `None`.
+        strict: stop at the first file that is not readable; otherwise one in twenty of
+            a split may be, and is left out.
 
     Raises:
         FileNotFoundError: if there is no such folder.
-        ValueError: if it holds no pictures, or pictures beside class folders.
+        ValueError: if it holds no pictures, or pictures beside class folders; when it
+            is read, if too many of them are not readable.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
-    roots = _split_roots(folder) or {"train": folder}
+    own = _split_roots(_unpacked(folder))
+    roots = own or {"train": folder}
+    roots["train"] = _unpacked(roots["train"])
     # A class has one number in every split, whichever splits are read.
     names = _class_names(roots["train"])
+    roots = {split: _unpacked(root, names) for split, root in roots.items()}
     files = {split: _labelled(root, names) for split, root in roots.items()}
 
     def read(split: str) -> Part:
         paths, labels = files[split]
-        pictures = Pictures(image_shape)
-        for path in paths:
-            pictures.add(_bytes(path), str(path))
-        return Part(pictures.array(), labels, pictures.notes())
+        pictures, kept, broken = Pictures(image_shape), [], []
+        allowed = 0 if strict else int(SKIPPED_SHARE * len(paths))
+        for index, path in enumerate(paths):
+            try:
+                pictures.add(_bytes(path), str(path))
+            except Unreadable as error:
+                broken.append(path.relative_to(folder).as_posix())
+                if not allowed:
+                    raise
+                if len(broken) > allowed:
+                    raise ValueError(
+                        f"More than {allowed} of the {len(paths):,} images ({split}) "
+                        f"of {str(folder)!r} are not readable, which is more than "
+                        f"{SKIPPED_SHARE:.0%}: {_listed(broken)}."
+                    ) from error
+            else:
+                kept.append(index)
+        images = pictures.array()
+        notes = pictures.notes()
+        if broken:
+            are = "images that are" if len(broken) > 1 else "image that is"
+            notes.append(
+                f"skipped {len(broken):,} {are} not readable: {_listed(broken)}"
+            )
+        return Part(images, None if labels is None else labels[kept], notes)
 
     classes = f" in {len(names)} classes" if names else ""
     counts = ", ".join(f"{split} {len(files[split][0]):,}" for split in roots)
-    note = f"{str(folder)!r}: pictures{classes} ({counts})"
-    return Source(folder.resolve().name, tuple(roots), read, [note], names)
+    notes = [f"{str(folder)!r}: pictures{classes} ({counts})"]
+    if own:
+        found = (
+            f"{split} in {root.relative_to(folder).as_posix()!r}"
+            for split, root in roots.items()
+        )
+        notes.append(f"folders taken for splits: {', '.join(found)}")
+    if names:
+        numbered = [f"{label} {name!r}" for label, name in enumerate(names)]
+        notes.append(f"folders taken for classes: {_listed(numbered, _CLASSES_LISTED)}")
+    notes += _skipped(folder)
+    return Source(folder.resolve().name, tuple(roots), read, notes, names)
 
 
 def _split_roots(folder: Path) -> dict[str, Path] | None:
-    roots = {}
-    for path in _sub_folders(folder):
+    holding = [path for path in _sub_folders(folder) if _pictures(path)]
+    found = {}
+    for path in holding:
         split = _SPLIT_FOLDERS.get(path.name.lower())
-        if split and split not in roots:
-            roots[split] = path
-    # Without both, "train" and "test" could as well be the names of two classes ...
-    if not {"train", "test"} <= roots.keys():
+        if split and split not in found:
+            found[split] = path
+    # Alone, "train" and "test" could as well be the names of two classes, and so they
+    # are where other sub-folders with pictures stand beside them.
+    if "train" not in found or len(found) < 2 or len(found) < len(holding):
         return None
-    # ... and so they are where other sub-folders with pictures stand beside them.
-    others = [path for path in _sub_folders(folder) if path not in roots.values()]
-    return None if any(_pictures(path) for path in others) else roots
+    if _loose(folder):
+        return None
+    return {split: found[split] for split in NAMES if split in found}
+
+
+def _unpacked(folder: Path, names=None) -> Path:
+    """The only sub-folder with pictures, of that the same, ...; `names` are classes."""
+    while not _loose(folder):
+        holding = [path for path in _sub_folders(folder) if _pictures(path)]
+        if len(holding) != 1 or holding[0].name in (names or ()):
+            break
+        folder = holding[0]
+    return folder
+
+
+def _loose(folder: Path) -> list[Path]:
+    """Pictures in the folder itself."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if _shown(path) and _is_picture(path) and path.is_file()
+    )
 
 
 def _class_names(root: Path) -> tuple[str, ...] | None:
@@ -83,11 +149,11 @@ def _labelled(root: Path, names) -> tuple[list[Path], np.ndarray | None]:
         paths = _pictures(root)
         if not paths:
             raise ValueError(
-                f"There is no image in the folder {str(root)!r}; wanted files ending "
-                f"in {', '.join(SUFFIXES)}."
+                f"There is no image in the folder {str(root)!r}; wanted files that "
+                f"Pillow reads ({', '.join(sorted(picture_suffixes()))})."
             )
         return paths, None
-    loose = [path for path in _pictures(root) if path.parent == root]
+    loose = _loose(root)
     if loose:
         raise ValueError(
             f"The folder {str(root)!r} holds images ({loose[0].name!r}, ...) beside "
@@ -109,22 +175,62 @@ def _labelled(root: Path, names) -> tuple[list[Path], np.ndarray | None]:
 
 
 def _sub_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and _shown(path))
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_dir() and _shown(path) and not _holds(path, folder)
+    )
+
+
+def _holds(path, folder) -> bool:
+    """Whether `path` is `folder` itself or one of those it lies in."""
+    inner = Path(folder).resolve()
+    return Path(path).resolve() in (inner, *inner.parents)
 
 
 def _pictures(folder: Path) -> list[Path]:
     """Pictures in a folder and below it, sorted by their relative path."""
+    return [path for path in _files(folder) if _is_picture(path)]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files in a folder and below it, linked folders too, sorted by relative path."""
     if not folder.is_dir():
         return []
-    found = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if _shown(Path(name))]
-        found += [
-            Path(root, name)
-            for name in files
-            if _shown(Path(name)) and name.lower().endswith(SUFFIXES)
-        ]
+    found, top = [], os.path.realpath(folder)
+    seen = {top}
+    for root, folders, files in os.walk(folder, followlinks=True):
+        inside = []
+        for name in sorted(folders):
+            target = os.path.realpath(os.path.join(root, name))
+            # Once each, and no way back up: links may go in circles.
+            above = _holds(target, top)
+            if _shown(Path(name)) and target not in seen and not above:
+                seen.add(target)
+                inside.append(name)
+        folders[:] = inside
+        found += [Path(root, name) for name in files if _shown(Path(name))]
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in picture_suffixes()
+
+
+def _skipped(folder: Path) -> list[str]:
+    """How many other files there are, and of which kinds, for the report."""
+    others = [path for path in _files(folder) if not _is_picture(path)]
+    if not others:
+        return []
+    kinds = collections.Counter(path.suffix.lower() or path.name for path in others)
+    kinds = _listed([kind for kind, _ in kinds.most_common()])
+    files = "files that are no images" if len(others) > 1 else "file that is no image"
+    return [f"skipped {len(others):,} {files} ({kinds})"]
+
+
+def _listed(names, most: int = _LISTED) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _shown(path: Path) -> bool:
@@ -136,4 +242,4 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}).") from error
+        raise Unreadable(f"{path} cannot be read ({error.strerror}).") from error

@@ -48,11 +48,18 @@ def check_size(images: np.ndarray, image_shape, what: str) -> None:
 
 
 def cover_box(height, width, to_height, to_width) -> tuple[float, ...]:
-    """The centred box of the target's aspect ratio: (left, top, right, bottom)."""
-    scale = min(height / to_height, width / to_width)
-    box_height, box_width = scale * to_height, scale * to_width
+    """The centred box of the target's aspect ratio: (left, top, right, bottom).
+
+    It lies within the image for every size.
+    """
+    # Whole numbers decide which side is kept whole, and that side is exact: a rounding
+    # error of 1e-14 beyond the edge is a box that Pillow refuses.
+    if height * to_width <= width * to_height:
+        box_height, box_width = height, min(width, height * to_width / to_height)
+    else:
+        box_height, box_width = min(height, width * to_height / to_width), width
     left, top = (width - box_width) / 2, (height - box_height) / 2
-    return (left, top, left + box_width, top + box_height)
+    return (left, top, min(width, left + box_width), min(height, top + box_height))
 
 
 def describe_resize(sizes: set[tuple[int, int]], height: int, width: int) -> str:

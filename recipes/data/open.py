@@ -19,7 +19,12 @@ _TFDS_NAME = re.compile(r"[a-zA-Z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?")
 
 
 def open_source(
-    source, image_shape=None, data_dir=None, download=False, limit=GRID_IMAGES
+    source,
+    image_shape=None,
+    data_dir=None,
+    download=False,
+    limit=GRID_IMAGES,
+    strict=False,
 ) -> Source:
     """Tells a name from a folder, a file and arrays, and opens it.
 
@@ -59,7 +64,7 @@ def open_source(
     if path.is_dir() and not prepared:
         if (path / "dataset_info.json").is_file():
             return from_prepared(path, image_shape, limit)
-        return from_folder(path, image_shape)
+        return from_folder(path, image_shape, strict)
     if path.is_file():
         raise ValueError(
             f"{str(path)!r} is a file, wanted a folder of images or an .npz file."

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import collections
+import functools
 import io
 
 import numpy as np
 
 from recipes.data.geometry import SMALLEST, cover_box, describe_resize
 from recipes.data.locations import require
+
+# Pillow tells these apart from pictures, or needs other programs to draw them.
+_NO_PICTURES = {"EPS", "IPTC", "MPEG"}
+
+
+@functools.cache
+def picture_suffixes() -> frozenset[str]:
+    """Endings, in lower case, of the files that Pillow as installed can decode."""
+    pillow, stub = require("PIL.Image"), require("PIL.ImageFile").StubImageFile
+    pillow.init()
+
+    def decodes(kind) -> bool:
+        opener = pillow.OPEN.get(kind, (None,))[0]
+        # A stub only recognizes its format: GRIB, HDF5, ...
+        is_stub = isinstance(opener, type) and issubclass(opener, stub)
+        return opener is not None and not is_stub and kind not in _NO_PICTURES
+
+    known = pillow.registered_extensions().items()
+    return frozenset(suffix for suffix, kind in known if decodes(kind))
+
+
+class Unreadable(ValueError):
+    """What should be a picture cannot be read; the sentence says which and why."""
 
 
 class Pictures:
@@ -43,20 +67,26 @@ class Pictures:
         """Decodes one picture.
 
         Raises:
-            ValueError: if it cannot be read, is too small, or has another size than the
-                ones before and there is no size to resize to. The sentence says `name`.
+            Unreadable: if it cannot be read.
+            ValueError: if it is too small, or has another size than the ones before and
+                there is no size to resize to. The sentence says `name`.
         """
+        if not encoded:
+            raise Unreadable(f"{name} is not a readable image (it is empty).")
         try:
             with self._pillow.open(io.BytesIO(encoded)) as image:
+                image.load()  # so that what is broken is not counted below
                 plane = self._decode(image, name)
         except _Refused as refused:
             raise ValueError(str(refused)) from None
         # Damaged files raise whatever the decoder stumbles on: OSError, SyntaxError,
         # zlib.error, struct.error, DecompressionBombError, ...
         except Exception as error:
-            raise ValueError(
-                f"{name} is not a readable image ({type(error).__name__}: {error})."
-            ) from error
+            reason = f"{type(error).__name__}: {error}"
+            # Pillow's own sentence names an object in memory.
+            if isinstance(error, self._pillow.UnidentifiedImageError):
+                reason = "it has none of the formats that Pillow reads"
+            raise Unreadable(f"{name} is not a readable image ({reason}).") from error
         self._planes.append(plane)
         self._names.append(name)
 

@@ -143,8 +143,8 @@ def _not_prepared(name: str, folder: Path) -> FileNotFoundError:
         found = "it holds no data set" if folder.is_dir() else "it does not exist"
     return FileNotFoundError(
         f"The data set {name!r} is not prepared in {str(folder)!r} ({found}): name the "
-        "folder that has it with --data-dir (`data_dir`) or TFDS_DATA_DIR, or allow "
-        "the download with `download=True`."
+        "folder that has it with --data-dir (`data_dir`) or TFDS_DATA_DIR, or, in "
+        "Python, allow the download with `load_images(..., download=True)`."
     )
 
 

@@ -105,8 +105,8 @@ def _scale(kind, low, high, levels, hint="") -> Scale:
 def _ambiguous(kind, low, high, what) -> ValueError:
     return ValueError(
         f"The pixels of {what} are {kind} in [{low:g}, {high:g}], which is none of "
-        "[0, 1], [-1, 1], 0..255 and 16 bits: scale them to [0, 1] first, or pass "
-        "`value_range=(black, white)`."
+        "[0, 1], [-1, 1], 0..255 and 16 bits: scale them to [0, 1] first, or, in "
+        "Python, pass `value_range=(black, white)` to `load_images`."
     )
 
 

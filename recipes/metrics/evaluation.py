@@ -11,6 +11,7 @@ import zoo
 from recipes.common.latents import the_codes, the_vector
 from recipes.common.progress import working
 from recipes.data import binarize, load_images
+from recipes.data.classes import match_classes
 from recipes.data.reading import reading_images
 from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
 from recipes.metrics.intervals import confidence_intervals, standard_error
@@ -46,6 +47,20 @@ def labels_for(model, data, split):
             "has none: give images in one sub-folder a class, or an .npz with labels."
         )
     return labels
+
+
+def known_classes(model, data):
+    """The data with the labels that the model has for classes of these names.
+
+    Args:
+        model: a model of the zoo; one that takes no labels leaves the data as it is.
+        data: `recipes.data.ImageData`.
+
+    Raises:
+        ValueError: if the model does not know all of them.
+    """
+    known = getattr(model, "class_names", None) if model.label_dim else None
+    return match_classes(data, known)
 
 
 def image_metrics(
@@ -181,6 +196,7 @@ def evaluate_preset(
     console=None,
     kept=None,
     resume=False,
+    strict=False,
 ):
     """Scores a preset on a test split, the one it was made for unless told otherwise.
 
@@ -192,6 +208,7 @@ def evaluate_preset(
         seed, console: as in `evaluate_model`.
         kept: file for the likelihoods of images that are done, or None.
         resume: go on with what that file has.
+        strict: as in `recipes.data.load_images`.
 
     Returns:
         The dict of `evaluate_model` and "intervals", of 95 %; where the images have
@@ -203,12 +220,19 @@ def evaluate_preset(
     """
     start = time.monotonic()
     info = zoo.preset_info(preset)
+    other = source is not None
     source = data_source(info, source)
     k = num_importance_samples or stored_k(info)
-    options = {"image_shape": info["image_shape"], "data_dir": data_dir}
+    options = {
+        "image_shape": info["image_shape"],
+        "data_dir": data_dir,
+        "strict": strict,
+    }
     with reading_images(console):
         model = zoo.from_preset(preset)
-        data = load_images(source, splits="test", **options)
+        data = known_classes(model, load_images(source, splits="test", **options))
+    for line in data.report if other else ():
+        (console or Console()).print(line, style="dim", markup=False)
     grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
     labels = labels_for(model, data, "test")
     settings = {
@@ -234,6 +258,7 @@ def evaluate_preset(
         # Training images are for the classifier alone: not in memory before.
         with reading_images(console):
             data = load_images(source, splits=("train", "test"), **options)
+            data = known_classes(model, data)
         metrics |= sample_quality(
             model, data, labels=labels, seed=seed, console=console
         )

@@ -12,6 +12,7 @@ from recipes.metrics.evaluation import (
     SCHEMA_VERSION,
     data_source,
     image_metrics,
+    known_classes,
     labels_for,
     stored_k,
 )
@@ -36,6 +37,7 @@ def compare_presets(
     num_importance_samples=None,
     seed=0,
     console=None,
+    strict=False,
 ):
     """Scores two presets on the same images with the same K.
 
@@ -45,7 +47,8 @@ def compare_presets(
     Args:
         pair: names or folders of two presets.
         source: images to score both on; None is the first preset's own data.
-        data_dir, seed, console: as in `recipes.metrics.evaluation.evaluate_preset`.
+        data_dir, seed, console, strict: as in
+            `recipes.metrics.evaluation.evaluate_preset`.
         num_importance_samples: K; None is the smaller of those of the stored figures.
 
     Returns:
@@ -78,6 +81,7 @@ def compare_presets(
             image_shape=infos[0]["image_shape"],
             data_dir=data_dir,
             splits="test",
+            strict=strict,
         )
     binarized = bool(infos[0].get("dataset", {}).get("binarized"))
     test = binarize(data.test) if binarized else data.test
@@ -88,7 +92,7 @@ def compare_presets(
         figures = image_metrics(
             model,
             test,
-            labels_for(model, data, "test"),
+            labels_for(model, known_classes(model, data), "test"),
             num_importance_samples=k,
             seed=seed,
             console=console or Console(),

@@ -76,11 +76,15 @@ def sample_quality(model, data, *, labels=None, epochs=8, seed=0, console=None):
         "samples_compared": count,
     }
     if reads_classes:
-        figures |= label_accuracy(model, classifier, seed)
+        # Of classes that it never saw a classifier knows nothing.
+        classes = np.unique(data.train_labels)
+        figures |= label_accuracy(model, classifier, seed, classes=classes)
     return figures
 
 
-def label_accuracy(model, classifier, seed=0, samples_per_class=SAMPLES_PER_CLASS):
+def label_accuracy(
+    model, classifier, seed=0, samples_per_class=SAMPLES_PER_CLASS, classes=None
+):
     """How often samples show the class that was asked for.
 
     Args:
@@ -88,11 +92,14 @@ def label_accuracy(model, classifier, seed=0, samples_per_class=SAMPLES_PER_CLAS
         classifier: a trained `Classifier`.
         seed: fixes the samples.
         samples_per_class: samples of each class.
+        classes: labels to ask for; None for all that the model knows.
 
     Returns:
         dict: "sample_label_accuracy", its standard error and "samples_per_class".
     """
-    labels = np.repeat(np.arange(model.num_classes), samples_per_class)
+    if classes is None:
+        classes = np.arange(model.num_classes)
+    labels = np.repeat(classes, samples_per_class)
     _, read = classifier.look_at(model.sample(len(labels), labels, seed=seed))
     return {
         **_share("sample_label_accuracy", read == labels),

@@ -120,6 +120,13 @@ class Run:
             data: `recipes.data.ImageData`.
             training: `recipes.recipe.Training`.
         """
+        if data.train is None or data.validation is None:
+            count = 0 if data.train is None else len(data.train)
+            raise ValueError(
+                f"The images of {data.name} must be at least 3, to train, to validate "
+                f"and to test, received so few that {count} are left to train on and "
+                "none to validate."
+            )
         steps = steps_per_epoch(data.train, training)
         on_torch = keras.backend.backend() == "torch"  # which runs step by step
         model.compile(

@@ -7,6 +7,7 @@ import zoo
 from recipes.common.provenance import on_gpu
 from recipes.data import load_images
 from recipes.data.reading import reading_images
+from recipes.metrics.evaluation import known_classes
 from recipes.recipe import Training
 from recipes.runs.run import Run, steps_per_epoch
 
@@ -123,6 +124,7 @@ def finetune(
     out=None,
     seed=0,
     resume=False,
+    strict=False,
     command=None,
     console=None,
 ):
@@ -131,8 +133,10 @@ def finetune(
     Args:
         preset: name or folder of the preset.
         source: what `recipes.data.load_images` takes: a TFDS name, a folder of images,
-            an `.npz`, arrays. Images are resized to the preset's shape.
+            an `.npz`, arrays. Images are resized to the preset's shape, their classes
+            matched by name to those of a preset that takes labels.
         epochs, batch_size, learning_rate: of the further training.
+        strict: stop at the first picture that is not readable, as in `load_images`.
         dtype, data_dir, out, seed, resume, command, console: as in `train`.
 
     Returns:
@@ -146,10 +150,13 @@ def finetune(
     model = zoo.from_preset(preset)
     dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
     fitted = _in_dtype(model, dtype)
+    options = {
+        "image_shape": info["image_shape"],
+        "data_dir": data_dir,
+        "strict": strict,
+    }
     with reading_images(console):
-        data = load_images(
-            source, image_shape=info["image_shape"], data_dir=data_dir, seed=seed
-        )
+        data = known_classes(model, load_images(source, seed=seed, **options))
     name = f"{info.get('preset')}_{Path(data.name).stem}"
     run = Run(out or Path("runs") / name, name, seed, resume, console)
     for line in data.report:
@@ -162,9 +169,7 @@ def finetune(
         run.fit_prior(fitted, data, training)
     model.set_weights(fitted.get_weights())
     with reading_images(console):
-        test = load_images(
-            source, image_shape=info["image_shape"], data_dir=data_dir, splits="test"
-        )
+        test = known_classes(model, load_images(source, splits="test", **options))
     return run.finish(
         model,
         test,

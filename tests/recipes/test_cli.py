@@ -147,6 +147,24 @@ def test_finetune_and_train_leave_presets(preset, images, tmp_path):
         assert "finished run" in fail(*arguments, "--out", tmp_path / name)
 
 
+def test_strict_stops_at_an_image_that_cannot_be_read(preset, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(40):
+        Image.fromarray(np.full((28, 28), 6 * i, np.uint8)).save(folder / f"{i:02}.png")
+    (folder / "07.png").write_bytes(b"")
+    evaluate = ("evaluate", preset, "--data", folder, "--num-importance-samples", 2)
+    result = run(*evaluate)
+    assert result.exit_code == 0
+    said = " ".join(result.stderr.split())
+    assert "skipped 1 image that is not readable: 07.png" in said
+    assert "07.png is not a readable image" in fail(*evaluate, "--strict")
+    tuned = ("finetune", preset, "--data", folder, "--out", tmp_path / "run")
+    assert "07.png is not a readable image" in fail(*tuned, "--strict")
+    pair = ("evaluate", "--compare", preset, preset, "--data", folder, "--strict")
+    assert "07.png is not a readable image" in fail(*pair)
+
+
 def test_export_of_the_decoder_alone(preset, tmp_path):
     out = tmp_path / "decoder.onnx"
     succeed("export", preset, out, "--quantize", "fp16")

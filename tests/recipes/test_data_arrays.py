@@ -351,3 +351,24 @@ def test_binarize():
 def test_binarize_refuses_what_is_no_probability(bad):
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\] without NaN"):
         binarize(np.array([0.5, bad]))
+
+
+@pytest.mark.parametrize("word", ["y", "target", "targets", "classes", "label"])
+def test_every_name_of_labels_is_read(word):
+    images, labels = np.full((20, 8, 8), 200, np.uint8), np.arange(20)
+    data = load_images({"images": images, word: labels}, test=0, validation=0)
+    assert data.train_labels.tolist() == labels.tolist()
+    named = {"x_train": images, f"{word}_train": labels, "x_test": images}
+    assert load_images(named, validation=0).train_labels.tolist() == labels.tolist()
+
+
+def test_arrays_that_are_not_used_are_said():
+    images = np.full((20, 8, 8), 200, np.uint8)
+    data = load_images({"images": images, "kind": np.arange(20)})
+    assert "arrays: not used: 'kind'" in data.report
+
+
+def test_an_unknown_scale_is_told_to_users_of_python_and_of_the_command_line():
+    pixels = np.full((20, 8, 8), 16.0)
+    with pytest.raises(ValueError, match="scale them .* first, or, in Python, pass"):
+        load_images(pixels)

@@ -34,12 +34,27 @@ def test_flat_folder(tmp_path):
     np.testing.assert_array_equal(again.train, data.train)
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "JPEG", "bmp", "gif", "webp"])
+SUFFIXES = "png jpg JPEG bmp gif webp tif TIFF jfif jpe avif ppm pgm tga jp2"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES.split())
 def test_formats(tmp_path, suffix):
     for i in range(3):
         save(tmp_path / f"{i}.{suffix}", grey(120))
     data = load_images(tmp_path)
     np.testing.assert_allclose(data.train, 120 / 255, atol=0.02)
+    assert not any("skipped" in sentence for sentence in data.report)
+
+
+def test_other_files_are_counted(tmp_path):
+    save(tmp_path / "0.png", grey())
+    names = ("a.txt", "b.TXT", "c.pdf", "d.mpg", "e.h5", "f.eps", "g.grib", ".hidden")
+    for name in names:
+        (tmp_path / name).write_bytes(b"no picture")
+    data = load_images(tmp_path, test=0, validation=0)
+    kinds = next(s for s in data.report if s.startswith("skipped"))
+    assert kinds.startswith("skipped 7 files that are no images (.txt, ")
+    assert len(data.train) == 1
 
 
 def test_classes(tmp_path):
@@ -165,3 +180,116 @@ def test_channels_no_picture_has(tmp_path):
     save(tmp_path / "0.png", grey())
     with pytest.raises(ValueError, match="must end in 1 or 3"):
         load_images(tmp_path, image_shape=(8, 8, 4))
+
+
+def test_few_unreadable_images_are_skipped(tmp_path):
+    for i in range(40):
+        for name in ("a", "b"):
+            save(tmp_path / name / f"{i:02}.png", grey(200 if name == "b" else 10))
+    broken = [tmp_path / "a" / f"{i:02}.png" for i in (3, 5, 6, 7, 8)]
+    for path in broken[:4]:
+        path.write_bytes(b"")
+    data = load_images(tmp_path, image_shape=(8, 8, 1), test=0, validation=0)
+    assert len(data.train) == 76
+    np.testing.assert_array_equal(data.train[:, 0, 0, 0] > 0.5, data.train_labels == 1)
+    said = "skipped 4 images that are not readable: a/03.png, a/05.png, a/06.png, a/07"
+    assert any(said in sentence for sentence in data.report)
+    with pytest.raises(ValueError, match=r"03\.png is not a readable image \(it is em"):
+        load_images(tmp_path, image_shape=(8, 8, 1), strict=True)
+    broken[4].write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"More than 4 of the 80 images .* 5%: a/03"):
+        load_images(tmp_path, image_shape=(8, 8, 1))
+
+
+def test_errors_name_no_object_in_memory(tmp_path):
+    for content in (b"", b"no picture"):
+        (tmp_path / "0.png").write_bytes(content)
+        with pytest.raises(ValueError, match="not a readable image") as error:
+            load_images(tmp_path)
+        assert "0x" not in str(error.value).replace(str(tmp_path), "")
+
+
+def test_linked_folders_are_followed_once(tmp_path):
+    for name in ("cat", "dog"):
+        save(tmp_path / "images" / name / "0.png", grey())
+    save(tmp_path / "far" / "1.png", grey())
+    save(tmp_path / "bird" / "2.png", grey())
+    inside = tmp_path / "images" / "cat" / "linked"
+    try:
+        inside.symlink_to(tmp_path / "far", target_is_directory=True)
+    except OSError:
+        pytest.skip("links need a right on Windows")
+    (tmp_path / "images" / "bird").symlink_to(tmp_path / "bird")
+    # In circles: to itself, up to the whole, and up from a class.
+    (tmp_path / "far" / "again").symlink_to(tmp_path / "far")
+    (tmp_path / "images" / "whole").symlink_to(tmp_path / "images")
+    (tmp_path / "images" / "dog" / "up").symlink_to(tmp_path / "images")
+    data = load_images(tmp_path / "images", test=0, validation=0)
+    assert data.class_names == ("bird", "cat", "dog")
+    assert data.train_labels.tolist() == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "train, other",
+    [
+        ("train", "val"),
+        ("Training", "valid"),
+        ("train", "validation"),
+        ("train", "test"),
+        ("train", "testing"),
+    ],
+)
+@pytest.mark.parametrize("within", ["", "archive/images"])
+def test_two_splits_are_no_classes(tmp_path, train, other, within):
+    for split, value, count in ((train, 10, 20), (other, 200, 5)):
+        for name in ("a", "b"):
+            for i in range(count):
+                save(tmp_path / within / split / name / f"{i}.png", grey(value))
+    (tmp_path / "empty").mkdir()
+    data = load_images(tmp_path, splits=EVERY)
+    assert data.class_names == ("a", "b")
+    # The author's own are the test, and none of them is trained on.
+    assert [len(getattr(data, name)) for name in EVERY] == [36, 4, 10]
+    assert data.train.max() < 0.5 < data.test.min()
+    prefix = f"{within}/" if within else ""
+    said = "\n".join(data.report)
+    assert f"folders taken for splits: train in '{prefix}{train}', " in said
+    assert f" in '{prefix}{other}'\n" in said
+    assert "folders taken for classes: 0 'a', 1 'b'\n" in said
+
+
+def test_three_splits_keep_the_authors_validation(tmp_path):
+    for split, count in (("train", 10), ("val", 4), ("test", 3)):
+        for i in range(count):
+            save(tmp_path / split / f"{i}.png", grey())
+    data = load_images(tmp_path, splits=EVERY)
+    assert [len(getattr(data, name)) for name in EVERY] == [10, 4, 3]
+
+
+def test_names_of_splits_beside_other_pictures_are_classes(tmp_path):
+    for name in ("train", "val", "plane"):
+        save(tmp_path / name / "0.png", grey())
+    data = load_images(tmp_path, test=0, validation=0)
+    assert data.class_names == ("plane", "train", "val")
+    for name in ("train", "val"):
+        save(tmp_path / "two" / name / "0.png", grey())
+    save(tmp_path / "two" / "loose.png", grey())
+    with pytest.raises(ValueError, match=r"holds images \('loose.png', ...\) beside"):
+        load_images(tmp_path / "two")
+
+
+def test_classes_in_a_folder_of_their_own(tmp_path):
+    for name, value in (("cat", 10), ("dog", 200)):
+        save(tmp_path / "images" / "all" / name / "0.png", grey(value))
+    data = load_images(tmp_path, test=0, validation=0)
+    assert data.class_names == ("cat", "dog")
+    assert "folders taken for classes: 0 'cat', 1 'dog'" in data.report
+    np.testing.assert_array_equal(data.train[:, 0, 0, 0] > 0.5, data.train_labels == 1)
+
+
+def test_one_class_of_a_split_is_still_a_class(tmp_path):
+    for place in ("train/images/a", "train/images/b", "test/images/b"):
+        for i in range(4):
+            save(tmp_path / place / f"{i}.png", grey())
+    data = load_images(tmp_path, splits=EVERY)
+    assert data.class_names == ("a", "b") and data.test_labels.tolist() == [1] * 4

@@ -415,6 +415,16 @@ def test_finetuning_goes_on_from_the_preset(finished, tmp_path):
     assert elbos[1] > elbos[0] and elbos[2] > elbos[0] + 0.5 * (elbos[1] - elbos[0])
 
 
+def test_too_few_images_to_validate_are_one_sentence(finished, tmp_path):
+    for count in (2, 3):
+        options = {"epochs": 1, "out": tmp_path / str(count), "console": quiet()}
+        if count == 2:
+            with pytest.raises(ValueError, match="^The images of .* at least 3, to tr"):
+                finetune(finished.preset, draw_images()[:2], **options)
+        else:
+            finetune(finished.preset, draw_images()[:3], **options)
+
+
 # KeepBest, on a model that is only weights.
 
 

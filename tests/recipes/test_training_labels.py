@@ -4,13 +4,16 @@ import io
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 import zoo
 from recipes.data import binarize, load_images
 from recipes.metrics.classifier import SHIFT, Classifier, shift_images
 from recipes.metrics.evaluation import evaluate_preset
+from recipes.metrics.preset_pair import compare_presets
 from recipes.metrics.sample_quality import label_accuracy
+from recipes.plots.subjects.opening import open_subject
 from recipes.recipe import Recipe, Training
 from recipes.runs.training import finetune, train
 
@@ -113,6 +116,47 @@ def test_finetuning_goes_on_with_labels(preset, source, tmp_path):
     console = Console(file=io.StringIO())
     made = finetune(preset, source, epochs=1, out=tmp_path / "run", console=console)
     assert zoo.from_preset(made).num_classes == 3
+
+
+def write_folder(folder, source, names):
+    """The images of `source` as files: train and test, a folder a class."""
+    for split in ("train", "test"):
+        pairs = zip(source[f"x_{split}"], source[f"y_{split}"], strict=True)
+        for i, (image, label) in enumerate(pairs):
+            place = folder / split / names[label]
+            place.mkdir(parents=True, exist_ok=True)
+            pixels = np.rint(255 * image[..., 0]).astype(np.uint8)
+            Image.fromarray(pixels).save(place / f"{i}.png")
+    return folder
+
+
+def test_classes_are_matched_by_name(preset, source, tmp_path):
+    # In the alphabet's order block and column come before row.
+    folder = write_folder(tmp_path / "images", source, ("Row", "COLUMN", "block"))
+    printed = io.StringIO()
+    options = {"epochs": 1, "out": tmp_path / "run"}
+    made = finetune(preset, folder, console=Console(file=printed), **options)
+    said = "'COLUMN' to 1 'column', 'Row' to 0 'row', 'block' to 2 'block'"
+    assert said in " ".join(printed.getvalue().split())
+    quiet = Console(file=io.StringIO())
+    own = evaluate_preset(preset, source, console=quiet)
+    metrics = evaluate_preset(made, folder, console=quiet)
+    assert metrics["sample_label_accuracy"] > 0.95
+    assert abs(metrics["elbo"] - own["elbo"]) < 5
+    pair = compare_presets([preset, made], folder, console=quiet)
+    assert pair["figures"]["elbo"]["values"][0] == pytest.approx(own["elbo"], abs=5)
+    images = open_subject(preset, data=str(folder)).load_images()
+    assert images.class_names == ("row", "column", "block")
+    assert (images.images[images.labels == 1][:, 0, 5, 0] > 0.5).mean() > 0.8
+
+
+def test_other_classes_are_refused(preset, source, tmp_path):
+    folder = write_folder(tmp_path / "images", source, ("row", "column", "cross"))
+    quiet = Console(file=io.StringIO())
+    with pytest.raises(ValueError, match="row, column, block, .* column, cross, row"):
+        finetune(preset, folder, out=tmp_path / "run", console=quiet)
+    with pytest.raises(ValueError, match="row, column, block, .* column, cross, row"):
+        evaluate_preset(preset, folder, console=quiet)
 
 
 def test_data_without_labels_are_refused(preset, source, tmp_path):

@@ -1,5 +1,6 @@
 """`Subject`: a model's facts and what a plot asks it, each computed once."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -156,6 +157,15 @@ class Subject:
                 f"{self.name!r} needs labels beside the images, and the {found.short} "
                 "have none: give images in one sub-folder a class, or an .npz with "
                 "labels."
+            )
+        if self.is_conditional and self.class_names and found.class_names:
+            from recipes.data.classes import class_numbers
+
+            numbers = class_numbers(found.class_names, self.class_names, found.short)
+            return dataclasses.replace(
+                found,
+                labels=numbers[found.labels],
+                class_names=tuple(self.class_names),
             )
         return found
 
