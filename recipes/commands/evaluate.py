@@ -8,7 +8,8 @@ from rich.console import Console
 
 import zoo.presets
 from recipes.commands.command_line import without_folders
-from recipes.commands.tables import metrics_table, new_table
+from recipes.commands.screen import new_table, print_table, screen
+from recipes.commands.tables import metrics_table
 from recipes.common.backend import versions
 from recipes.common.files import write_whole
 from recipes.common.latents import latents_of
@@ -45,10 +46,10 @@ def score(
         **kept,
     )
     metrics |= _provenance([preset.name], data, metrics["num_importance_samples"], seed)
-    screen = Console()
-    screen.print(metrics_table(metrics, preset.name, latents_of(preset.info)))
+    console = screen()
+    print_table(console, metrics_table(metrics, preset.name, latents_of(preset.info)))
     for sentence in metrics["diagnosis"]:
-        screen.print(sentence, markup=False, highlight=False)
+        console.print(sentence, markup=False, highlight=False)
     if out:
         rows = metric_rows(metrics, latents_of(preset.info))
         _write(out, f"Figures of {preset.name}", metrics, COLUMNS, rows)
@@ -86,7 +87,7 @@ def score_pair(pair, data, data_dir, num_importance_samples, seed, out=None):
     table = new_table(" and ".join(names), *columns, numbers=columns[1:])
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    print_table(screen(), table, less=("difference", COLUMNS[-1]))
     if out:
         _write(out, " and ".join(names), metrics, columns, rows)
 

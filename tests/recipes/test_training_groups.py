@@ -124,7 +124,7 @@ def test_documents_tell_of_each_group(run, tmp_path):
     for name in ("samples.png", "reconstructions.png", "training.png"):
         assert (run / "preset" / name).is_file()
     console = Console(file=io.StringIO(), width=200)
-    console.print(tables.preset_details(plots.open_subject(run).preset))
+    tables.print_details(console, plots.open_subject(run).preset)
     assert "2 + 2" in console.file.getvalue()
     missing = write_report(run, tmp_path / "report.html", data=SOURCE)
     assert any("2 groups of latents, top, bottom" in reason for reason in missing)
