@@ -45,7 +45,9 @@ def score(
         console=Console(stderr=True),
         **kept,
     )
-    metrics |= _provenance([preset.name], data, metrics["num_importance_samples"], seed)
+    metrics |= _provenance(
+        [_called(preset)], data, metrics["num_importance_samples"], seed
+    )
     console = screen()
     print_table(console, metrics_table(metrics, preset.name, latents_of(preset.info)))
     for sentence in metrics["diagnosis"]:
@@ -80,7 +82,10 @@ def score_pair(pair, data, data_dir, num_importance_samples, seed, out=None):
     )
     names = [preset.name for preset in pair]
     metrics |= _provenance(
-        ["--compare", *names], data, metrics["num_importance_samples"], seed
+        ["--compare", *map(_called, pair)],
+        data,
+        metrics["num_importance_samples"],
+        seed,
     )
     columns = ("figure", *names, "difference", COLUMNS[-1])
     rows = comparison_rows(metrics)
@@ -90,6 +95,11 @@ def score_pair(pair, data, data_dir, num_importance_samples, seed, out=None):
     print_table(screen(), table, less=("difference", COLUMNS[-1]))
     if out:
         _write(out, " and ".join(names), metrics, columns, rows)
+
+
+def _called(preset):
+    """What a recorded command names a preset by: no folder of this machine."""
+    return without_folders(preset.address)
 
 
 def _provenance(subject, data, k, seed):

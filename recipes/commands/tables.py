@@ -1,14 +1,23 @@
 """What the command line shows of presets, recipes and figures."""
 
+import shlex
 import sys
 
 from rich.text import Text
 
 from recipes.commands.screen import new_table, print_line, print_table, screen
+from recipes.common.labels import label_argument
 from recipes.common.latents import latents_of
 from recipes.common.presets import read_preset
 from recipes.documents.metric_rows import COLUMNS, metric_rows
-from recipes.documents.texts import data_name, duration, latents_text, megabytes, metric
+from recipes.documents.texts import (
+    data_name,
+    duration,
+    in_quotes,
+    latents_text,
+    megabytes,
+    metric,
+)
 from recipes.recipe import RECIPES, get_recipe
 from zoo.presets import list_presets
 
@@ -129,15 +138,19 @@ def print_details(console, preset):
 def usage(preset):
     """Lines to copy."""
     address = preset.address
-    classes = preset.config.get("num_classes")
-    labels = f"labels={classes - 1}, " if classes else ""
-    return "\n".join(
-        (
-            "  Python   import zoo",
-            f'           model = zoo.from_preset("{address}")',
-            f"           images = model.sample(16, {labels}seed=0)",
-            f"  shell    vae-zoo sample {address} --out samples.png",
-            f"           vae-zoo finetune {address} --data digits",
-            f"           vae-zoo export {address} exported",
-        )
-    )
+    labels, quoted = label_argument(preset.info, 16), shlex.quote(address)
+    python = ["import zoo", f"model = zoo.from_preset({in_quotes(address)})"]
+    shell = [f"vae-zoo export {quoted} exported"]
+    prior = preset.config.get("prior")
+    can_sample = not (isinstance(prior, dict) and prior["class_name"] == "UniformCodes")
+    if can_sample:
+        python.append(f"images = model.sample(16, {labels}seed=0)")
+    if preset.info.get("num_attributes") is None:  # which no command reads
+        shell.insert(0, f"vae-zoo finetune {quoted} --data digits")
+        if can_sample:
+            shell.insert(0, f"vae-zoo sample {quoted} --out samples.png")
+    lines = []
+    for title, code in (("Python", python), ("shell", shell)):
+        margins = [title, *[""] * (len(code) - 1)]
+        lines += [f"  {m:9}{line}" for m, line in zip(margins, code, strict=True)]
+    return "\n".join(lines)
