@@ -12,6 +12,7 @@ from recipes.commands.screen import new_table, print_table, screen
 from recipes.commands.tables import metrics_table
 from recipes.common.backend import versions
 from recipes.common.files import write_whole
+from recipes.common.labels import takes_labels
 from recipes.common.latents import latents_of
 from recipes.common.provenance import hardware
 from recipes.documents.card import diagnosis_lines, evaluation_lines, write_card
@@ -49,11 +50,12 @@ def score(
         [_called(preset)], data, metrics["num_importance_samples"], seed
     )
     console = screen()
-    print_table(console, metrics_table(metrics, preset.name, latents_of(preset.info)))
+    print_table(console, metrics_table(metrics, preset.name, preset.info))
     for sentence in metrics["diagnosis"]:
         console.print(sentence, markup=False, highlight=False)
     if out:
-        rows = metric_rows(metrics, latents_of(preset.info))
+        info = preset.info
+        rows = metric_rows(metrics, latents_of(info), takes_labels(info))
         _write(out, f"Figures of {preset.name}", metrics, COLUMNS, rows)
     if save:
         zoo.presets.update_metadata(preset.folder, metrics=metrics)

@@ -6,7 +6,7 @@ import sys
 from rich.text import Text
 
 from recipes.commands.screen import new_table, print_line, print_table, screen
-from recipes.common.labels import label_argument
+from recipes.common.labels import label_argument, takes_labels
 from recipes.common.latents import latents_of
 from recipes.common.presets import read_preset
 from recipes.documents.metric_rows import COLUMNS, metric_rows
@@ -34,7 +34,9 @@ def print_overview():
     if presets:
         left_out = print_table(console, presets_table(presets), less=LESS)
         k = "" if "K" in left_out else "; K importance samples"
-        console.print(f"ELBO and NLL in nats a test image{k}.\n")
+        given = any(takes_labels(preset.info) for preset in presets)
+        y = "; |y: given the label, of p(x|y)" if given else ""
+        console.print(f"ELBO and NLL in nats a test image{k}{y}.\n")
     else:
         console.print("No presets ship with this installation.\n")
     recipes = recipes_table([get_recipe(name) for name in RECIPES])
@@ -59,6 +61,9 @@ def presets_table(presets):
         nll, samples = metric(metrics, "nll"), metrics.get("num_importance_samples")
         if metrics.get("exact_codes"):  # every draw is the same: it is the ELBO
             nll = samples = "-"
+        elbo = metric(metrics, "elbo")
+        if takes_labels(info):
+            elbo, nll = (text if text == "-" else f"{text}|y" for text in (elbo, nll))
         table.add_row(
             preset.name,
             str(info.get("model", "-")),
@@ -66,7 +71,7 @@ def presets_table(presets):
             latents_text(info),
             f"{info.get('parameters', 0) / 1e6:.2f} M",
             megabytes(preset.bytes),
-            metric(metrics, "elbo"),
+            elbo,
             nll,
             str(samples or "-"),
         )
@@ -81,10 +86,10 @@ def recipes_table(recipes):
     return table
 
 
-def metrics_table(metrics, title="Figures", latents=()):
-    """The metrics of an evaluation, of a model of these latents."""
+def metrics_table(metrics, title, info):
+    """The metrics of an evaluation of a preset that `zoo.preset_info` says this of."""
     table = new_table(title, *COLUMNS, numbers=COLUMNS[1:])
-    for row in metric_rows(metrics, latents):
+    for row in metric_rows(metrics, latents_of(info), takes_labels(info)):
         table.add_row(*row)
     for name in ("test_images", "seed"):
         if name in metrics:
@@ -127,7 +132,7 @@ def print_details(console, preset):
     console.print()
     if metrics := preset.entry("metrics"):
         title = "Figures on the test split"
-        print_table(console, metrics_table(metrics, title, latents_of(preset.info)))
+        print_table(console, metrics_table(metrics, title, preset.info))
         console.print()
         if metrics.get("command"):
             print_line(console, f"Again: {metrics['command']}\n")

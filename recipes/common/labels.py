@@ -11,6 +11,16 @@ def takes_labels(facts):
     return any(facts.get(name) is not None for name in names)
 
 
+def given_labels(figure):
+    """What an ELBO or NLL is called where it is one of p(x|y); others as they are.
+
+    Args:
+        figure: its name, such as "NLL, bits/dim".
+    """
+    name, comma, rest = figure.partition(",")
+    return f"{name} given the label{comma}{rest}" if name in ("ELBO", "NLL") else figure
+
+
 def label_argument(facts, count):
     """What `sample` is given, in Python: "labels=9, ", or "" without labels.
 

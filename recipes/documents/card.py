@@ -33,7 +33,7 @@ def model_card(info, address, can_sample=True):
     """
     metrics, training = info["metrics"], info["training"]
     data = info["dataset"]
-    rows = metric_rows(metrics, latents_of(info))
+    rows = metric_rows(metrics, latents_of(info), takes_labels(info))
     labels = label_argument(info, 16)
     shape = ", ".join(map(str, info["image_shape"]))
     drawn = [

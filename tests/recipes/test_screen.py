@@ -41,6 +41,9 @@ def test_names_are_whole_in_terminals_of_any_width(terminal, width):
     first = [line.split(" ")[0] for line in lines]
     for name in list_presets():
         assert first.count(name) == 2 if name in RECIPES else 1
+    (row,) = (line for line in lines if "81.23|y" in line)
+    assert row.startswith("conditional_vae_mnist")
+    assert "|y: given the label" in " ".join(lines)
     heading = lines[lines.index("Presets") + 1].split()
     said = " ".join(lines)
     if width == 200:
@@ -112,3 +115,8 @@ def test_nothing_is_cut_or_wrapped_in_a_pipe(monkeypatch):
     shown = succeed("show", "conv_vae_cifar10").splitlines()
     summary = read_preset("conv_vae_cifar10").info["summary"]
     assert len(summary) > 80 and summary in shown
+
+
+def test_figures_of_shipped_presets_say_what_is_given():
+    assert "NLL given the label" in succeed("show", "conditional_vae_mnist")
+    assert "given the label" not in succeed("show", "dense_vae_mnist")

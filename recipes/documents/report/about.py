@@ -103,7 +103,7 @@ def _of_preset(preset):
         num_classes=info["num_classes"],
         num_attributes=info["num_attributes"],
         facts=_known(facts),
-        metrics=tuple(metric_rows(metrics, latents_of(info))),
+        metrics=tuple(metric_rows(metrics, latents_of(info), takes_labels(info))),
         scored_on=metrics and _scored_on(data, metrics, info),
         scored_by=metrics.get("command", ""),
         published=tuple(map(tuple, info.get("anchors", []))),
