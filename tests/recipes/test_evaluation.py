@@ -78,6 +78,23 @@ def test_evaluation_says_all_there_is(presets, source):
     assert metrics["fid"] > 10 * metrics["fid_of_training_images"]
 
 
+def test_kl_that_all_images_share_is_no_information(tmp_path, source):
+    model = zoo.DenseVAE(SHAPE, 3, hidden_units=(4,), seed=0)
+    *_, kernel, bias = model.encoder.get_weights()
+    shared = np.concatenate([np.full(3, 4.0), np.zeros(3)])
+    weights = model.encoder.get_weights()[:-2]
+    model.encoder.set_weights([*weights, 0 * kernel, shared.astype(bias.dtype)])
+    metrics = evaluate(untrained(tmp_path / "shared", model), source)
+    assert metrics["kl"] == pytest.approx(24, rel=1e-3)
+    assert metrics["active_units"] == 0
+    assert metrics["mutual_information"] == pytest.approx(0, abs=1e-3)
+    assert metrics["mutual_information_bound"] == pytest.approx(np.log(60))
+    assert metrics["mse_over_mean_image"] > metrics["mse_over_variance"] > 0
+    assert metrics["diagnosis"][0].startswith("Posterior collapse: the 24.0 nats")
+    rows = {row[0]: row[1] for row in metric_rows(metrics)}
+    assert rows["mutual information of image and latents, nats"] in ("0.00", "-0.00")
+
+
 def test_errors_shrink_with_the_number_of_images(presets, source):
     model = zoo.from_preset(presets / "small")
     x = source["x_test"]
