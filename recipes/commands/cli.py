@@ -75,12 +75,10 @@ def list_():
 @app.command(rich_help_panel=PICK)
 def show(preset: PresetName):
     """What a preset is, how good it is, how to use it."""
-    from rich.console import Console
-
     from recipes.commands import tables
     from recipes.common.opening import open_preset
 
-    Console().print(tables.preset_details(open_preset(preset)))
+    tables.print_details(tables.screen(), open_preset(preset))
 
 
 @app.command(rich_help_panel=PICK)
@@ -364,11 +362,10 @@ def demo(
 @app.command(rich_help_panel=LOOK)
 def doctor(data_dir: DataDir = None):
     """What is installed, what works and where things lie."""
-    from rich.console import Console
-
     from recipes.commands.doctor import diagnose
+    from recipes.commands.screen import screen
 
-    if not diagnose(Console(), data_dir):
+    if not diagnose(screen(), data_dir):
         raise typer.Exit(1)
 
 

@@ -10,12 +10,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from recipes.commands.demo_folder import PAGE, PICTURES, REPORT, check_folder, staged
 from recipes.commands.sample_without_keras import sample_in_fresh_process
+from recipes.commands.screen import new_table, print_line, print_table, screen
 from recipes.commands.starting import start_keras
-from recipes.commands.tables import new_table
 from recipes.common.opening import open_preset
 from recipes.common.progress import working
 
@@ -57,7 +55,7 @@ def run_demo(
         ValueError, OSError, ImportError: if preset, folder or packages are not usable.
     """
     start = time.monotonic()
-    console = console or Console()
+    console = console or screen()
     found = open_preset(preset)
     out = Path(out).absolute()
     check_folder(out)
@@ -197,11 +195,13 @@ class _Demo:
 
     def _print_comparison(self, comparison):
         numbers = ("before", f"after {self.epochs} epochs")
-        table = new_table(None, "weights", *numbers, numbers=numbers)
+        table = new_table(
+            None, "weights", *numbers, numbers=numbers, whole=("weights",)
+        )
         before, after = comparison.before, comparison.pretrained
         table.add_row(self.preset.name, f"{before:.1f}", f"{after:.1f}")
         table.add_row("from scratch", "-", f"{comparison.scratch:.1f}")
-        self.console.print(table)
+        print_table(self.console, table)
         gain = comparison.gain
         verdict = "earn their keep" if gain > 0 else "do not pay off here"
         self.console.print(
@@ -268,4 +268,4 @@ def _say_what_next(console, out, report):
     ]
     if report["export"]:
         lines.insert(-1, f"  vae-zoo verify {out / 'onnx'}")
-    console.print("\n".join(lines), markup=False, highlight=False)
+    print_line(console, "\n".join(lines))

@@ -5,8 +5,8 @@ from rich.console import Console
 from rich.progress import track
 
 import export
+from recipes.commands.screen import new_table, print_table, screen
 from recipes.commands.starting import load_preset
-from recipes.commands.tables import new_table
 from recipes.common.contact_sheet import save_contact_sheet
 from recipes.common.files import check_output
 from recipes.common.opening import open_preset, open_source
@@ -79,10 +79,11 @@ def verify(exported):
     found = open_source(exported, takes=("exported",))
     with working("Running the files on inputs that they keep"):
         report = export.Sampler(found.path).verify()
-    table = new_table(None, "file", "largest error", "allowed", "content SHA-256")
+    columns = ("file", "largest error", "allowed", "content SHA-256")
+    table = new_table(None, *columns, whole=columns)
     for name, entry in report["files"].items():
         error, allowed = entry["max_abs_error"], entry["tolerance"]
         digest = entry["content_sha256"][:16]
         table.add_row(name, f"{error:.1e}", f"{allowed:.0e}", f"{digest}...")
-    Console().print(table)
+    print_table(screen(), table, less=columns[:0:-1])
     print("Whole, and gives what it gave when it was exported.")

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from recipes.commands import tables
+from recipes.commands.screen import new_table, print_table
 from recipes.common import presets
 from recipes.common.backend import BACKENDS, installed_version, is_installed
 from recipes.data import data_folder, prepared_datasets
 from recipes.data.locations import cache_folder
+from recipes.documents.texts import megabytes
 from zoo.presets import list_presets
 
 # A backend that does not answer within this many seconds counts as broken.
@@ -106,11 +107,13 @@ def _backends(console):
         ThreadPoolExecutor(len(BACKENDS)) as pool,
     ):
         answers = dict(zip(present, pool.map(probe, present), strict=True))
-    table = tables.new_table("Backends", "name", "version", "devices", "state")
+    table = new_table(
+        "Backends", "name", "version", "devices", "state", whole=("name", "version")
+    )
     for name in BACKENDS:
         missing = ("-", "-", f'not installed: pip install "vae-zoo[{name}]"')
         table.add_row(name, *(_plain(text) for text in answers.get(name, missing)))
-    console.print(table)
+    print_table(console, table)
     chosen = os.environ.get("KERAS_BACKEND")
     if chosen:
         console.print(f"KERAS_BACKEND is {chosen}.")
@@ -121,7 +124,7 @@ def _backends(console):
 
 
 def _extras(console):
-    table = tables.new_table("Packages", "for", "packages", "state")
+    table = new_table("Packages", "for", "packages", "state", whole=("state",))
     for extra, purpose, modules in _EXTRAS:
         missing = [name for name in modules if not is_installed(name)]
         name = f"vae-zoo[{extra}]" if extra else "vae-zoo"
@@ -131,13 +134,13 @@ def _extras(console):
             for m in modules
         )
         table.add_row(purpose, _plain(packages), _plain(state))
-    console.print(table)
+    print_table(console, table)
     console.print()
     return all(is_installed(name) for name in _EXTRAS[0][2])
 
 
 def _data(console, data_dir):
-    table = tables.new_table("Folders", "what", "where", "holds")
+    table = new_table("Folders", "what", "where", "holds", whole=("where",))
     folder = data_folder(data_dir)
     held = ", ".join(prepared_datasets(data_dir))
     if not held:
@@ -146,23 +149,26 @@ def _data(console, data_dir):
     cache = cache_folder()
     held = ", ".join(prepared_datasets(cache)) or "nothing yet"
     table.add_row("cache", _plain(str(cache)), _plain(held))
-    console.print(table)
+    print_table(console, table)
     console.print("digits and sprites are embedded: there without any folder.\n")
 
 
 def _presets(console):
-    table = tables.new_table("Presets", "name", "size", "state")
+    table = new_table("Presets", "name", "size", "state", whole=("name", "size"))
     healthy = True
     names = list_presets()
     for name in names:
         try:
             preset = presets.read_preset(name)
-            problem, size = presets.damage(preset), tables.megabytes(preset.bytes)
+            problem, size = presets.damage(preset), megabytes(preset.bytes)
         except (ValueError, OSError) as error:
             problem, size = str(error), "?"
         healthy &= problem is None
         table.add_row(name, size, _plain(problem or "checksums match"))
-    console.print(table if names else "No presets ship with this installation.")
+    if names:
+        print_table(console, table)
+    else:
+        console.print("No presets ship with this installation.")
     return healthy
 
 

@@ -8,9 +8,11 @@ from rich.console import Console
 
 import zoo.presets
 from recipes.commands.command_line import without_folders
-from recipes.commands.tables import metrics_table, new_table
+from recipes.commands.screen import new_table, print_table, screen
+from recipes.commands.tables import metrics_table
 from recipes.common.backend import versions
 from recipes.common.files import write_whole
+from recipes.common.labels import takes_labels
 from recipes.common.latents import latents_of
 from recipes.common.provenance import hardware
 from recipes.documents.card import diagnosis_lines, evaluation_lines, write_card
@@ -56,13 +58,14 @@ def score(
         **kept,
     )
     k = metrics["num_importance_samples"]
-    metrics |= _provenance([preset.name], data, k, seed, reading)
-    screen = Console()
-    screen.print(metrics_table(metrics, preset.name, latents_of(preset.info)))
+    metrics |= _provenance([_called(preset)], data, k, seed, reading)
+    console = screen()
+    print_table(console, metrics_table(metrics, preset.name, preset.info))
     for sentence in metrics["diagnosis"]:
-        screen.print(sentence, markup=False, highlight=False)
+        console.print(sentence, markup=False, highlight=False)
     if out:
-        rows = metric_rows(metrics, latents_of(preset.info))
+        info = preset.info
+        rows = metric_rows(metrics, latents_of(info), takes_labels(info))
         _write(out, f"Figures of {preset.name}", metrics, COLUMNS, rows)
     if save:
         zoo.presets.update_metadata(preset.folder, metrics=metrics)
@@ -95,15 +98,21 @@ def score_pair(
     )
     names = [preset.name for preset in pair]
     k = metrics["num_importance_samples"]
-    metrics |= _provenance(["--compare", *names], data, k, seed, reading)
+    called = ["--compare", *map(_called, pair)]
+    metrics |= _provenance(called, data, k, seed, reading)
     columns = ("figure", *names, "difference", COLUMNS[-1])
     rows = comparison_rows(metrics)
     table = new_table(" and ".join(names), *columns, numbers=columns[1:])
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    print_table(screen(), table, less=("difference", COLUMNS[-1]))
     if out:
         _write(out, " and ".join(names), metrics, columns, rows)
+
+
+def _called(preset):
+    """What a recorded command names a preset by: no folder of this machine."""
+    return without_folders(preset.address)
 
 
 def _provenance(subject, data, k, seed, reading):

@@ -12,6 +12,7 @@ import typer
 
 from recipes.commands.command_line import command_line
 from recipes.commands.options import Backend, DataDir, Epochs, Out, Seed
+from recipes.commands.screen import screen
 from recipes.commands.starting import start_keras
 from recipes.commands.train import INTERRUPTED_RUN
 from recipes.common.errors import one_sentence_errors
@@ -116,9 +117,7 @@ def compare(
     """
     with one_sentence_errors(INTERRUPTED_RUN):
         start_keras(backend)
-        from rich.console import Console
-
-        console, rows = Console(), []
+        console, rows = screen(), []
         for seed in seeds:
             for one in members():
                 console.print(f"{one.recipe.summary} Seed {seed}.", style="bold")

@@ -1,33 +1,25 @@
 """What the command line shows of presets, recipes and figures."""
 
+import shlex
 import sys
 
-from rich.console import Console, Group
-from rich.table import Table
 from rich.text import Text
 
+from recipes.commands.screen import new_table, print_line, print_table, screen
+from recipes.common.labels import label_argument, takes_labels
 from recipes.common.latents import latents_of
 from recipes.common.presets import read_preset
 from recipes.documents.metric_rows import COLUMNS, metric_rows
-from recipes.documents.texts import data_name, duration, latents_text, megabytes, metric
+from recipes.documents.texts import (
+    data_name,
+    duration,
+    in_quotes,
+    latents_text,
+    megabytes,
+    metric,
+)
 from recipes.recipe import RECIPES, get_recipe
 from zoo.presets import list_presets
-
-
-def new_table(title, *columns, numbers=()):
-    """A table whose columns named in `numbers` are aligned to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None)
-    table.pad_edge = False
-    table.collapse_padding = True
-    for column in columns:
-        number = column in numbers
-        table.add_column(
-            column,
-            justify="right" if number else "left",
-            overflow="fold",
-            no_wrap=number,
-        )
-    return table
 
 
 def print_overview():
@@ -38,65 +30,66 @@ def print_overview():
             presets.append(read_preset(name))
         except ValueError as error:
             print(error, file=sys.stderr)
-    console = Console()
+    console = screen()
     if presets:
-        wide = console.width >= 100
-        console.print(presets_table(presets, wide))
-        k = "; K importance samples" if wide else ""
-        console.print(f"ELBO and NLL in nats a test image{k}.\n")
+        left_out = print_table(console, presets_table(presets), less=LESS)
+        k = "" if "K" in left_out else "; K importance samples"
+        given = any(takes_labels(preset.info) for preset in presets)
+        y = "; |y: given the label, of p(x|y)" if given else ""
+        console.print(f"ELBO and NLL in nats a test image{k}{y}.\n")
     else:
         console.print("No presets ship with this installation.\n")
-    console.print(recipes_table([get_recipe(name) for name in RECIPES]))
+    recipes = recipes_table([get_recipe(name) for name in RECIPES])
+    print_table(console, recipes, less=("epochs",))
 
 
-def presets_table(presets, wide=True):
+# What a narrow terminal does without, the first one first: `show` tells all of it.
+LESS = ("K", "params", "size", "latents", "data", "model", "ELBO")
+
+
+def presets_table(presets):
     """One row a preset: what it is and how good it is.
 
     Args:
         presets: `recipes.common.presets.Preset` objects.
-        wide: whether there is room for parameters and K, which `show` tells, too.
     """
-    columns = ["params", "size", "ELBO", "NLL", "K"]
-    shown = [name for name in columns if wide or name not in ("params", "K")]
-    table = new_table("Presets", "name", "model", "data", "latents", *shown)
-    for column in table.columns:
-        if column.header in columns:
-            column.justify, column.no_wrap = "right", True
-        # A name is for copying: never folded.
-        column.no_wrap |= column.header == "name"
+    words, numbers = ("name", "model", "data", "latents"), ("params", "size")
+    numbers += ("ELBO", "NLL", "K")
+    table = new_table("Presets", *words, *numbers, numbers=numbers, whole=words)
     for preset in presets:
         metrics, info = preset.entry("metrics"), preset.info
-        values = {
-            "params": f"{info.get('parameters', 0) / 1e6:.2f} M",
-            "size": megabytes(preset.bytes),
-            "ELBO": metric(metrics, "elbo"),
-            "NLL": metric(metrics, "nll"),
-            "K": f"{metrics.get('num_importance_samples', '-')}",
-        }
+        nll, samples = metric(metrics, "nll"), metrics.get("num_importance_samples")
         if metrics.get("exact_codes"):  # every draw is the same: it is the ELBO
-            values |= {"NLL": "-", "K": "-"}
+            nll = samples = "-"
+        elbo = metric(metrics, "elbo")
+        if takes_labels(info):
+            elbo, nll = (text if text == "-" else f"{text}|y" for text in (elbo, nll))
         table.add_row(
             preset.name,
             str(info.get("model", "-")),
             str(preset.entry("dataset").get("name", "-")),
             latents_text(info),
-            *(values[name] for name in shown),
+            f"{info.get('parameters', 0) / 1e6:.2f} M",
+            megabytes(preset.bytes),
+            elbo,
+            nll,
+            str(samples or "-"),
         )
     return table
 
 
 def recipes_table(recipes):
     """One row a recipe."""
-    table = new_table("Recipes", "name", "epochs", "what it trains")
+    table = new_table("Recipes", "name", "epochs", "what it trains", whole=("name",))
     for recipe in recipes:
         table.add_row(recipe.name, str(recipe.training.epochs), recipe.summary)
     return table
 
 
-def metrics_table(metrics, title="Figures", latents=()):
-    """The metrics of an evaluation, of a model of these latents."""
+def metrics_table(metrics, title, info):
+    """The metrics of an evaluation of a preset that `zoo.preset_info` says this of."""
     table = new_table(title, *COLUMNS, numbers=COLUMNS[1:])
-    for row in metric_rows(metrics, latents):
+    for row in metric_rows(metrics, latents_of(info), takes_labels(info)):
         table.add_row(*row)
     for name in ("test_images", "seed"):
         if name in metrics:
@@ -104,7 +97,7 @@ def metrics_table(metrics, title="Figures", latents=()):
     return table
 
 
-def preset_details(preset):
+def print_details(console, preset):
     """All that `show` says of a preset."""
     data, training = preset.entry("dataset"), preset.entry("training")
     images = data.get("training_images")
@@ -118,7 +111,6 @@ def preset_details(preset):
         ("trained on", images and f"{images:,} images"),
         ("licence", data.get("license")),
         ("fine-tuned from", preset.info.get("finetuned_from")),
-        ("command", training.get("command")),
         ("seed", training.get("seed")),
         ("epochs", training.get("epochs")),
         ("time", "seconds" in training and duration(training["seconds"])),
@@ -130,33 +122,40 @@ def preset_details(preset):
     for name, value in about:
         if value not in (None, False):
             table.add_row(Text(name, style="dim"), Text(str(value)))
-    parts = [Text(preset.name, style="bold")]
+    print_line(console, preset.name, style="bold")
     if preset.info.get("summary"):
-        parts.append(Text(preset.info["summary"]))
-    parts += [Text(), table, Text()]
+        console.print(preset.info["summary"], markup=False, highlight=False)
+    console.print()
+    print_table(console, table)
+    if training.get("command"):
+        print_line(console, f"Trained by: {training['command']}")
+    console.print()
     if metrics := preset.entry("metrics"):
-        where = " on the test split"
-        parts += [
-            metrics_table(metrics, f"Figures{where}", latents_of(preset.info)),
-            Text(),
-        ]
+        title = "Figures on the test split"
+        print_table(console, metrics_table(metrics, title, preset.info))
+        console.print()
         if metrics.get("command"):
-            parts += [Text(f"Again: {metrics['command']}"), Text()]
-    return Group(*parts, Text("How to use it", style="bold"), Text(usage(preset)))
+            print_line(console, f"Again: {metrics['command']}\n")
+    print_line(console, "How to use it", style="bold")
+    print_line(console, usage(preset))
 
 
 def usage(preset):
     """Lines to copy."""
     address = preset.address
-    classes = preset.config.get("num_classes")
-    labels = f"labels={classes - 1}, " if classes else ""
-    return "\n".join(
-        (
-            "  Python   import zoo",
-            f'           model = zoo.from_preset("{address}")',
-            f"           images = model.sample(16, {labels}seed=0)",
-            f"  shell    vae-zoo sample {address} --out samples.png",
-            f"           vae-zoo finetune {address} --data digits",
-            f"           vae-zoo export {address} exported",
-        )
-    )
+    labels, quoted = label_argument(preset.info, 16), shlex.quote(address)
+    python = ["import zoo", f"model = zoo.from_preset({in_quotes(address)})"]
+    shell = [f"vae-zoo export {quoted} exported"]
+    prior = preset.config.get("prior")
+    can_sample = not (isinstance(prior, dict) and prior["class_name"] == "UniformCodes")
+    if can_sample:
+        python.append(f"images = model.sample(16, {labels}seed=0)")
+    if preset.info.get("num_attributes") is None:  # which no command reads
+        shell.insert(0, f"vae-zoo finetune {quoted} --data digits")
+        if can_sample:
+            shell.insert(0, f"vae-zoo sample {quoted} --out samples.png")
+    lines = []
+    for title, code in (("Python", python), ("shell", shell)):
+        margins = [title, *[""] * (len(code) - 1)]
+        lines += [f"  {m:9}{line}" for m, line in zip(margins, code, strict=True)]
+    return "\n".join(lines)

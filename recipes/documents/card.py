@@ -4,28 +4,42 @@ from pathlib import Path
 
 import zoo
 from recipes.common.files import write_whole
+from recipes.common.labels import label_argument, takes_labels
 from recipes.common.latents import latents_of, the_codes
 from recipes.documents.metric_rows import COLUMNS, metric_rows
-from recipes.documents.texts import markdown_table
+from recipes.documents.texts import in_quotes, markdown_table
+from zoo.presets.folder import SHIPPED
+
+# A folder that may be moved, as its card sees it.
+HERE = "."
 
 
 def write_card(preset):
     """Writes the model card of a preset from its metadata."""
-    preset = Path(preset)
-    write_whole(preset / "README.md", model_card(zoo.preset_info(preset)).encode())
+    preset, info = Path(preset), zoo.preset_info(preset)
+    folder = preset.resolve()
+    address = folder.name if folder.parent == SHIPPED.resolve() else HERE
+    card = model_card(info, address, (preset / "samples.png").is_file())
+    write_whole(preset / "README.md", card.encode())
 
 
-def model_card(info):
+def model_card(info, address, can_sample=True):
     """The model card of a preset, in Markdown.
 
     Args:
         info: `zoo.preset_info` of it.
+        address: what to load it by: its name if it ships with the package, or `HERE`.
+        can_sample: whether it has a prior to draw from.
     """
     metrics, training = info["metrics"], info["training"]
     data = info["dataset"]
-    rows = metric_rows(metrics, latents_of(info))
-    classes = info.get("num_classes")
-    labels = "" if classes is None else f"labels={classes - 1}, "
+    rows = metric_rows(metrics, latents_of(info), takes_labels(info))
+    labels = label_argument(info, 16)
+    shape = ", ".join(map(str, info["image_shape"]))
+    drawn = [
+        f"images = model.sample(16, {labels}seed=0)  # float32 (16, {shape}) in [0, 1]"
+    ]
+    here = "  # the folder of this card" if address == HERE else ""
     lines = [
         f"# {info['preset']}",
         "",
@@ -34,12 +48,11 @@ def model_card(info):
         "```python",
         "import zoo",
         "",
-        f'model = zoo.from_preset("{info["preset"]}")',
-        f"images = model.sample(16, {labels}seed=0)  # float32 "
-        f"(16, {', '.join(map(str, info['image_shape']))}) in [0, 1]",
+        f"model = zoo.from_preset({in_quotes(address)}){here}",
+        *(drawn if can_sample else []),
         "```",
         "",
-        *_sample_lines(info),
+        *(_sample_lines(info) if can_sample else []),
         "![reconstructions](reconstructions.png)",
         "",
         "Test images in pairs: original left, reconstruction right.",
@@ -48,7 +61,8 @@ def model_card(info):
         "",
         f"On all {metrics['test_images']:,} test images of {data['name']}"
         + (", binarized once with `default_rng(0)`" if metrics["binarized"] else "")
-        + (", given the label." if classes is not None else "."),
+        + (", given the label" if takes_labels(info) else "")
+        + ".",
         "",
         *markdown_table(COLUMNS, rows),
         "",
@@ -95,7 +109,7 @@ def _setting_text(value):
 def _sample_lines(info):
     """The picture of samples, and how to draw them again."""
     latents = "latents" if the_codes(latents_of(info)) is None else "codes"
-    if info.get("num_classes") is None:
+    if not takes_labels(info):
         told = (
             f"Expected images of 64 {latents} drawn from the prior: "
             "`model.sample(64, seed=0)`, on any backend."

@@ -1,18 +1,20 @@
 """The figures of an evaluation in words: one list for the screen and for documents."""
 
+from recipes.common.labels import given_labels
 from recipes.common.latents import the_vector
 from recipes.metrics.intervals import confidence_intervals
 
 COLUMNS = ("figure", "value", "95 % interval")
 
 
-def metric_rows(metrics, latents=()):
+def metric_rows(metrics, latents=(), given=False):
     """What to show of metrics, as texts for `COLUMNS`.
 
     Args:
         metrics: dict of `recipes.metrics.evaluation.evaluate_model`; what is not there
             is not shown.
         latents: `zoo.latents.LatentSpec` of the groups, as far as they are known.
+        given: whether likelihoods are given the label, those of p(x|y).
     """
     vector = the_vector(latents)
     of_all = "" if vector is None else f" of {vector.size}"
@@ -30,8 +32,19 @@ def metric_rows(metrics, latents=()):
         ),
         ("squared error of reconstructions, a pixel", "mse", "{:.5f}"),
         ("the same over the pixels' variance", "mse_over_variance", "{:.4f}"),
+        ("the same over that of the mean image", "mse_over_mean_image", "{:.4f}"),
         ("PSNR of reconstructions, dB", "psnr", "{:.2f}"),
         (f"active units{of_all}", "active_units", "{:,}"),
+        (
+            "mutual information of image and latents, nats",
+            "mutual_information",
+            "{:.2f}",
+        ),
+        (
+            "the most that the images taken for it can show",
+            "mutual_information_bound",
+            "{:.2f}",
+        ),
         ("codes in use", "codebook_usage", "{:.1%}"),
         ("perplexity of the codes", "perplexity", "{:.1f}"),
         ("entropy of the codes, nats a code", "code_entropy", "{:.3f}"),
@@ -67,5 +80,6 @@ def metric_rows(metrics, latents=()):
         value = metrics.get(name)
         if isinstance(value, (int, float)) and name not in repeated:
             ends = (form.format(end) for end in intervals.get(name, ()))
+            what = given_labels(what) if given else what
             answer.append((what, form.format(value), " to ".join(ends)))
     return answer

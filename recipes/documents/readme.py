@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes.common.files import write_whole
+from recipes.common.labels import given_labels, takes_labels
 from recipes.common.presets import shipped_presets
 from recipes.documents.texts import (
     data_name,
@@ -160,6 +161,7 @@ def _figures_beside_anchors(preset):
         shown = OF_LEVELS if "elbo_bits_per_dim" in metrics else OF_OTHERS
     for what, name, form in shown:
         if name in metrics:
+            what = given_labels(what) if takes_labels(preset.info) else what
             error = ""
             if name in intervals:
                 error = f" ± {form.format(metrics[name] - intervals[name][0])}"
@@ -245,6 +247,7 @@ def _row(preset):
     if metrics.get("exact_codes"):
         samples = None
     best = "nll" if samples else "elbo"
+    given = " given y" if takes_labels(preset.info) else ""
     return (
         f"[`{preset.name}`](zoo/presets/{preset.folder.name}/README.md)",
         str(preset.info.get("model", "-")),
@@ -252,8 +255,8 @@ def _row(preset):
         latents_text(preset.info),
         f"{preset.info.get('parameters', 0):,}",
         megabytes((preset.folder / "model.weights.h5").stat().st_size),
-        metric(metrics, "elbo"),
-        metric(metrics, "nll") if samples else "-",
+        metric(metrics, "elbo") + given,
+        metric(metrics, "nll") + given if samples else "-",
         f"{samples:,}" if samples else "-",
         metric(metrics, f"{best}_bits_per_dim", 3),
         epochs_and_time(preset.entry("training")),

@@ -1,5 +1,7 @@
 """Facts of presets in few words, for the screen and for documents."""
 
+import json
+
 from recipes.common.latents import in_words, latents_of
 
 
@@ -16,6 +18,11 @@ def markdown_table(columns, rows):
     """A Markdown table as a list of lines."""
     lines = [columns, ["---"] * len(columns), *rows]
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def in_quotes(text):
+    """A text as Python writes it between double quotes, whatever is in it."""
+    return json.dumps(str(text), ensure_ascii=False)
 
 
 def metric(metrics, name, decimals=2):

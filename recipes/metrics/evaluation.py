@@ -18,7 +18,13 @@ from recipes.metrics.intervals import confidence_intervals, standard_error
 from recipes.metrics.resumable import ResumableValues
 from recipes.metrics.sample_quality import sample_quality
 from zoo.evaluation.codes import code_statistics
-from zoo.evaluation.diagnosis import SILENT, diagnose_codes, diagnose_latents
+from zoo.evaluation.diagnosis import (
+    SILENT,
+    diagnose_codes,
+    diagnose_latents,
+    worse_than_the_mean,
+)
+from zoo.evaluation.information import mutual_information
 from zoo.evaluation.latents import active_units, kl_per_latent
 
 # Of the dict of metrics: to be raised when a name changes its meaning.
@@ -173,10 +179,13 @@ def evaluate_model(
         metrics[name] = float(np.mean(each, dtype=np.float64))
         metrics[f"{name}_standard_error"] = standard_error(each)
     variance = np.var(test, dtype=np.float64)
+    metrics["mse_over_variance"] = float(metrics["mse"] / max(variance, LEAST_ERROR))
+    # Around the mean of each pixel: smaller, the error of one image for all.
+    variance = np.mean(np.var(test, axis=0, dtype=np.float64))
+    metrics["mse_over_mean_image"] = float(metrics["mse"] / max(variance, LEAST_ERROR))
     with working("Use of the latents", console):
         latents = _latents(model, test, labels, metrics)
     return metrics | {
-        "mse_over_variance": float(metrics["mse"] / max(variance, LEAST_ERROR)),
         **latents,
         "num_importance_samples": num_importance_samples,
         "test_images": len(test),
@@ -299,22 +308,35 @@ def stored_k(info):
 def _latents(model, test, labels, metrics):
     """How much of the latents is used, in figures and in words."""
     if the_codes(model.latents):
-        return _codes(model, test, labels)
+        return _codes(model, test, labels, metrics["mse_over_mean_image"])
     if the_vector(model.latents):
         kl = kl_per_latent(model, test, labels)
-        return {
+        figures = {
             "active_units": active_units(model, test, labels),
             "kl_per_latent": [round(float(value), 4) for value in kl],
-            "diagnosis": diagnose_latents(kl, metrics["kl"]),
         }
+        information = mutual_information(model, test, labels)
+        if information is not None:
+            figures["mutual_information"], figures["mutual_information_bound"] = (
+                information
+            )
+        figures["diagnosis"] = diagnose_latents(
+            kl,
+            metrics["kl"],
+            active=figures["active_units"],
+            error=metrics["mse_over_mean_image"],
+            information=information,
+        )
+        return figures
     kl = {spec.name: metrics[f"kl_{spec.name}"] for spec in model.latents}
     each = ", ".join(f"{name} {nats:.1f}" for name, nats in kl.items())
     used = sum(nats >= SILENT for nats in kl.values())
     told = f"{used} of {len(kl)} groups of latents are in use; nats of KL an image: "
-    return {"diagnosis": [f"{told}{each}."]}
+    useless = worse_than_the_mean(metrics["mse_over_mean_image"])
+    return {"diagnosis": [*useless, f"{told}{each}."]}
 
 
-def _codes(model, test, labels):
+def _codes(model, test, labels, error):
     statistics = code_statistics(model, test, labels)
     first = None if labels is None else labels[:1]
     certain = model.encode(test[:1], first).log_probs is None
@@ -322,5 +344,6 @@ def _codes(model, test, labels):
         statistics["codebook_usage"],
         statistics["perplexity"],
         model.latents[0].codebook_size,
+        error=error,
     )
     return {**statistics, "exact_codes": certain, "diagnosis": diagnosis}

@@ -6,8 +6,11 @@ import numpy as np
 from rich.console import Console
 
 import zoo
+from recipes.common.labels import given_labels, takes_labels
+from recipes.common.presets import read_preset
 from recipes.data import binarize, load_images
 from recipes.data.reading import reading_images
+from recipes.metrics.comparable import check_comparable
 from recipes.metrics.evaluation import (
     SCHEMA_VERSION,
     data_source,
@@ -60,20 +63,10 @@ def compare_presets(
         ValueError, OSError: if they cannot be compared, or one cannot be loaded.
     """
     start = time.monotonic()
-    infos = [zoo.preset_info(preset) for preset in pair]
-    names = [info["preset"] for info in infos]
-    for what in ("image_shape", "binarized"):
-        first, second = (
-            info["image_shape"]
-            if what == "image_shape"
-            else bool(info.get("dataset", {}).get("binarized"))
-            for info in infos
-        )
-        if first != second:
-            raise ValueError(
-                f"{names[0]} and {names[1]} cannot be compared on the same images: "
-                f"{what} is {first} of the one, {second} of the other."
-            )
+    presets = [read_preset(preset) for preset in pair]
+    check_comparable(*presets)
+    infos = [preset.info for preset in presets]
+    names = [preset.name for preset in presets]
     source = data_source(infos[0], source)
     with reading_images(console):
         data = load_images(
@@ -108,6 +101,7 @@ def compare_presets(
         "num_importance_samples": k,
         "test_images": len(test),
         "binarized": binarized,
+        "given_labels": takes_labels(infos[0]),
         "seed": seed,
         "seconds": round(time.monotonic() - start, 1),
     }
@@ -117,6 +111,8 @@ def comparison_rows(compared):
     """Rows of texts: a figure, its two values, their difference and its interval."""
     rows = []
     for what, name, form in COMPARED:
+        if compared.get("given_labels"):
+            what = given_labels(what)
         figure = compared["figures"][name]
         signed = form.replace("{:", "{:+")
         ends = " to ".join(signed.format(end) for end in figure["interval"])

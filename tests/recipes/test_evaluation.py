@@ -9,10 +9,12 @@ import pytest
 from rich.console import Console
 
 import zoo
+from recipes.common.presets import read_preset
 from recipes.documents.metric_rows import metric_rows
+from recipes.metrics.comparable import check_comparable
 from recipes.metrics.evaluation import evaluate_preset, image_metrics
 from recipes.metrics.intervals import confidence_intervals
-from recipes.metrics.preset_pair import compare_presets
+from recipes.metrics.preset_pair import compare_presets, comparison_rows
 from recipes.metrics.resumable import ResumableValues
 from recipes.metrics.sample_quality import sample_quality
 
@@ -74,6 +76,23 @@ def test_evaluation_says_all_there_is(presets, source):
     # Untrained weights draw grey squares, not stripes.
     assert metrics["precision"] < 0.1
     assert metrics["fid"] > 10 * metrics["fid_of_training_images"]
+
+
+def test_kl_that_all_images_share_is_no_information(tmp_path, source):
+    model = zoo.DenseVAE(SHAPE, 3, hidden_units=(4,), seed=0)
+    *_, kernel, bias = model.encoder.get_weights()
+    shared = np.concatenate([np.full(3, 4.0), np.zeros(3)])
+    weights = model.encoder.get_weights()[:-2]
+    model.encoder.set_weights([*weights, 0 * kernel, shared.astype(bias.dtype)])
+    metrics = evaluate(untrained(tmp_path / "shared", model), source)
+    assert metrics["kl"] == pytest.approx(24, rel=1e-3)
+    assert metrics["active_units"] == 0
+    assert metrics["mutual_information"] == pytest.approx(0, abs=1e-3)
+    assert metrics["mutual_information_bound"] == pytest.approx(np.log(60))
+    assert metrics["mse_over_mean_image"] > metrics["mse_over_variance"] > 0
+    assert metrics["diagnosis"][0].startswith("Posterior collapse: the 24.0 nats")
+    rows = {row[0]: row[1] for row in metric_rows(metrics)}
+    assert rows["mutual information of image and latents, nats"] in ("0.00", "-0.00")
 
 
 def test_errors_shrink_with_the_number_of_images(presets, source):
@@ -170,6 +189,75 @@ def test_two_presets_are_compared_image_by_image(presets, source):
 def test_presets_of_other_images_are_not_compared(presets, source):
     with pytest.raises(ValueError, match="image_shape is .* of the one, .* other"):
         compare_presets([presets / "small", "dense_vae_digits"], source)
+
+
+def untrained(folder, model, binarized=True):
+    dataset = {"name": "shapes", "binarized": binarized}
+    metadata = {"preset": folder.name, "dataset": dataset}
+    model.save_to_preset(folder, metadata=metadata)
+    return folder
+
+
+def dense(likelihood):
+    return zoo.DenseVAE(SHAPE, 2, hidden_units=(4,), likelihood=likelihood, seed=0)
+
+
+def labelled(**labels):
+    return zoo.ConditionalVAE(SHAPE, 2, hidden_units=(4,), seed=0, **labels)
+
+
+@pytest.mark.parametrize(
+    ("model", "binarized", "said"),
+    [
+        (lambda: dense("gaussian"), True, "probability of binary pixels .* density of"),
+        (lambda: dense("categorical"), True, "binary pixels .* 256 levels"),
+        (lambda: dense("bernoulli"), False, "binarized is True of .* False of"),
+        (lambda: labelled(num_classes=2), True, r"p\(x\) of .*, p\(x\|y\) with 2 cl"),
+        (lambda: labelled(num_attributes=3), True, r"p\(x\|y\) with 3 attributes"),
+    ],
+)
+def test_incomparable_presets_are_refused(
+    presets, source, model, binarized, said, tmp_path, monkeypatch
+):
+    other = untrained(tmp_path / "other", model(), binarized)
+    monkeypatch.setattr(zoo, "from_preset", None)  # before weights are read
+    with pytest.raises(ValueError, match=f"^small and other cannot .*{said}") as error:
+        compare_presets([presets / "small", other], source)
+    assert str(error.value).count(". ") == 0
+
+
+def test_levels_are_compared_whatever_gives_their_probabilities(tmp_path):
+    pair = [
+        read_preset(untrained(tmp_path / name, dense(name), binarized=False))
+        for name in ("categorical", "discretized_logistic_mixture")
+    ]
+    check_comparable(*pair)
+    gaussian = zoo.DenseVAE(
+        (28, 28, 1), 2, hidden_units=(4,), likelihood="gaussian", seed=0
+    )
+    gaussian = untrained(tmp_path / "gaussian", gaussian, binarized=False)
+    with pytest.raises(ValueError, match="likelihood is a density .* of 256 levels"):
+        check_comparable(read_preset(gaussian), read_preset("vq_vae_mnist"))
+    # Of classes that only the prior of codes sees, too.
+    prior = zoo.CodePrior(8, (3, 3), width=8, num_layers=1, num_heads=2, num_classes=2)
+    codes = zoo.VQVAE(SHAPE, 8, 4, filters=(4, 4), prior=prior)
+    codes = read_preset(untrained(tmp_path / "codes", codes))
+    small = read_preset(untrained(tmp_path / "small", dense("bernoulli")))
+    with pytest.raises(ValueError, match=r"p\(x\|y\) with 2 classes y of the other"):
+        check_comparable(small, codes)
+
+
+def test_what_is_given_the_label_says_so(tmp_path, source):
+    preset = untrained(tmp_path / "given", labelled(num_classes=2))
+    options = {"num_importance_samples": 2, "console": quiet()}
+    rows = comparison_rows(compare_presets([preset, preset], source, **options))
+    names = [row[0] for row in rows]
+    assert names[0] == "ELBO given the label, 1 draw, nats"
+    assert "NLL given the label, importance-weighted, nats" in names
+    assert "KL, nats" in names
+    metrics = {"elbo": -9.0, "nll": 8.0, "nll_bits_per_dim": 1.0}
+    given = [row[0] for row in metric_rows(metrics, given=True)]
+    assert all("given the label" in name for name in given) and len(given) == 3
 
 
 class Copycat:

@@ -6,6 +6,8 @@ import io
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -13,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from markdown_blocks import run_in_fresh_process
+from markdown_blocks import python_source, read_blocks, run_in_fresh_process
 from PIL import Image
 from typer.testing import CliRunner
 
 import zoo
 from recipes.commands.cli import app
-from recipes.documents.report import write_report
+from recipes.documents.card import write_card
+from recipes.documents.report import about, usage, write_report
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = {"name": "digits", "binarized": False, "training_images": 1500}
@@ -139,39 +142,135 @@ def test_same_page_again(preset, page, tmp_path):
     assert (tmp_path / "again.html").read_text("utf-8") == page
 
 
-@pytest.mark.parametrize("kind", ["conditional", "codes"])
-def test_code_runs(kind, folder, tmp_path):
-    shape = (28, 28, 1)
-    model = {
-        "conditional": lambda: zoo.ConditionalVAE(
-            shape, 4, num_classes=10, hidden_units=(8,), seed=0
-        ),
-        "codes": lambda: zoo.VQVAE(
-            shape,
-            8,
-            4,
-            filters=(8, 8),
-            prior=zoo.CodePrior(8, (7, 7), width=8, num_layers=1, num_heads=2),
-            seed=0,
-        ),
-    }[kind]()
-    if kind == "codes":
-        images = np.random.default_rng(0).random((8, *shape), dtype=np.float32)
-        model.fit_prior(images, epochs=1, verbose=0)
-    preset = preset_of(model, tmp_path / "preset")
-    write_report(preset, tmp_path / "report.html")
-    blocks = code_of((tmp_path / "report.html").read_text("utf-8"))
+SHAPE = (28, 28, 1)
+
+
+def codes_of(num_classes=None, fitted=True):
+    """A tiny model of codes; fitted, its prior has been trained."""
+    prior = zoo.CodePrior(
+        8, (7, 7), width=8, num_layers=1, num_heads=2, num_classes=num_classes
+    )
+    prior = prior if fitted else "uniform"
+    model = zoo.VQVAE(SHAPE, 8, 4, filters=(8, 8), prior=prior, seed=0)
+    if fitted:
+        images = np.random.default_rng(0).random((8, *SHAPE), dtype=np.float32)
+        labels = None if num_classes is None else np.arange(8)
+        model.fit_prior(images, labels, epochs=1, verbose=0)
+    return model
+
+
+def labelled(**labels):
+    return zoo.ConditionalVAE(SHAPE, 4, hidden_units=(8,), seed=0, **labels)
+
+
+# A tiny model of each kind that is sampled, trained or named in its own way.
+KINDS = {
+    "plain": lambda: zoo.DenseVAE(SHAPE, 4, hidden_units=(8,), seed=0),
+    "classes": lambda: labelled(num_classes=10),
+    "attributes": lambda: labelled(num_attributes=3),
+    "codes": codes_of,
+    "codes given classes": lambda: codes_of(num_classes=10),
+    "codes without prior": lambda: codes_of(fitted=False),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def each_kind(request, tmp_path_factory):
+    """(kind, preset of it whose name must be quoted in a shell, its page)."""
+    folder = tmp_path_factory.mktemp("it's a kind") / "preset"
+    metrics = {"elbo": -101.5, "test_images": 297, "binarized": False, "seed": 0}
+    preset_of(
+        KINDS[request.param](),
+        folder,
+        preset="tiny_run",
+        metrics={**metrics, "seconds": 1.0},
+        training={"command": "vae-zoo train tiny", "epochs": 3, "seconds": 12.0},
+    )
+    out = folder.with_name("report.html")
+    write_report(folder, out)
+    return request.param, folder, out.read_text("utf-8")
+
+
+def in_small(code):
+    """The same code on a few images."""
+    for array in ("data.train_labels", "data.train", "attributes"):
+        code = re.sub(rf"(, |\(){array}([,)])", rf"\1{array}[:64]\2", code)
+    return code.replace("epochs=3", "epochs=1")
+
+
+def test_code_runs(each_kind, tmp_path):
+    kind, _, page = each_kind
+    blocks = code_of(page)
     assert len(blocks) == 3
-    if kind == "codes":  # deployed by the same lines as the other
+    if kind not in ("classes", "codes given classes"):  # deployed by the same lines
         blocks = blocks[:2]
-    code = "\n".join(blocks).replace("epochs=3", "epochs=1")
-    # A few images are enough.
-    code = code.replace("data.train,", "data.train[:64],")
-    code = code.replace("data.train_labels,", "data.train_labels[:64],")
-    source = f"{code}\nprint(images.shape)"
-    said = run_in_fresh_process([source], tmp_path, "the page's code")
-    assert said.splitlines()[-1] == "(16, 28, 28, 1)"
+    sampled = kind != "codes without prior"
+    said = "(16, 28, 28, 1)" if sampled else "None"
+    sources = [f"{in_small(block)}\n" for block in blocks]
+    sources[0] += f"print({'images.shape' if sampled else None})"
+    assert run_in_fresh_process(sources, tmp_path, "page").split("\n")[0] == said
     assert (tmp_path / "fine_tuned" / "config.json").is_file()
+
+
+def test_commands_run(each_kind, tmp_path, monkeypatch):
+    kind, preset, page = each_kind
+    monkeypatch.chdir(tmp_path)
+    (code,) = code_of(page, "sh")
+    lines = [shlex.split(line) for line in code.splitlines()]
+    shown = CliRunner().invoke(app, ["show", str(preset)]).output
+    lines += [
+        shlex.split(line.removeprefix("  shell"))
+        for line in shown.splitlines()
+        if " vae-zoo " in line and "Trained by" not in line
+    ]
+    assert {words[1] for words in lines} >= {"show", "explore", "export"}
+    seen = set()
+    for words in lines:
+        # Those two are tested where files are made.
+        if tuple(words) in seen or words[1] in ("explore", "export"):
+            continue
+        seen.add(tuple(words))
+        options = ["--epochs", "1"] if words[1] == "finetune" else []
+        result = CliRunner().invoke(app, [*words[1:], *options])
+        assert result.exit_code == 0, f"{kind}: {words}: {result.output}"
+
+
+def test_python_that_show_prints_runs(each_kind):
+    _, preset, _ = each_kind
+    shown = CliRunner().invoke(app, ["show", str(preset)]).output
+    lines = shown[shown.index("Python") + 6 :].partition("shell")[0].splitlines()
+    exec("\n".join(line.strip() for line in lines), {})
+
+
+def test_card_of_a_run_loads_what_lies_beside_it(each_kind, tmp_path, monkeypatch):
+    kind, preset, _ = each_kind
+    moved = shutil.copytree(preset, tmp_path / "moved")
+    if kind != "codes without prior":
+        (moved / "samples.png").write_bytes(b"")
+    write_card(moved)
+    monkeypatch.chdir(moved)
+    blocks = [b for b in read_blocks(moved / "README.md") if b.language == "python"]
+    names = {}
+    exec(python_source(blocks), names)
+    assert ("images" in names) == (kind != "codes without prior")
+    if "images" in names:
+        assert names["images"].shape == (16, *SHAPE)
+
+
+@pytest.mark.parametrize("name", zoo.list_presets())
+def test_code_of_shipped_presets_runs(name, tmp_path):
+    found = about.about(name)
+    load, finetune, deploy, commands = usage.blocks(found)
+    names = {}
+    exec(load.code, names)
+    assert names["images"].shape == (16, *found.image_shape)
+    given = found.num_classes is not None
+    assert ("data.train_labels" in finetune.code) == given
+    assert load.code.splitlines()[-1][7:] == deploy.code.splitlines()[-1][7:].replace(
+        "sampler", "model"
+    )
+    for words in map(shlex.split, commands.code.splitlines()):
+        assert words[2] == name
 
 
 def test_finished_run_is_its_preset(preset, folder, tmp_path):

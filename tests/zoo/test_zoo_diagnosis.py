@@ -7,6 +7,7 @@ from zoo_helpers import SHAPE
 
 import zoo
 from zoo.evaluation.diagnosis import diagnose_codes, diagnose_latents
+from zoo.evaluation.information import mutual_information
 from zoo.evaluation.latents import kl_per_latent
 
 
@@ -27,6 +28,46 @@ def test_latents_in_words(kl, words):
     assert words in " ".join(diagnose_latents(kl))
 
 
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        # Worse than the mean image, whatever the KL is.
+        ({"active": 6, "error": 1.2}, "no better than the mean image (1.20 times its"),
+        ({"active": 6, "error": 1.2}, "6 of 40 active units"),
+        # Means that vary little where a learned prior is narrow.
+        ({"active": 0, "information": (3.0, 6.9)}, "No collapse: 40 of 40"),
+        # A KL that is the same for every image.
+        ({"active": 0, "error": 0.9}, "Posterior collapse: the 20.0 nats of KL"),
+        ({"active": 40, "information": (0.001, 6.9)}, "are the same for every image"),
+        ({"active": 6, "error": 0.9}, "Partial collapse: only 6 of 40 latents are in"),
+        ({"active": 6, "error": 0.9}, "34 are the same for every image, what"),
+        ({"active": 40, "error": 0.1, "information": (6.5, 6.9)}, "No collapse: 40 of"),
+        ({"active": 40, "information": (6.5, 6.9)}, "6.5 nats, and so many images can"),
+    ],
+)
+def test_kl_is_not_information(figures, words):
+    said = " ".join(diagnose_latents([0.5] * 40, **figures))
+    assert words in said
+    assert ("No collapse" in said) == words.startswith(("No collapse", "6.5 nats"))
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_mutual_information_never_exceeds_its_bound(labelled):
+    shape, x = SHAPE, np.random.default_rng(0).random((30, *SHAPE), dtype="float32")
+    model = zoo.ConditionalVAE(shape, 3, num_classes=2, hidden_units=(8,), seed=0)
+    labels = np.arange(30) % 2
+    if not labelled:
+        model, labels = zoo.DenseVAE(shape, 3, hidden_units=(8,), seed=0), None
+    encoder = model.encoder
+    estimate, bound = mutual_information(model, x, labels)
+    assert bound == pytest.approx(np.log(15 if labelled else 30))
+    assert -0.5 < estimate < bound
+    # Posteriors that hardly overlap: each draw names its image.
+    encoder.set_weights([1000 * weight for weight in encoder.get_weights()])
+    estimate, bound = mutual_information(model, x, labels)
+    assert 0.5 * bound < estimate <= bound + 1e-6
+
+
 def test_sum_of_a_learned_prior_is_told_apart_from_its_parts():
     said = diagnose_latents([30.0, 5.0, 5.0, 4.0], total=27.2)
     assert "4 of 4 latents are in use, with 27.2 nats" in said[0]
@@ -36,6 +77,8 @@ def test_sum_of_a_learned_prior_is_told_apart_from_its_parts():
 def test_codes_in_words():
     assert "only 10.0% of the 512 codes" in diagnose_codes(0.1, 20.0, 512)[0]
     healthy = " ".join(diagnose_codes(1.0, 91.6, 128))
+    useless = " ".join(diagnose_codes(1.0, 91.6, 128, error=1.5))
+    assert "No collapse" not in useless and "1.50 times" in useless
     assert "No collapse: 100.0%" in healthy and "92 equally frequent" in healthy
 
 

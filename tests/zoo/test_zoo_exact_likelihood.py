@@ -14,6 +14,7 @@ from zoo_helpers import SHAPE, array, make_terms, quick_compile
 
 import zoo
 from zoo.distributions import DiagonalNormal
+from zoo.evaluation.information import mutual_information
 from zoo.likelihoods import Likelihood
 from zoo.objectives import ImportanceWeighted
 
@@ -186,3 +187,23 @@ def test_training_reaches_the_likelihood_of_the_best_linear_model():
     model.fit(IMAGES, epochs=20, batch_size=20, verbose=0)
     elbo = array(terms_at(model, SIGMA_POINTS).elbo)
     assert np.mean(elbo) > np.mean(exact_log_likelihood())
+
+
+@pytest.mark.parametrize(("shift", "factor"), [(0.0, 1.0), (2.0, 1.0), (0.0, 0.25)])
+def test_mutual_information_is_that_of_the_linear_model(shift, factor):
+    rng = np.random.default_rng(1)
+    z = rng.standard_normal((1000, LATENT_DIM))
+    x = z @ W.T + OFFSET + SIGMA * rng.standard_normal((1000, PIXELS))
+    x = np.clip(x, 0, 1)
+    # Posterior means vary as much as the images make them, and z by its variance more:
+    # half a logarithm of the ratio for each of independent normal latents.
+    variance = factor / PRECISION
+    means = (x - OFFSET) @ (W / SIGMA**2 / PRECISION)
+    expected = 0.5 * np.sum(np.log1p(np.var(means, axis=0) / variance))
+    if factor == 1:  # those of the model itself, but for the clipped pixels
+        assert expected == pytest.approx(0.5 * np.sum(np.log(PRECISION)), abs=0.1)
+    images = x.reshape(-1, *SHAPE).astype("float32")
+    model = linear_model(shift, factor)  # a shift that all share tells nothing
+    estimate, bound = mutual_information(model, images)
+    assert bound == pytest.approx(math.log(1000))
+    assert estimate == pytest.approx(expected, abs=0.1)

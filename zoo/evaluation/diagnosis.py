@@ -10,8 +10,10 @@ FAINT = 0.1
 FEW = 0.5
 
 
-def diagnose_latents(kl_per_latent, total=None):
-    """What the KL of each latent says of posterior collapse.
+def diagnose_latents(
+    kl_per_latent, total=None, *, active=None, error=None, information=None
+):
+    """What the KL of each latent, and figures beside it, say of posterior collapse.
 
     Lucas et al., "Don't Blame the ELBO! A Linear VAE Perspective on Posterior
     Collapse", 2019: a latent has collapsed where q(z_d|x) is the prior for every x.
@@ -21,6 +23,10 @@ def diagnose_latents(kl_per_latent, total=None):
             `zoo.evaluation.latents.kl_per_latent` returns.
         total: KL of all latents together, in nats; None is their sum, as it is if the
             prior's dimensions are independent.
+        active: `zoo.evaluation.latents.active_units`, or None. A latent whose KL is the
+            same for all images is none: KL to the prior is not information.
+        error: squared error of reconstructions over that of the mean image, or None.
+        information: (estimate, bound) of `zoo.evaluation.information`, or None.
 
     Returns:
         list of sentences.
@@ -34,12 +40,27 @@ def diagnose_latents(kl_per_latent, total=None):
     kl = np.asarray(kl_per_latent, np.float64)
     each, used = kl.sum(), int(np.sum(kl >= SILENT))
     total = each if total is None else total
+    told = _information_told(information)
     if not used:
         return [
             "Posterior collapse: no latent tells anything of an image "
             f"({total:.3f} nats of KL in all), so that the decoder ignores them. Train "
             "with a KL warm-up, a smaller beta or free bits."
         ]
+    if active == 0 if information is None else information[0] < SILENT:
+        return [
+            f"Posterior collapse: the {total:.1f} nats of KL are the same for every "
+            "image, and tell nothing of any.",
+            *told,
+        ]
+    if useless := worse_than_the_mean(error):
+        busy = "" if active is None else f", {active} of {len(kl)} active units"
+        cost = f"They cost {total:.1f} nats of KL an image{busy}."
+        return [*useless, cost, *told]
+    # Latents that differ from the prior, and alike for every image. Where none is
+    # active and they tell something, it is a learned prior that is narrow.
+    idle = used - min(used, active) if active else 0
+    used -= idle
     unused = len(kl) - used
     sentences = [
         f"No collapse: {used} of {len(kl)} latents {_are(used)} in use, with "
@@ -50,6 +71,12 @@ def diagnose_latents(kl_per_latent, total=None):
             f"Partial collapse: only {used} of {len(kl)} latents {_are(used)} in use, "
             f"with {total:.1f} nats of KL an image."
         )
+    if idle:
+        sentences.append(
+            f"Of the other {unused}, {idle} {_are(idle)} the same for every image, "
+            "whatever the KL to the prior costs."
+        )
+    elif used < FEW * len(kl):
         sentences.append(
             f"The other {unused} follow the prior: fewer latents would do, or a KL "
             "warm-up, a smaller beta or free bits would bring more of them in."
@@ -66,17 +93,33 @@ def diagnose_latents(kl_per_latent, total=None):
         )
     else:
         sentences.append("Every latent is used: more of them may help.")
+    sentences += told
     half = 1 + int(np.searchsorted(np.cumsum(np.sort(kl)[::-1]), each / 2))
     sentences.append(f"The busiest {half} hold{'s' * (half == 1)} half of the nats.")
     return sentences
 
 
-def diagnose_codes(codebook_usage, perplexity, codebook_size):
+def worse_than_the_mean(error):
+    """A list of one sentence where reconstructions are no better than the mean image.
+
+    Args:
+        error: their squared error over that of the mean image, or None.
+    """
+    if error is None or error < 1:
+        return []
+    return [
+        "The latents are of no use: reconstructions are no better than the mean image "
+        f"({error:.2f} times its squared error)."
+    ]
+
+
+def diagnose_codes(codebook_usage, perplexity, codebook_size, *, error=None):
     """What the statistics of codes say of the collapse of a codebook.
 
     Args:
         codebook_usage, perplexity: see `zoo.evaluation.codes.code_statistics`.
         codebook_size: number of codes.
+        error: as for `diagnose_latents`.
 
     Returns:
         list of sentences.
@@ -93,9 +136,21 @@ def diagnose_codes(codebook_usage, perplexity, codebook_size):
             f"Codebook collapse: only {figures}.",
             "Let codes expire, start the EMA with a smaller decay, or take fewer.",
         ]
+    if useless := worse_than_the_mean(error):
+        return [*useless, f"Yet {figures}."]
     return [
         f"No collapse: {figures}.",
         f"Their perplexity is that of {perplexity:.0f} equally frequent ones.",
+    ]
+
+
+def _information_told(information):
+    if information is None:
+        return []
+    estimate, bound = information
+    return [
+        f"Of which image it is they tell about {estimate:.1f} nats, and so many images "
+        f"can show {bound:.1f} at most."
     ]
 
 

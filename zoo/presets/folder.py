@@ -64,8 +64,9 @@ def preset_info(name_or_folder: str | os.PathLike[str]) -> dict[str, Any]:
         last three as far as they were recorded), "image_shape", "latents" (a list of
         {"name", "shape", "codebook_size"}, one for each group of latents, the last
         None where they are no codes), "latent_dim" and "codebook_size" (one of them
-        None), "code_shape" (of models with codes), "num_classes" (None for models
-        without labels), and "trainable" ({part: bool}, where some of it is frozen).
+        None), "code_shape" (of models with codes), "num_classes" and "num_attributes"
+        (both None for models without labels, of which a prior may be the one that sees
+        them), and "trainable" ({part: bool}, where some of it is frozen).
 
     Raises:
         ValueError, FileNotFoundError: if there is no such preset.
@@ -87,6 +88,7 @@ def preset_info(name_or_folder: str | os.PathLike[str]) -> dict[str, Any]:
         "latent_dim": config.get("latent_dim"),
         "codebook_size": config.get("codebook_size"),
         "num_classes": _num_classes(config),
+        "num_attributes": config.get("num_attributes"),
         **metadata,
     }
 

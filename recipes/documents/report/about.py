@@ -3,6 +3,7 @@
 import dataclasses
 
 from recipes.common.histories import read_checkpoint
+from recipes.common.labels import takes_labels
 from recipes.common.latents import latents_of, the_codes
 from recipes.common.opening import open_source
 from recipes.documents.metric_rows import metric_rows
@@ -99,11 +100,11 @@ def _of_preset(preset):
         summary=info.get("summary", ""),
         image_shape=tuple(config["image_shape"]),
         has_codes=the_codes(latents_of(info)) is not None,
-        num_classes=config.get("num_classes"),
-        num_attributes=config.get("num_attributes"),
+        num_classes=info["num_classes"],
+        num_attributes=info["num_attributes"],
         facts=_known(facts),
-        metrics=tuple(metric_rows(metrics, latents_of(info))),
-        scored_on=metrics and _scored_on(data, metrics, config.get("num_classes")),
+        metrics=tuple(metric_rows(metrics, latents_of(info), takes_labels(info))),
+        scored_on=metrics and _scored_on(data, metrics, info),
         scored_by=metrics.get("command", ""),
         published=tuple(map(tuple, info.get("anchors", []))),
         diagnosis=tuple(metrics.get("diagnosis", [])),
@@ -177,8 +178,8 @@ def _versions(training):
     return ", ".join(f"{k} {v}" for k, v in training.get("versions", {}).items())
 
 
-def _scored_on(data, metrics, num_classes):
-    given = ", given the label" if num_classes is not None else ""
+def _scored_on(data, metrics, info):
+    given = ", given the label" if takes_labels(info) else ""
     once = ", binarized once" if metrics.get("binarized") else ""
     count, name = metrics.get("test_images", 0), data.get("name", "its data")
     return f"On all {count:,} test images of {name}{once}{given}"

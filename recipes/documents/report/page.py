@@ -66,7 +66,8 @@ def write_report(
     if data is not None and subject.why_no_images:
         raise ValueError(subject.why_no_images)
     pictures, missing = _draw(subject, console or Console(stderr=True))
-    can_sample = any(picture.name == "samples" for picture in pictures)
+    # A model of attributes draws samples, though no plot can choose them.
+    can_sample = not subject.no_model and subject.why_no_samples() is None
     page = template.render(
         about=known,
         pictures=pictures,

@@ -1,6 +1,10 @@
 """Code on a page, which runs as it stands: load, fine-tune and deploy the model."""
 
+import shlex
 from typing import NamedTuple
+
+from recipes.common.labels import label_argument
+from recipes.documents.texts import in_quotes
 
 
 class Block(NamedTuple):
@@ -22,7 +26,7 @@ def blocks(about, can_sample=True):
         return [Block("Go on with it", "sh", f"vae-zoo train {about.title} --resume")]
     if about.kind == "exported":
         return _of_export(about, can_sample)
-    name = repr(about.address).replace("'", '"')
+    name = in_quotes(about.address)
     return [
         Block("Load it", "python", _load(about, name, can_sample)),
         Block(
@@ -81,20 +85,17 @@ def _deploy(about, name, can_sample):
 
 
 def _commands(about, can_sample):
-    lines = [f"vae-zoo show {about.address}"]
-    if can_sample:
-        lines.append(f"vae-zoo sample {about.address} --out samples.png")
-    return "\n".join(
-        [
-            *lines,
-            f"vae-zoo finetune {about.address} --data digits",
-            f"vae-zoo explore {about.address} --out explorer.html",
-        ]
-    )
+    address, reads_labels = shlex.quote(about.address), about.num_attributes is None
+    lines = [f"vae-zoo show {address}"]
+    if can_sample and reads_labels:  # no command reads attributes
+        lines.append(f"vae-zoo sample {address} --out samples.png")
+    if reads_labels:
+        lines.append(f"vae-zoo finetune {address} --data digits")
+    return "\n".join([*lines, f"vae-zoo explore {address} --out explorer.html"])
 
 
 def _of_export(about, can_sample):
-    name = repr(about.address).replace("'", '"')
+    name = in_quotes(about.address)
     lines = ["import export", "", f"sampler = export.Sampler({name})"]
     if can_sample:
         lines.append(_sample("sampler", about))
@@ -103,17 +104,13 @@ def _of_export(about, can_sample):
         Block(
             "On the command line",
             "sh",
-            f"vae-zoo verify {about.address}\n"
-            f"vae-zoo explore {about.address} --out explorer.html",
+            f"vae-zoo verify {shlex.quote(about.address)}\n"
+            f"vae-zoo explore {shlex.quote(about.address)} --out explorer.html",
         ),
     ]
 
 
 def _sample(what, about):
-    labels = ""
-    if about.num_classes is not None:
-        labels = f"labels={about.num_classes - 1}, "
-    elif about.num_attributes is not None:
-        labels = f"labels=[[0.0] * {about.num_attributes}] * 16, "
+    labels = label_argument(vars(about), 16)
     shape = ", ".join(map(str, (16, *about.image_shape)))
     return f"images = {what}.sample(16, {labels}seed=0)  # ({shape}), in [0, 1]"

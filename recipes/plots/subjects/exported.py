@@ -36,6 +36,8 @@ class ExportedSubject(Subject):
     def why_no_samples(self):
         try:
             none = None if self.num_classes is None else np.zeros(0, int)
+            if self.num_attributes is not None:
+                none = np.zeros((0, self.num_attributes), "float32")
             self.sampler.sample(0, none)
         except export.RuntimeModelError as error:
             return sentence(error)
