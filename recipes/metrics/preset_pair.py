@@ -12,6 +12,7 @@ from recipes.metrics.evaluation import (
     SCHEMA_VERSION,
     data_source,
     image_metrics,
+    is_inverted,
     known_classes,
     labels_for,
     stored_k,
@@ -38,6 +39,7 @@ def compare_presets(
     seed=0,
     console=None,
     strict=False,
+    invert=False,
 ):
     """Scores two presets on the same images with the same K.
 
@@ -47,7 +49,7 @@ def compare_presets(
     Args:
         pair: names or folders of two presets.
         source: images to score both on; None is the first preset's own data.
-        data_dir, seed, console, strict: as in
+        data_dir, seed, console, strict, invert: as in
             `recipes.metrics.evaluation.evaluate_preset`.
         num_importance_samples: K; None is the smaller of those of the stored figures.
 
@@ -74,6 +76,7 @@ def compare_presets(
                 f"{names[0]} and {names[1]} cannot be compared on the same images: "
                 f"{what} is {first} of the one, {second} of the other."
             )
+    own = source is None
     source = data_source(infos[0], source)
     with reading_images(console):
         data = load_images(
@@ -82,6 +85,7 @@ def compare_presets(
             data_dir=data_dir,
             splits="test",
             strict=strict,
+            invert=invert or (own and is_inverted(infos[0])),
         )
     binarized = bool(infos[0].get("dataset", {}).get("binarized"))
     test = binarize(data.test) if binarized else data.test
