@@ -11,6 +11,7 @@ from recipes.commands.options import (
     DataDir,
     Dtype,
     Epochs,
+    Invert,
     Out,
     Overwrite,
     PresetName,
@@ -138,13 +139,14 @@ def finetune(
     seed: Seed = 0,
     resume: Resume = False,
     strict: Strict = False,
+    invert: Invert = False,
 ):
     """Trains a preset further, on your own images."""
     from recipes.common.opening import open_preset
 
     found = open_preset(preset)
     options = (data, backend, epochs, dtype, data_dir, out, seed, resume)
-    finetune_preset(found.folder, *options, strict=strict)
+    finetune_preset(found.folder, *options, strict=strict, invert=invert)
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -176,6 +178,7 @@ def evaluate(
         bool, typer.Option("--save", help="Keep the figures in the preset.")
     ] = False,
     strict: Strict = False,
+    invert: Invert = False,
 ):
     """Scores a preset on test images: likelihood, latents, reconstructions, samples."""
     from recipes.common.files import check_output
@@ -197,7 +200,7 @@ def evaluate(
     from recipes.commands import evaluate as scoring
 
     options = (data, data_dir, num_importance_samples, seed, out)
-    reading = {"strict": strict}
+    reading = {"strict": strict, "invert": invert}
     if compare:
         scoring.score_pair(found, *options, reading=reading)
         return

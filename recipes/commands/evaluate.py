@@ -40,7 +40,7 @@ def score(
         data, data_dir, num_importance_samples, seed: as in `evaluate_preset`.
         out: a JSON file to write, and a Markdown file of its name beside it, or None.
         save: whether the preset's metadata and model card are to have the figures.
-        reading: options of `load_images` that `evaluate_preset` passes on: `strict`.
+        reading: options of `load_images` that `evaluate_preset` passes on, by name.
         kept: `kept` and `resume` of `evaluate_preset`.
 
     Returns:

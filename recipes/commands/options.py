@@ -24,6 +24,9 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at any image that cannot be read.")
 ]
+Invert = Annotated[
+    bool, typer.Option("--invert", help="Turn black to white and white to black.")
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what is there already.")
 ]

@@ -81,6 +81,7 @@ def load_images(
     value_range=None,
     download: bool = False,
     strict: bool = False,
+    invert: bool = False,
 ) -> ImageData:
     """Loads images from a data set, a folder, an `.npz` file or arrays.
 
@@ -111,6 +112,7 @@ def load_images(
         download: let TFDS download a data set that is not prepared in `data_dir`.
         strict: stop at the first picture of a folder that cannot be read. Otherwise up
             to one in twenty may be; the report lists them.
+        invert: turn black to white and white to black, after all else.
 
     Returns:
         an `ImageData`: float32 arrays (N, H, W, C), pixels in [0, 1], int64 labels.
@@ -157,6 +159,10 @@ def load_images(
             images = scale.apply(taken.images, what)
             images, changes = fit_array(images, image_shape, scale.levels, what)
             notes += changes
+            if invert:
+                # In place: `apply` made a copy.
+                images = np.subtract(1, images, out=images)
+                notes.append("inverted, black to white and white to black")
             parts[split] = Part(images, taken.labels, factors=taken.factors)
     _check_parts(opened.name, wanted, parts)
     fields = {split: part.images for split, part in parts.items()}

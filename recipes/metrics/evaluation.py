@@ -15,6 +15,7 @@ from recipes.data.classes import match_classes
 from recipes.data.reading import reading_images
 from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
 from recipes.metrics.intervals import confidence_intervals, standard_error
+from recipes.metrics.polarity import polarity_sentence
 from recipes.metrics.resumable import ResumableValues
 from recipes.metrics.sample_quality import sample_quality
 from zoo.evaluation.codes import code_statistics
@@ -206,6 +207,7 @@ def evaluate_preset(
     kept=None,
     resume=False,
     strict=False,
+    invert=False,
 ):
     """Scores a preset on a test split, the one it was made for unless told otherwise.
 
@@ -217,7 +219,8 @@ def evaluate_preset(
         seed, console: as in `evaluate_model`.
         kept: file for the likelihoods of images that are done, or None.
         resume: go on with what that file has.
-        strict: as in `recipes.data.load_images`.
+        strict, invert: as in `recipes.data.load_images`; the preset's own data are
+            inverted if they were when it was trained.
 
     Returns:
         The dict of `evaluate_model` and "intervals", of 95 %; where the images have
@@ -236,12 +239,16 @@ def evaluate_preset(
         "image_shape": info["image_shape"],
         "data_dir": data_dir,
         "strict": strict,
+        "invert": invert or (not other and is_inverted(info)),
     }
     with reading_images(console):
         model = zoo.from_preset(preset)
         data = known_classes(model, load_images(source, splits="test", **options))
     for line in data.report if other else ():
         (console or Console()).print(line, style="dim", markup=False)
+    said = polarity_sentence(model, info, data.test, invert) if other else None
+    if said:
+        (console or Console()).print(said, style="yellow", markup=False)
     grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
     labels = labels_for(model, data, "test")
     settings = {
@@ -250,6 +257,7 @@ def evaluate_preset(
         "images": len(data.test),
         "K": k,
         "seed": seed,
+        **({"inverted": True} if options["invert"] else {}),
         "backend": keras.backend.backend(),
     }
     finished = ResumableValues(kept, settings, resume)
@@ -298,6 +306,11 @@ def data_source(info, source=None):
             "give some with --data."
         )
     return source
+
+
+def is_inverted(info):
+    """Whether a preset's own data were inverted to train it."""
+    return bool(info.get("dataset", {}).get("inverted"))
 
 
 def stored_k(info):

@@ -15,6 +15,7 @@ from recipes.metrics.evaluation import (
     SCHEMA_VERSION,
     data_source,
     image_metrics,
+    is_inverted,
     known_classes,
     labels_for,
     stored_k,
@@ -41,6 +42,7 @@ def compare_presets(
     seed=0,
     console=None,
     strict=False,
+    invert=False,
 ):
     """Scores two presets on the same images with the same K.
 
@@ -50,7 +52,7 @@ def compare_presets(
     Args:
         pair: names or folders of two presets.
         source: images to score both on; None is the first preset's own data.
-        data_dir, seed, console, strict: as in
+        data_dir, seed, console, strict, invert: as in
             `recipes.metrics.evaluation.evaluate_preset`.
         num_importance_samples: K; None is the smaller of those of the stored figures.
 
@@ -67,6 +69,7 @@ def compare_presets(
     check_comparable(*presets)
     infos = [preset.info for preset in presets]
     names = [preset.name for preset in presets]
+    own = source is None
     source = data_source(infos[0], source)
     with reading_images(console):
         data = load_images(
@@ -75,6 +78,7 @@ def compare_presets(
             data_dir=data_dir,
             splits="test",
             strict=strict,
+            invert=invert or (own and is_inverted(infos[0])),
         )
     binarized = bool(infos[0].get("dataset", {}).get("binarized"))
     test = binarize(data.test) if binarized else data.test

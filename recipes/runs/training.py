@@ -3,11 +3,14 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 import zoo
 from recipes.common.provenance import on_gpu
 from recipes.data import load_images
 from recipes.data.reading import reading_images
 from recipes.metrics.evaluation import known_classes
+from recipes.metrics.polarity import polarity_sentence
 from recipes.recipe import Training
 from recipes.runs.run import Run, steps_per_epoch
 
@@ -104,6 +107,7 @@ def train(
                 "license": data.license,
                 "binarized": recipe.binarized,
                 "training_images": len(data.train),
+                "mean": _mean(data.train),
             },
             "anchors": [list(anchor) for anchor in recipe.anchors],
             "training": run.record(command, dtype),
@@ -125,6 +129,7 @@ def finetune(
     seed=0,
     resume=False,
     strict=False,
+    invert=False,
     command=None,
     console=None,
 ):
@@ -136,7 +141,8 @@ def finetune(
             an `.npz`, arrays. Images are resized to the preset's shape, their classes
             matched by name to those of a preset that takes labels.
         epochs, batch_size, learning_rate: of the further training.
-        strict: stop at the first picture that is not readable, as in `load_images`.
+        strict, invert: as in `recipes.data.load_images`. Where the images look like
+            negatives of the preset's, this is said.
         dtype, data_dir, out, seed, resume, command, console: as in `train`.
 
     Returns:
@@ -154,6 +160,7 @@ def finetune(
         "image_shape": info["image_shape"],
         "data_dir": data_dir,
         "strict": strict,
+        "invert": invert,
     }
     with reading_images(console):
         data = known_classes(model, load_images(source, seed=seed, **options))
@@ -161,6 +168,9 @@ def finetune(
     run = Run(out or Path("runs") / name, name, seed, resume, console)
     for line in data.report:
         run.console.print(line, style="dim")
+    said = polarity_sentence(model, info, data.train, invert)
+    if said:
+        run.console.print(said, style="yellow", markup=False)
     # So few steps would leave an average of weights close to where it began.
     training = Training(epochs, batch_size, learning_rate, ema_momentum=None)
     run.fit(fitted, data, training)
@@ -182,10 +192,17 @@ def finetune(
                 "license": data.license,
                 "binarized": binarized,
                 "training_images": len(data.train),
+                "mean": _mean(data.train),
+                **({"inverted": True} if invert else {}),
             },
             "training": run.record(command, dtype),
         },
     )
+
+
+def _mean(images):
+    """Mean of all pixels, kept to tell whether other images are their negatives."""
+    return round(float(np.mean(images, dtype=np.float64)), 4)
 
 
 def _in_dtype(model, dtype):

@@ -372,3 +372,18 @@ def test_an_unknown_scale_is_told_to_users_of_python_and_of_the_command_line():
     pixels = np.full((20, 8, 8), 16.0)
     with pytest.raises(ValueError, match="scale them .* first, or, in Python, pass"):
         load_images(pixels)
+
+
+def test_inverted_images_are_the_negatives():
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 8, 8), np.uint8)
+    kept = pixels.copy()
+    for source in (pixels, (pixels / 255).astype("float32")):
+        options = {"splits": ("train", "validation", "test")}
+        plain = load_images(source, **options)
+        inverted = load_images(source, invert=True, **options)
+        for split in options["splits"]:
+            negative = 1 - getattr(plain, split)
+            np.testing.assert_allclose(getattr(inverted, split), negative, atol=1e-6)
+        said = "inverted, black to white and white to black"
+        assert inverted.report.count(said) == 1 and said not in plain.report
+    np.testing.assert_array_equal(pixels, kept)

@@ -43,11 +43,12 @@ def import_readers():
         importlib.import_module("recipes.data.digits")
 
 
-def read_images(source, image_shape, data_dir=None, binarized=False):
+def read_images(source, image_shape, data_dir=None, binarized=False, invert=False):
     """At most `MAX_IMAGES` of a test split, evenly spaced: an `ImageSet`.
 
     Args:
-        source, image_shape, data_dir: as `recipes.data.load_images` takes them.
+        source, image_shape, data_dir, invert: as `recipes.data.load_images` takes
+            them.
         binarized: whether they are binarized, as for the figures of an evaluation.
 
     Raises:
@@ -56,7 +57,11 @@ def read_images(source, image_shape, data_dir=None, binarized=False):
     from recipes.data import binarize, load_images
 
     data = load_images(
-        source, image_shape=image_shape, data_dir=data_dir, splits="test"
+        source,
+        image_shape=image_shape,
+        data_dir=data_dir,
+        splits="test",
+        invert=invert,
     )
     images, labels = data.test, data.test_labels
     if binarized:

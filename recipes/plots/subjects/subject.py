@@ -147,11 +147,15 @@ class Subject:
                 f"{self.name!r} does not say which images it was made for: give some "
                 "with --data."
             )
-        binarized = False
+        binarized = inverted = False
         if self.preset is not None:
             own = self.preset.config.get("dynamic_binarization", False)
-            binarized = bool(self.preset.entry("dataset").get("binarized", own))
-        found = read_images(self._source, self.image_shape, self.data_dir, binarized)
+            dataset = self.preset.entry("dataset")
+            binarized = bool(dataset.get("binarized", own))
+            inverted = self.data is None and bool(dataset.get("inverted"))
+        found = read_images(
+            self._source, self.image_shape, self.data_dir, binarized, inverted
+        )
         if self.is_conditional and found.labels is None:
             raise ValueError(
                 f"{self.name!r} needs labels beside the images, and the {found.short} "
