@@ -186,7 +186,7 @@ def evaluate(
 
     if (preset is None) == (compare is None):
         raise typer.BadParameter("Give one preset, or two with --compare.")
-    if save and (data or compare):
+    if save and (data or compare or invert):
         raise typer.BadParameter("--save keeps figures on the preset's own data alone.")
     if resume and (compare or not out):
         raise typer.BadParameter("--resume goes on with one preset's --out.")

@@ -4,6 +4,7 @@ import numpy as np
 
 # Of two means, black being 0 and white 1: nearer ones say nothing about what is ground.
 _LEAST_DISTANCE = 0.3
+NUM_SAMPLES = 64
 
 
 def polarity_sentence(model, info, images, inverted=False):
@@ -27,9 +28,12 @@ def polarity_sentence(model, info, images, inverted=False):
         return None
     own = info.get("dataset", {}).get("mean")
     if own is None:
-        if not model.can_sample:
+        num_classes = getattr(model, "num_classes", None)
+        # Attributes, unlike classes, cannot be made up.
+        if not model.can_sample or (model.label_dim and not num_classes):
             return None
-        own = float(np.mean(model.sample(64, seed=0), dtype=np.float64))
+        labels = np.arange(NUM_SAMPLES) % num_classes if num_classes else None
+        own = np.mean(model.sample(NUM_SAMPLES, labels, seed=0), dtype=np.float64)
     distance, of_negatives = abs(mean - own), abs(1 - mean - own)
     if distance < _LEAST_DISTANCE or of_negatives >= distance / 2:
         return None

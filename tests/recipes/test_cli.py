@@ -228,6 +228,7 @@ def test_mistakes_are_told_in_one_sentence(
         ("evaluate",),
         ("evaluate", "tiny", "--compare", "a", "b"),
         ("evaluate", "tiny", "--resume"),
+        ("evaluate", "tiny", "--invert", "--save"),
         ("evaluate", "--compare", "a", "b", "--save"),
     ],
 )

@@ -26,12 +26,12 @@ def bright(share, count=60):
 class Sampler:
     """A model of which only the mean of its samples matters."""
 
-    can_sample = True
+    can_sample, label_dim, num_classes = True, 0, None
 
     def __init__(self, mean):
         self.mean = mean
 
-    def sample(self, count, seed):
+    def sample(self, count, labels, seed):
         return np.full((count, *SHAPE), self.mean, "float32")
 
 
@@ -61,6 +61,20 @@ def test_negatives_are_told_by_their_mean(mean, own, negative, known):
 def test_a_model_without_samples_says_nothing():
     model = Sampler(0.1)
     model.can_sample = False
+    assert polarity_sentence(model, {}, np.full((5, *SHAPE), 0.9)) is None
+
+
+@pytest.mark.parametrize("name", ["conditional_vae_mnist", "dense_vae_mnist"])
+def test_shipped_presets_tell_drawings_in_black_on_white(name):
+    model, info = zoo.from_preset(name), zoo.preset_info(name)
+    digits = load_images("digits", splits="test", image_shape=(28, 28, 1)).test
+    assert polarity_sentence(model, info, digits) is None
+    assert "look like negatives" in polarity_sentence(model, info, 1 - digits)
+
+
+def test_attributes_cannot_be_made_up():
+    model = Sampler(0.1)
+    model.label_dim = 3
     assert polarity_sentence(model, {}, np.full((5, *SHAPE), 0.9)) is None
 
 
