@@ -116,12 +116,16 @@ class Scoring:
         batch_size: int = 64,
         seed: int | None = None,
         skip: int = 0,
+        with_ess: bool = False,
     ) -> Iterator[Nats]:
         """Yields `log_marginal_likelihood` batch by batch: for a bar, or a restart.
 
         Args:
             x, labels, num_importance_samples, batch_size, seed: as there.
             skip: images at the beginning that are left out, having been scored before.
+            with_ess: yield arrays (N, 2), the effective sample size beside each value:
+                (sum_k w_k)^2 / sum_k w_k^2 of the weights w_k whose mean is p(x), from
+                1, where one draw is all of it, to K, where all weigh the same.
         """
         x = validation.check_images(x, self.image_shape)
         labels = self.check_labels(labels, len(x))
@@ -132,5 +136,5 @@ class Scoring:
         batch_size = validation.check_whole_number(batch_size, "batch_size", 1)
         skip = validation.check_whole_number(skip, "skip", 0)
         return likelihood_evaluation.iter_log_marginal_likelihood(
-            self, x, labels, k, batch_size, seed, skip
+            self, x, labels, k, batch_size, seed, skip, with_ess
         )

@@ -22,6 +22,7 @@ def metric_rows(metrics, latents=(), given=False):
     rows = [
         ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
         (f"NLL, importance-weighted, K = {k:,}, nats", "nll", "{:.2f}"),
+        ("effective draws of those K, a mean over images", "nll_ess", "{:.1f}"),
         ("ELBO, bits/dim", "elbo_bits_per_dim", "{:.3f}"),
         ("NLL, bits/dim", "nll_bits_per_dim", "{:.3f}"),
         ("reconstruction, -E log p(x given z), nats", "reconstruction", "{:.2f}"),
@@ -73,7 +74,9 @@ def metric_rows(metrics, latents=(), given=False):
         ("SAP, alike", "sap", "{:.3f}"),
     ]
     # Certain codes are the same in every draw: an NLL would repeat the ELBO.
-    repeated = {"nll", "nll_bits_per_dim"} if metrics.get("exact_codes") else set()
+    repeated = (
+        {"nll", "nll_bits_per_dim", "nll_ess"} if metrics.get("exact_codes") else set()
+    )
     intervals = confidence_intervals(metrics)
     answer = []
     for what, name, form in rows:

@@ -35,6 +35,9 @@ SCHEMA_VERSION = 1
 # call goes into draws and little into encoding the same images again.
 IMAGES_PER_STEP = 10
 
+# Of so many draws, fewer than so many that count are too few for an estimate.
+ENOUGH_DRAWS, LEAST_ESS = 50, 2
+
 # Squared errors are counted as no smaller: a PSNR of at most 100 dB.
 LEAST_ERROR = 1e-10
 
@@ -86,8 +89,8 @@ def image_metrics(
 
     Returns:
         dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats, of
-        several groups of latents "kl_<group>"; "mse", the squared error a pixel; "psnr"
-        in dB.
+        several groups of latents "kl_<group>"; "nll_ess", the effective number of the
+        K draws; "mse", the squared error a pixel; "psnr" in dB.
 
     Raises:
         ValueError: if the ELBO is not finite.
@@ -107,6 +110,7 @@ def image_metrics(
         batch_size=IMAGES_PER_STEP,
         seed=seed,
         skip=len(finished.values),
+        with_ess=True,
     )
     try:
         for values in track(
@@ -125,7 +129,8 @@ def image_metrics(
         "elbo": terms["elbo"],
         "reconstruction": -terms["log_likelihood"],
         **{name: nats for name, nats in terms.items() if name.startswith("kl")},
-        "nll": -finished.values,
+        "nll": -finished.values[:, 0],
+        "nll_ess": finished.values[:, 1],
         "mse": mse,
         "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
     }
@@ -186,6 +191,7 @@ def evaluate_model(
     metrics["mse_over_mean_image"] = float(metrics["mse"] / max(variance, LEAST_ERROR))
     with working("Use of the latents", console):
         latents = _latents(model, test, labels, metrics)
+    latents["diagnosis"] += _convergence(metrics["nll_ess"], num_importance_samples)
     return metrics | {
         **latents,
         "num_importance_samples": num_importance_samples,
@@ -252,6 +258,7 @@ def evaluate_preset(
     grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
     labels = labels_for(model, data, "test")
     settings = {
+        "figures": ["log p(x)", "effective sample size"],
         "weights": info.get("sha256", {}).get("model.weights.h5"),
         "data": data.name,
         "images": len(data.test),
@@ -347,6 +354,16 @@ def _latents(model, test, labels, metrics):
     told = f"{used} of {len(kl)} groups of latents are in use; nats of KL an image: "
     useless = worse_than_the_mean(metrics["mse_over_mean_image"])
     return {"diagnosis": [*useless, f"{told}{each}."]}
+
+
+def _convergence(ess, k):
+    """A list of one sentence where an importance-weighted likelihood says little."""
+    if k < ENOUGH_DRAWS or ess >= LEAST_ESS:
+        return []
+    return [
+        f"The NLL has not converged: of {k:,} draws {ess:.1f} count, so that it is an "
+        "upper bound that more draws would lower."
+    ]
 
 
 def _codes(model, test, labels, error):

@@ -26,6 +26,7 @@ from recipes.metrics.intervals import DEVIATIONS, standard_error
 COMPARED = (
     ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
     ("NLL, importance-weighted, nats", "nll", "{:.2f}"),
+    ("effective draws of it, a mean over images", "nll_ess", "{:.1f}"),
     ("reconstruction, -E log p(x given z), nats", "reconstruction", "{:.2f}"),
     ("KL, nats", "kl", "{:.2f}"),
     ("squared error of reconstructions, a pixel", "mse", "{:.5f}"),

@@ -15,7 +15,7 @@ EVERY = 20
 
 
 class ResumableValues:
-    """One value an image, of the first images, in a file that is saved now and then.
+    """Values or rows of the first images, in a file that is saved now and then.
 
     Args:
         path: the file, or None to keep nothing.
@@ -54,7 +54,9 @@ class ResumableValues:
 
     def extend(self, values):
         """Adds values of the next images; saves if the last time is long ago."""
-        self.values = np.concatenate([self.values, values])
+        # The first say what shape a value has.
+        done = [self.values] if len(self.values) else []
+        self.values = np.concatenate([*done, values])
         if time.monotonic() - self._saved > EVERY:
             self.save()
 

@@ -107,7 +107,7 @@ def test_evaluate_prints_and_writes(preset, tmp_path):
     assert "keras" in metrics["versions"]
     low, high = metrics["intervals"]["elbo"]
     assert f"{low:.2f} to {high:.2f}" in out.with_suffix(".md").read_text()
-    assert "collapse" in text and not list(tmp_path.glob("*.partial.npz"))
+    assert metrics["diagnosis"][0] in text and not list(tmp_path.glob("*.partial.npz"))
 
 
 def test_evaluate_compares_two_presets(preset, tmp_path):

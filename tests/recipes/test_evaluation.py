@@ -95,6 +95,18 @@ def test_kl_that_all_images_share_is_no_information(tmp_path, source):
     assert rows["mutual information of image and latents, nats"] in ("0.00", "-0.00")
 
 
+def test_likelihoods_that_few_draws_decide_are_told(tmp_path, source):
+    wrong = untrained(tmp_path / "wrong", dense(zoo.likelihoods.Gaussian(0.01)), False)
+    metrics = evaluate(wrong, source, num_importance_samples=60)
+    assert 1 <= metrics["nll_ess"] < 2 and "nll_ess" in metrics["intervals"]
+    assert "The NLL has not converged: of 60 draws 1." in metrics["diagnosis"][-1]
+    rows = {row[0]: row[1] for row in metric_rows(metrics)}
+    told = rows["effective draws of those K, a mean over images"]
+    assert told == f"{metrics['nll_ess']:.1f}"
+    few = evaluate(wrong, source, num_importance_samples=7)
+    assert "converged" not in " ".join(few["diagnosis"])
+
+
 def test_errors_shrink_with_the_number_of_images(presets, source):
     model = zoo.from_preset(presets / "small")
     x = source["x_test"]

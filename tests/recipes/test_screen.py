@@ -82,7 +82,7 @@ def test_what_is_to_be_copied_from_a_preset_is_on_one_line(terminal, name, width
 def test_names_of_a_comparison_are_whole(terminal, width, monkeypatch):
     figure = {"values": [9617.95, 9537.44], "difference": -80.5}
     figure["interval"] = [-9638.02, -9515.11]
-    names = ("elbo", "nll", "reconstruction", "kl", "mse", "psnr")
+    names = ("elbo", "nll", "reconstruction", "kl", "mse", "psnr", "nll_ess")
     compared = {"figures": dict.fromkeys(names, figure), "num_importance_samples": 9}
     monkeypatch.setattr(evaluate, "compare_presets", lambda *a, **options: compared)
     console = terminal(width)

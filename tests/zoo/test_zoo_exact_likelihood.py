@@ -207,3 +207,35 @@ def test_mutual_information_is_that_of_the_linear_model(shift, factor):
     estimate, bound = mutual_information(model, images)
     assert bound == pytest.approx(math.log(1000))
     assert estimate == pytest.approx(expected, abs=0.1)
+
+
+def with_ess(model, k, batch_size=64):
+    options = {"num_importance_samples": k, "batch_size": batch_size, "seed": 0}
+    rows = list(model.iter_log_marginal_likelihood(IMAGES, with_ess=True, **options))
+    return np.concatenate(rows)
+
+
+def test_every_draw_counts_under_the_exact_posterior():
+    np.testing.assert_allclose(with_ess(linear_model(), 300)[:, 1], 300, rtol=1e-3)
+
+
+def test_effective_sample_size_is_that_of_weights_in_closed_form():
+    # Under q = N(shift, 1) for p = N(0, 1), E[w]^2 / E[w^2] = exp(-shift^2) a latent.
+    shift, k = 0.5, 4000
+    rows = with_ess(linear_model(shift), k)
+    expected = k * math.exp(-LATENT_DIM * shift**2)
+    assert np.mean(rows[:, 1]) == pytest.approx(expected, rel=0.03)
+    assert np.all((rows[:, 1] >= 1) & (rows[:, 1] <= k))
+    np.testing.assert_array_equal(with_ess(linear_model(shift), 1)[:, 1], 1)
+
+
+def test_effective_sample_size_leaves_likelihoods_as_they_are(monkeypatch):
+    model = linear_model(0.7, 2.0)
+    options = {"num_importance_samples": 50, "seed": 0}
+    values = model.log_marginal_likelihood(IMAGES, **options)
+    whole = with_ess(model, 50)
+    np.testing.assert_array_equal(whole[:, 0], values)
+    # In chunks of draws, too.
+    pixels = 3 * IMAGES.size
+    monkeypatch.setattr(zoo.evaluation.likelihood, "PIXELS_PER_CALL", pixels)
+    np.testing.assert_allclose(with_ess(model, 50), whole, rtol=1e-4)

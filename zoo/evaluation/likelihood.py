@@ -66,7 +66,7 @@ def elbo(model, x, labels, seed):
 
 
 def iter_log_marginal_likelihood(
-    model, x, labels, num_importance_samples, batch_size, seed, skip=0
+    model, x, labels, num_importance_samples, batch_size, seed, skip=0, with_ess=False
 ):
     """See `zoo.VAE.iter_log_marginal_likelihood`; arguments are checked already."""
 
@@ -95,12 +95,18 @@ def iter_log_marginal_likelihood(
     def log_sum_of_weights(start, shape, arrays):
         draws, count = shape
         log_weights = compiled(*arrays)[:draws, :count].astype(np.float64)
-        return start, np.logaddexp.reduce(log_weights, axis=0)
+        log_sums = np.logaddexp.reduce(log_weights, axis=0)
+        return start, log_sums, np.logaddexp.reduce(2 * log_weights, axis=0)
 
     results = _in_threads(log_sum_of_weights, chunks())
     for _, of_batch in itertools.groupby(results, key=lambda result: result[0]):
-        total = np.logaddexp.reduce([log_sum for _, log_sum in of_batch], axis=0)
-        yield total - np.log(num_importance_samples)
+        _, log_sums, log_squares = zip(*of_batch, strict=True)
+        total = np.logaddexp.reduce(log_sums, axis=0)
+        values = total - np.log(num_importance_samples)
+        if with_ess:
+            squares = np.logaddexp.reduce(log_squares, axis=0)
+            values = np.stack([values, np.exp(2 * total - squares)], axis=1)
+        yield values
 
 
 def _in_threads(function, arguments):
