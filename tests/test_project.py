@@ -151,7 +151,7 @@ def imported_by(path):
 BACKENDS = {"tensorflow", "jax", "torch"}
 # Folder: packages that its files may import, besides Python's own and their own.
 ALLOWED = {
-    "zoo": {"keras", "numpy"},
+    "zoo": {"h5py", "keras", "numpy"},
     "export": {"keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "zoo"},
     "export/runtime": {"numpy", "onnxruntime", "zoo"},
 }
