@@ -208,7 +208,9 @@ def test_code_runs(each_kind, tmp_path):
     said = "(16, 28, 28, 1)" if sampled else "None"
     sources = [f"{in_small(block)}\n" for block in blocks]
     sources[0] += f"print({'images.shape' if sampled else None})"
-    assert run_in_fresh_process(sources, tmp_path, "page").split("\n")[0] == said
+    # The backend that starts fastest, and compiles nothing.
+    printed = run_in_fresh_process(sources, tmp_path, "page", KERAS_BACKEND="torch")
+    assert printed.split("\n")[0] == said
     assert (tmp_path / "fine_tuned" / "config.json").is_file()
 
 
@@ -230,6 +232,9 @@ def test_commands_run(each_kind, tmp_path, monkeypatch):
         if tuple(words) in seen or words[1] in ("explore", "export"):
             continue
         seen.add(tuple(words))
+        # Trained by the same line as other kinds.
+        if words[1] == "finetune" and kind in ("codes", "codes without prior"):
+            continue
         options = ["--epochs", "1"] if words[1] == "finetune" else []
         result = CliRunner().invoke(app, [*words[1:], *options])
         assert result.exit_code == 0, f"{kind}: {words}: {result.output}"
