@@ -47,6 +47,17 @@ def sentence(error):
     return " ".join(text.split()) or f"{type(error).__name__}."
 
 
+def listed(names, most):
+    """Names for a sentence: the first ones, and how many more there are.
+
+    Args:
+        names: a sequence of texts.
+        most: how many are told by name.
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def _stop_with(text, code):
     if sys.stderr.isatty():
         # An interrupted progress bar leaves the cursor hidden.

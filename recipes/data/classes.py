@@ -6,6 +6,8 @@ import dataclasses
 
 import numpy as np
 
+from recipes.common.errors import listed
+
 _NUMBER_WORDS = "zero one two three four five six seven eight nine".split()
 # Names that a sentence lists of each side.
 _LISTED = 20
@@ -40,7 +42,7 @@ def match_classes(data, known):
         field: None if (own := getattr(data, field)) is None else numbers[own]
         for field in ("train_labels", "validation_labels", "test_labels")
     }
-    said = f"classes matched to the model's by name: {_listed(pairs)}"
+    said = f"classes matched to the model's by name: {listed(pairs, _LISTED)}"
     return dataclasses.replace(
         data, **labels, class_names=known, report=[*data.report, said]
     )
@@ -72,8 +74,9 @@ def class_numbers(names, known, what: str) -> np.ndarray:
         if len(numbers) != 1:
             raise ValueError(
                 f"The classes of {what} must be among those that the model knows by "
-                f"name, {_listed(known)}, since a model of other classes can be "
-                f"neither fine-tuned nor scored as it is; received {_listed(names)}."
+                f"name, {listed(known, _LISTED)}, since a model of other classes can "
+                "be neither fine-tuned nor scored as it is; received "
+                f"{listed(names, _LISTED)}."
             )
         found += numbers
     return np.array(found, np.int64)
@@ -84,8 +87,3 @@ def _key(name: str) -> str:
     if plain in _NUMBER_WORDS:
         return str(_NUMBER_WORDS.index(plain))
     return str(int(plain)) if plain.isdecimal() else plain
-
-
-def _listed(names) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recipes.common.errors import listed
 from recipes.data.pictures import Pictures, Unreadable, picture_suffixes
 from recipes.data.source import Part, Source
 from recipes.data.splits import NAMES
@@ -73,7 +74,7 @@ def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
                     raise ValueError(
                         f"More than {allowed} of the {len(paths):,} images ({split}) "
                         f"of {str(folder)!r} are not readable, which is more than "
-                        f"{SKIPPED_SHARE:.0%}: {_listed(broken)}."
+                        f"{100 * SKIPPED_SHARE:.0f} %: {listed(broken, _LISTED)}."
                     ) from error
             else:
                 kept.append(index)
@@ -82,7 +83,7 @@ def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
         if broken:
             are = "images that are" if len(broken) > 1 else "image that is"
             notes.append(
-                f"skipped {len(broken):,} {are} not readable: {_listed(broken)}"
+                f"skipped {len(broken):,} {are} not readable: {listed(broken, _LISTED)}"
             )
         return Part(images, None if labels is None else labels[kept], notes)
 
@@ -97,7 +98,7 @@ def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
         notes.append(f"folders taken for splits: {', '.join(found)}")
     if names:
         numbered = [f"{label} {name!r}" for label, name in enumerate(names)]
-        notes.append(f"folders taken for classes: {_listed(numbered, _CLASSES_LISTED)}")
+        notes.append(f"folders taken for classes: {listed(numbered, _CLASSES_LISTED)}")
     notes += _skipped(folder)
     return Source(folder.resolve().name, tuple(roots), read, notes, names)
 
@@ -223,14 +224,9 @@ def _skipped(folder: Path) -> list[str]:
     if not others:
         return []
     kinds = collections.Counter(path.suffix.lower() or path.name for path in others)
-    kinds = _listed([kind for kind, _ in kinds.most_common()])
+    kinds = listed([kind for kind, _ in kinds.most_common()], _LISTED)
     files = "files that are no images" if len(others) > 1 else "file that is no image"
     return [f"skipped {len(others):,} {files} ({kinds})"]
-
-
-def _listed(names, most: int = _LISTED) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _shown(path: Path) -> bool:

@@ -3,6 +3,7 @@
 # What figures of these likelihoods are logarithms of; others say their `num_levels`.
 _OF = {
     "Gaussian": "a density of real pixels",
+    "ContinuousBernoulli": "a density of pixels between 0 and 1",
     "Bernoulli": "a probability of binary pixels",
 }
 

@@ -191,7 +191,8 @@ def evaluate_model(
     metrics["mse_over_mean_image"] = float(metrics["mse"] / max(variance, LEAST_ERROR))
     with working("Use of the latents", console):
         latents = _latents(model, test, labels, metrics)
-    latents["diagnosis"] += _convergence(metrics["nll_ess"], num_importance_samples)
+    if not latents.get("exact_codes"):  # of which every draw is the same
+        latents["diagnosis"] += _convergence(metrics["nll_ess"], num_importance_samples)
     return metrics | {
         **latents,
         "num_importance_samples": num_importance_samples,

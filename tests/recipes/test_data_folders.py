@@ -197,7 +197,7 @@ def test_few_unreadable_images_are_skipped(tmp_path):
     with pytest.raises(ValueError, match=r"03\.png is not a readable image \(it is em"):
         load_images(tmp_path, image_shape=(8, 8, 1), strict=True)
     broken[4].write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"More than 4 of the 80 images .* 5%: a/03"):
+    with pytest.raises(ValueError, match=r"More than 4 of the 80 images .* 5 %: a/03"):
         load_images(tmp_path, image_shape=(8, 8, 1))
 
 

@@ -99,6 +99,13 @@ def test_resumed_run_trains_the_prior_alone_and_to_its_end(finished):
     assert record["prior"]["seconds"] > 0
 
 
+def test_nothing_is_said_of_draws_that_are_all_the_same(finished):
+    metrics = evaluate_preset(finished[0], SOURCE, num_importance_samples=60)
+    assert metrics["exact_codes"] and metrics["num_importance_samples"] == 60
+    assert metrics["diagnosis"]
+    assert not any("converged" in sentence for sentence in metrics["diagnosis"])
+
+
 def test_figures_are_those_of_model_and_prior(finished):
     preset, _ = finished
     model = zoo.from_preset(preset)
