@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import onnx
 import onnxruntime
@@ -195,8 +196,12 @@ def test_label_vectors_of_a_subclass_are_found_out():
     assert named(Mirrored) is None
 
 
-def test_classes_of_a_script_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(user_models.Halves, "__module__", "__main__")
-    model = zoo.DenseVAE((8, 8, 1), 2, hidden_units=(4,), prior=user_models.Halves())
-    with pytest.raises(export.ExportError, match="Halves is defined in the script"):
+def test_classes_of_a_script_are_refused(tmp_path):
+    @keras.saving.register_keras_serializable(package="script")
+    class Own(user_models.Halves):
+        __module__ = "__main__"
+
+    model = zoo.DenseVAE((8, 8, 1), 2, hidden_units=(4,), prior=Own())
+    with pytest.raises(export.ExportError, match="Own is defined in the script"):
         export.export_model(model, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
