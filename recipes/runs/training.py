@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import keras
 import numpy as np
 
 import zoo
@@ -61,6 +62,7 @@ def train(
         prior_training = dataclasses.replace(
             prior_training, epochs=max(1, round(prior_training.epochs * share))
         )
+    keras.utils.set_random_seed(seed)  # of layers that a recipe gives no seed
     out = out or Path("runs") / recipe.name
     run = Run(out, recipe.name, seed, resume, console)
     with reading_images(run.console):

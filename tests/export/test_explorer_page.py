@@ -285,6 +285,8 @@ def test_command_serves_until_interrupted(folder):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
+        # A shell leaves what it starts in the background deaf to it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         url = process.stdout.readline().split()[0]

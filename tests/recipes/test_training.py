@@ -297,8 +297,10 @@ def test_resume_with_other_settings_is_refused(interrupted, options, changes, na
 
 
 KILLED = """
-import os, signal, sys
+import importlib, os, signal, sys
 from pathlib import Path
+
+import keras
 
 from recipes.runs import callbacks
 from test_training import quiet, tiny_recipe, train
@@ -310,6 +312,9 @@ def kill(self, batch, logs=None):
 
 
 callbacks.ProgressBar.on_train_batch_end = kill
+if keras.backend.backend() == "tensorflow":  # as in the process of the tests
+    trainer = importlib.import_module("zoo.training.tensorflow").TensorFlowTrainer
+    trainer.choose_jit_compile = lambda *_: False
 train(tiny_recipe(), out=Path(sys.argv[1]), console=quiet())
 """
 
@@ -333,18 +338,12 @@ def test_killed_run_resumes_to_the_result_of_an_uninterrupted_one(finished, tmp_
 
     resumed, whole = state_of(out), state_of(finished.out)
     assert resumed["epochs_done"] == whole["epochs_done"] == EPOCHS
-    # TensorFlow orders a resumed epoch's images anew; the others do not.
-    exact = keras.backend.backend() != "tensorflow"
     for name in ("elbo", "val_elbo"):
-        np.testing.assert_allclose(
-            resumed["history"][name],
-            whole["history"][name],
-            rtol=0,
-            atol=1e-2 if exact else 1.5,
-        )
-    elbos = [zoo.preset_info(p)["metrics"]["elbo"] for p in (preset, finished.preset)]
-    assert elbos[0] == pytest.approx(elbos[1], abs=1e-2 if exact else 1.5)
-    model = zoo.from_preset(preset)
+        assert resumed["history"][name] == whole["history"][name]
+    # Three processes, one of them killed, and one model: the seed decides it.
+    model, other = zoo.from_preset(preset), zoo.from_preset(finished.preset)
+    for weight, same in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, same)
     assert int(model.steps_trained) in {10 * e for e in range(2, EPOCHS + 1)}
 
 

@@ -99,6 +99,13 @@ def test_resumed_run_trains_the_prior_alone_and_to_its_end(finished):
     assert record["prior"]["seconds"] > 0
 
 
+def test_resumed_run_gives_the_model_of_an_uninterrupted_one(finished, tmp_path):
+    whole, _ = run(tmp_path / "whole")
+    weights = [zoo.from_preset(p).get_weights() for p in (finished[0], whole)]
+    for weight, same in zip(*weights, strict=True):
+        np.testing.assert_array_equal(weight, same)
+
+
 def test_nothing_is_said_of_draws_that_are_all_the_same(finished):
     metrics = evaluate_preset(finished[0], SOURCE, num_importance_samples=60)
     assert metrics["exact_codes"] and metrics["num_importance_samples"] == 60

@@ -14,6 +14,7 @@ from zoo.training import inputs
 from zoo.training.auxiliary import with_auxiliary
 from zoo.training.batch import BatchLoss
 from zoo.training.errors import PlainErrors
+from zoo.training.ordering import with_seeded_order
 from zoo.training.placeholders import placeholder_labels
 from zoo.training.prediction import Prediction
 from zoo.training.saving import Saving
@@ -158,17 +159,20 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
                 "validation_data",
             )
         with self.plain_errors(refusals), self.training_session(x) as x:
+            options = {
+                "x": x,
+                "y": placeholder_labels(y, sample_weight),
+                "sample_weight": sample_weight,
+                "batch_size": batch_size,
+                **kwargs,
+            }
             return super().fit(
-                x,
-                placeholder_labels(y, sample_weight),
-                batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
                 # MLflow adds to the list of callbacks that it finds here.
                 callbacks=[] if callbacks is None else callbacks,
                 validation_data=validation_data,
-                sample_weight=sample_weight,
-                **kwargs,
+                **with_seeded_order(options),
             )
 
     @contextlib.contextmanager

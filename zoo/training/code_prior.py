@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from zoo.training.ordering import with_seeded_order
+
 
 def fit_code_prior(
     prior,
@@ -50,6 +52,8 @@ def fit_code_prior(
         )
         if validation_data is not None:
             options["validation_data"] = pair(*validation_data)
-        return model.fit(*pair(codes, labels), **options)
+        inputs, targets = pair(codes, labels)
+        options = with_seeded_order({"x": inputs, "y": targets, **options})
+        return model.fit(**options)
     finally:
         prior.trainable = trainable

@@ -52,3 +52,34 @@ def checked(dataset, check):
             return (tf.ensure_shape(images, (None, *check.image_shape)), *rest)
 
     return dataset.map(map_batch)
+
+
+def shuffled(arrays, batch_size):
+    """Batches of arrays in an order that numpy's global generator draws every epoch.
+
+    Args:
+        arrays: an array (N, ...), or nested tuples of such.
+        batch_size: the last batch may be smaller.
+
+    Returns:
+        A tf.data.Dataset of as many batches as `keras.Model.fit` would make.
+    """
+    arrays = tf.nest.map_structure(tf.convert_to_tensor, arrays)
+    count = len(tf.nest.flatten(arrays)[0])
+
+    def order(_):
+        drawn = tf.numpy_function(
+            lambda: np.random.permutation(count), [], tf.int64, stateful=True
+        )
+        return tf.ensure_shape(drawn, (count,))
+
+    def batch(indices):
+        return tf.nest.map_structure(lambda array: tf.gather(array, indices), arrays)
+
+    orders = tf.data.Dataset.range(1).map(order)
+    indices = orders.unbatch().batch(batch_size)
+    batches = indices.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = batches.apply(
+        tf.data.experimental.assert_cardinality(-(-count // batch_size))
+    )
+    return batches.prefetch(tf.data.AUTOTUNE)

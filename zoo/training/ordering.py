@@ -1,0 +1,51 @@
+"""The order of batches, which on every backend a seed decides.
+
+Keras shuffles arrays by numpy's generator on JAX and by torch's on PyTorch, so that
+`keras.utils.set_random_seed` before an epoch fixes that epoch. On TensorFlow it draws
+the order within the graph, from a state that no seed reaches once `fit` has begun.
+"""
+
+import importlib
+from typing import Any
+
+import keras
+
+from zoo.training.inputs import is_array
+
+
+def with_seeded_order(options: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `keras.Model.fit`, so that numpy's seed decides each epoch's order.
+
+    Args:
+        options: `x`, an array or a list of arrays, `y`, `sample_weight`, `batch_size`,
+            and further arguments of `fit`.
+
+    Returns:
+        The same; on TensorFlow, arrays that are to be shuffled as one
+        tf.data.Dataset.
+    """
+    x = options["x"]
+    inputs = x if isinstance(x, list) else [x]
+    if (
+        keras.backend.backend() != "tensorflow"
+        or not all(is_array(part) for part in inputs)
+        or options.get("shuffle", True) is not True
+        or options.get("steps_per_epoch") is not None
+    ):
+        return options
+    batch_size = options.get("batch_size") or 32
+    loader = importlib.import_module("zoo.training.loaders.tensorflow")
+    packed = keras.utils.pack_x_y_sample_weight(
+        tuple(x) if isinstance(x, list) else x,
+        options.get("y"),
+        options.get("sample_weight"),
+    )
+    return {
+        **options,
+        "x": loader.shuffled(packed, batch_size),
+        "y": None,
+        "sample_weight": None,
+        "batch_size": None,
+        "shuffle": False,
+        "validation_batch_size": options.get("validation_batch_size") or batch_size,
+    }
