@@ -26,6 +26,7 @@ class Training:
         batch_size: images a step.
         learning_rate: peak of the schedule, which decays to 0 along half a cosine
             (Loshchilov & Hutter, "SGDR", 2017) unless `decay` is False.
+        rate_warmup: share of the steps over which the learning rate rises from 0.
         warmup_epochs: epochs over which the weight of the KL goes from `beta_start` to
             `beta_end`.
         beta_start, beta_end: that weight, before and after.
@@ -39,6 +40,7 @@ class Training:
     epochs: int
     batch_size: int = 128
     learning_rate: float = 1e-3
+    rate_warmup: float = 0.0
     warmup_epochs: int = 0
     beta_start: float = 0.0
     beta_end: float = 1.0

@@ -131,7 +131,14 @@ def finetune(
     data: Annotated[
         str, typer.Option(help="TFDS name, folder of images or .npz file.")
     ],
-    epochs: Epochs = 3,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Passes over the images; 3, or more of few."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 32,
+    learning_rate: Annotated[
+        float, typer.Option(help="Of Adam, at its highest.")
+    ] = 5e-4,
     backend: Backend = None,
     dtype: Dtype = None,
     data_dir: DataDir = None,
@@ -146,7 +153,14 @@ def finetune(
 
     found = open_preset(preset)
     options = (data, backend, epochs, dtype, data_dir, out, seed, resume)
-    finetune_preset(found.folder, *options, strict=strict, invert=invert)
+    finetune_preset(
+        found.folder,
+        *options,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        strict=strict,
+        invert=invert,
+    )
 
 
 @app.command(rich_help_panel=TRAIN)

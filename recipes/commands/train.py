@@ -29,11 +29,11 @@ def train_recipe(recipe, backend, epochs, dtype, data_dir, out, seed, resume, pr
 
 
 def finetune_preset(
-    preset, data, backend, epochs, dtype, data_dir, out, seed, resume, **reading
+    preset, data, backend, epochs, dtype, data_dir, out, seed, resume, **further
 ):
     """Fine-tunes a preset in this process, on the backend that was asked for.
 
-    `reading` are options of `load_images` that `finetune` passes on.
+    `further` are options of `recipes.runs.training.finetune`.
     """
     with one_sentence_errors(INTERRUPTED_RUN):
         start_keras(backend)
@@ -48,7 +48,7 @@ def finetune_preset(
             out=out,
             seed=seed,
             resume=resume,
-            **reading,
+            **further,
             command=command_line(("vae-zoo",)),
         )
 

@@ -87,6 +87,7 @@ def model_card(info, address, can_sample=True):
         + (", binarized anew at every step." if data["binarized"] else ".")
         + " The test split was not used.",
         "",
+        *_gain_lines(info),
         *markdown_table(
             ("setting", "value"),
             [
@@ -98,6 +99,20 @@ def model_card(info, address, can_sample=True):
     if data.get("license"):
         lines += ["", f"Licence of the images: {data['license']}"]
     return "\n".join(lines) + "\n"
+
+
+def _gain_lines(info):
+    """What fine-tuning gained, in Markdown: no line for presets that are not."""
+    gain = info.get("finetuning")
+    if gain is None:
+        return []
+    return [
+        f"Fine-tuned from {info['finetuned_from']}: the ELBO of "
+        f"{gain['validation_images']:,} validation images went from "
+        f"{gain['validation_elbo_before']:,.1f} to {gain['validation_elbo']:,.1f} "
+        "nats.",
+        "",
+    ]
 
 
 def _setting_text(value):

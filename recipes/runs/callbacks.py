@@ -42,7 +42,7 @@ class KeepBest(keras.callbacks.Callback):
         patience: epochs without a better one before training stops.
         ready_epoch: no weights are kept and no patience runs before this epoch: the
             ELBO of a warm-up is not yet the one that is optimized.
-        metric: "elbo", the larger the better, or "loss", the smaller the better.
+        metric: "elbo", the larger the better, or another, the smaller the better.
     """
 
     def __init__(self, patience, ready_epoch=0, metric="elbo"):
@@ -59,11 +59,16 @@ class KeepBest(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_test_end(self, logs=None):
-        score = float(logs[self.metric]) * (-1 if self.metric == "loss" else 1)
-        if self._epoch >= self.ready_epoch and score > self.best_score:
+        if self._epoch >= self.ready_epoch:
+            self.keep(logs[self.metric], self.model, self._epoch)
+
+    def keep(self, value, model, epoch=-1):
+        """Keeps the weights of a model if `value` of the metric is the best so far."""
+        score = float(value) * (1 if self.metric == "elbo" else -1)
+        if score > self.best_score:
             self.best_score = score
-            self.best_epoch = self._epoch
-            self.best_weights = self.model.get_weights()
+            self.best_epoch = epoch
+            self.best_weights = model.get_weights()
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch - max(self.best_epoch, self.ready_epoch) >= self.patience:
@@ -189,7 +194,7 @@ class ProgressBar(keras.callbacks.Callback):
     Args:
         console: `rich.console.Console`.
         epochs, first_epoch: where the run ends and where it begins.
-        metric: what is logged and shown, "elbo" or "loss".
+        metric: what is logged and shown, such as "elbo" or "loss".
         label: what that is called.
     """
 
@@ -228,7 +233,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.progress.update(self._task, completed=done)
 
     def on_epoch_end(self, epoch, logs=None):
-        digits = 2 if self.metric == "elbo" else 3
+        digits = 3 if self.metric == "loss" else 2
         figures = f"{self.label} {logs[self.metric]:.{digits}f}"
         if f"val_{self.metric}" in logs:
             figures += f", validation {logs[f'val_{self.metric}']:.{digits}f}"

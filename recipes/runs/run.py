@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
+import zoo
 from recipes.common.backend import versions
 from recipes.common.files import make_folder
 from recipes.common.progress import working
@@ -63,10 +64,14 @@ def _epochs_between(training):
 
 def make_optimizer(training, steps):
     """Adam as `recipes.recipe.Training` describes it; `steps` are those of an epoch."""
-    learning_rate = training.learning_rate
+    learning_rate, total = training.learning_rate, training.epochs * steps
+    warmup = round(training.rate_warmup * total)
     if training.decay:
+        rising = {"warmup_target": learning_rate, "warmup_steps": warmup}
         learning_rate = keras.optimizers.schedules.CosineDecay(
-            learning_rate, decay_steps=training.epochs * steps
+            0.0 if warmup else learning_rate,
+            decay_steps=total - warmup,
+            **(rising if warmup else {}),
         )
     average = {}
     if training.ema_momentum:
@@ -85,6 +90,7 @@ class Run:
         seed: order of batches.
         resume: go on with what the folder holds.
         console: `rich.console.Console` for progress.
+        settings: JSON values that must be the same when the run is resumed.
 
     Raises:
         FileExistsError: if the folder holds a run already and `resume` is False, or a
@@ -92,11 +98,12 @@ class Run:
         OSError: if the folder cannot be made.
     """
 
-    def __init__(self, folder, name, seed, resume, console=None):
+    def __init__(self, folder, name, seed, resume, console=None, settings=None):
         self.folder = Path(folder)
         self.name = name
         self.seed = seed
         self.console = console or Console()
+        self.settings = settings or {}
         self.phases = {}
         self.logs = self.folder / "logs"
         self.checkpoint_path = self.folder / "checkpoint.npz"
@@ -112,13 +119,14 @@ class Run:
             )
         make_folder(self.folder)
 
-    def fit(self, model, data, training):
+    def fit(self, model, data, training, keep_start=False):
         """Trains `model` on `data.train`; leaves it with its best weights.
 
         Args:
             model: a `zoo.VAE` or `zoo.VQVAE`.
             data: `recipes.data.ImageData`.
             training: `recipes.recipe.Training`.
+            keep_start: whether the weights that it starts with may be the best.
         """
         if data.train is None or data.validation is None:
             count = 0 if data.train is None else len(data.train)
@@ -153,16 +161,30 @@ class Run:
                 **options,
             )
 
+        def score(metric):
+            logs = model.evaluate(
+                validation,
+                validation_labels,
+                batch_size=min(500, len(validation)),
+                verbose=0,
+                return_dict=True,
+            )
+            return logs[metric]
+
+        # A prior over codes is trained later, and a trained one knows other codes: nats
+        # of its KL would say nothing of the model.
+        codes = isinstance(getattr(model, "prior", None), zoo.CodePrior)
         shown = (self.logs, validation, validation_labels)
         every = _epochs_between(training)
         self._train(
-            "model",
+            "codes" if codes else "model",
             train,
             model,
             data,
             training,
             TensorBoardImages(*shown, every=every),
             TensorBoardLatents(*shown, every=every),
+            score_start=score if keep_start else None,
         )
 
     def fit_prior(self, model, data, training):
@@ -192,20 +214,23 @@ class Run:
         )
         self._train("prior", train, model.prior, data, training, samples)
 
-    def _train(self, name, train, model, data, training, *summaries):
+    def _train(self, kind, train, model, data, training, *summaries, score_start=None):
         """Calls `train` with the options of `fit`, unless it was finished already.
 
         Args:
-            name: "model" or "prior".
+            kind: "model", "codes" for a model whose prior is trained later, or "prior".
             train: function of options of `fit`.
             model: what it trains, to be given the best weights.
             data, training: as in `fit`.
             summaries: callbacks of `recipes.runs.tensorboard`.
+            score_start: function of a metric's name to its value for the weights to
+                start with, where those may be the best; or None.
         """
-        metric, label, prefix = {
-            "model": ("elbo", "ELBO", ""),
-            "prior": ("loss", "nats a code", "prior_"),
-        }[name]
+        name, metric, label, prefix = {
+            "model": ("model", "elbo", "ELBO", ""),
+            "codes": ("model", "reconstruction", "reconstruction", ""),
+            "prior": ("prior", "loss", "nats a code", "prior_"),
+        }[kind]
         best = run_callbacks.KeepBest(
             training.patience, int(training.warmup_epochs), metric
         )
@@ -216,6 +241,7 @@ class Run:
                 "recipe": self.name,
                 "seed": self.seed,
                 "images": len(data.train),
+                **self.settings,
                 **dataclasses.asdict(training),
             },
         )
@@ -228,6 +254,8 @@ class Run:
                     model.set_weights(best.best_weights)
                 return
             self.console.print(f"Going on after epoch {checkpoint.epochs_done}.")
+        elif score_start:
+            best.keep(score_start(metric), model)
         first_epoch = checkpoint.epochs_done
         train(
             batch_size=training.batch_size,

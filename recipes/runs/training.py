@@ -13,7 +13,11 @@ from recipes.data.reading import reading_images
 from recipes.metrics.evaluation import known_classes
 from recipes.metrics.polarity import polarity_sentence
 from recipes.recipe import Training
+from recipes.runs.gain import Gain
 from recipes.runs.run import Run, steps_per_epoch
+
+# Of fine-tuning, if nothing else is said.
+LEAST_STEPS = 300
 
 
 def train(
@@ -122,9 +126,9 @@ def finetune(
     preset,
     source,
     *,
-    epochs=3,
+    epochs=None,
     batch_size=32,
-    learning_rate=1e-3,
+    learning_rate=5e-4,
     dtype=None,
     data_dir=None,
     out=None,
@@ -142,7 +146,10 @@ def finetune(
         source: what `recipes.data.load_images` takes: a TFDS name, a folder of images,
             an `.npz`, arrays. Images are resized to the preset's shape, their classes
             matched by name to those of a preset that takes labels.
-        epochs, batch_size, learning_rate: of the further training.
+        epochs: passes over the images; None is 3, more where those make fewer than
+            300 steps, 30 at most.
+        batch_size, learning_rate: of the further training. The rate rises over a tenth
+            of the steps and falls to 0.
         strict, invert: as in `recipes.data.load_images`. Where the images look like
             negatives of the preset's, this is said.
         dtype, data_dir, out, seed, resume, command, console: as in `train`.
@@ -151,7 +158,8 @@ def finetune(
         `pathlib.Path` of the new preset, `<out>/preset`.
 
     Raises:
-        ValueError, OSError: if preset, data or folders are not usable.
+        ValueError, OSError: if preset, data or folders are not usable, or if the ELBO
+            of the validation images is no better than before.
     """
     info = zoo.preset_info(preset)
     binarized = bool(info.get("dataset", {}).get("binarized"))
@@ -167,28 +175,49 @@ def finetune(
     with reading_images(console):
         data = known_classes(model, load_images(source, seed=seed, **options))
     name = f"{info.get('preset')}_{Path(data.name).stem}"
-    run = Run(out or Path("runs") / name, name, seed, resume, console)
+    run = Run(
+        out or Path("runs") / name,
+        name,
+        seed,
+        resume,
+        console,
+        settings={
+            "weights": info.get("sha256", {}).get("model.weights.h5"),
+            "inverted": invert,
+        },
+    )
     for line in data.report:
         run.console.print(line, style="dim")
     said = polarity_sentence(model, info, data.train, invert)
     if said:
         run.console.print(said, style="yellow", markup=False)
-    # So few steps would leave an average of weights close to where it began.
-    training = Training(epochs, batch_size, learning_rate, ema_momentum=None)
-    run.fit(fitted, data, training)
+    training = Training(
+        epochs or _epochs_of_finetuning(data.train, batch_size),
+        batch_size,
+        learning_rate,
+        rate_warmup=0.1,
+        # So few steps would leave an average of weights close to where it began.
+        ema_momentum=None,
+    )
+    run.fit(fitted, data, training, keep_start=True)
     if isinstance(getattr(fitted, "prior", None), zoo.CodePrior):
         # Its codes do not mean any more what they did.
         run.fit_prior(fitted, data, training)
-    model.set_weights(fitted.get_weights())
+    tuned = _in_dtype(model, model.dtype_policy.name)
+    tuned.set_weights(fitted.get_weights())
+    gain = Gain.measure(model, tuned, data, binarized)
+    gain.check()
+    run.console.print(gain.sentence)
     with reading_images(console):
         test = known_classes(model, load_images(source, splits="test", **options))
     return run.finish(
-        model,
+        tuned,
         test,
         binarized=binarized,
         metadata={
             "summary": f"{info.get('preset')}, fine-tuned on {data.name}.",
             "finetuned_from": info.get("preset"),
+            "finetuning": gain.record(),
             "dataset": {
                 "name": data.name,
                 "license": data.license,
@@ -200,6 +229,12 @@ def finetune(
             "training": run.record(command, dtype),
         },
     )
+
+
+def _epochs_of_finetuning(images, batch_size):
+    """Three, or more where the images are so few that those would be hardly a step."""
+    steps = -(-len(images) // batch_size)
+    return int(np.clip(-(-LEAST_STEPS // max(steps, 1)), 3, 30))
 
 
 def _mean(images):

@@ -145,6 +145,8 @@ def test_finetune_and_train_leave_presets(preset, images, tmp_path):
             "show", tmp_path / name / "preset"
         )
         assert "finished run" in fail(*arguments, "--out", tmp_path / name)
+    harmful = ("--learning-rate", 10, "--batch-size", 8, "--out", tmp_path / "worse")
+    assert "Nothing was gained, so no preset" in fail(*runs["tuned"], *harmful)
 
 
 def test_strict_stops_at_an_image_that_cannot_be_read(preset, tmp_path):

@@ -390,13 +390,16 @@ def test_epochs_must_be_positive(tmp_path):
 
 
 def test_finetuning_goes_on_from_the_preset(finished, tmp_path):
+    console = quiet()
+    darker = 0.6 * draw_images()[:100]
     preset = finetune(
         finished.preset,
-        draw_images()[:100],
-        epochs=1,
+        darker,
+        epochs=3,
         batch_size=10,
+        learning_rate=2e-2,
         out=tmp_path / "run",
-        console=quiet(),
+        console=console,
     )
     info = zoo.preset_info(preset)
     assert info["finetuned_from"] == "tiny"
@@ -405,23 +408,45 @@ def test_finetuning_goes_on_from_the_preset(finished, tmp_path):
     before = zoo.from_preset(finished.preset)
     after = zoo.from_preset(preset)
     assert int(after.steps_trained) > int(before.steps_trained)
-    # One epoch further, not one epoch from scratch.
-    test = binarize(load_images(draw_images()[:100], splits="test").test)
+    # Some steps further, not as many from scratch.
+    test = binarize(load_images(darker, splits="test").test)
     elbos = [
         np.mean([m.elbo(test, seed=s)["elbo"].mean() for s in range(5)])
         for m in (build_model(1.0, 0, None), before, after)
     ]
     assert elbos[1] > elbos[0] and elbos[2] > elbos[0] + 0.5 * (elbos[1] - elbos[0])
+    # What was gained is said, and kept.
+    validation = binarize(load_images(darker).validation)
+    gain = info["finetuning"]
+    for name, model in (("_before", before), ("", after)):
+        elbo = model.elbo(validation, seed=0)["elbo"].mean()
+        assert gain[f"validation_elbo{name}"] == pytest.approx(elbo, abs=1e-3)
+    assert gain["validation_elbo"] > gain["validation_elbo_before"]
+    said = f"{gain['validation_elbo_before']:,.1f} nats before"
+    assert said in console.file.getvalue()
+    assert "Fine-tuned from tiny: the ELBO of 9" in (preset / "README.md").read_text()
+
+
+def test_finetuning_that_gains_nothing_says_so_and_leaves_no_preset(finished, tmp_path):
+    options = {"learning_rate": 10.0, "epochs": 1, "out": tmp_path, "console": quiet()}
+    with pytest.raises(ValueError, match="^Nothing was gained, so no preset .* before"):
+        finetune(finished.preset, draw_images()[:100], **options)
+    assert not (tmp_path / "preset").exists()
+    assert state_of(tmp_path)["best_epoch"] == -1
+    # What it was made of may not change when it is resumed.
+    with pytest.raises(ValueError, match="inverted=False"):
+        finetune(
+            finished.preset, draw_images()[:100], **options, invert=True, resume=True
+        )
 
 
 def test_too_few_images_to_validate_are_one_sentence(finished, tmp_path):
-    for count in (2, 3):
-        options = {"epochs": 1, "out": tmp_path / str(count), "console": quiet()}
-        if count == 2:
-            with pytest.raises(ValueError, match="^The images of .* at least 3, to tr"):
-                finetune(finished.preset, draw_images()[:2], **options)
-        else:
-            finetune(finished.preset, draw_images()[:3], **options)
+    options = {"epochs": 1, "learning_rate": 10.0, "console": quiet()}
+    with pytest.raises(ValueError, match="^The images of .* at least 3, to tr"):
+        finetune(finished.preset, draw_images()[:2], out=tmp_path / "2", **options)
+    # One each: enough to train.
+    with pytest.raises(ValueError, match="^Nothing was gained, .* the 1 validation"):
+        finetune(finished.preset, draw_images()[:3], out=tmp_path / "3", **options)
 
 
 # KeepBest, on a model that is only weights.

@@ -146,5 +146,7 @@ def test_evaluated_and_fine_tuned_again(run, tmp_path):
     metrics = evaluate_preset(preset, SOURCE, **options)
     stored = zoo.preset_info(preset)["metrics"]
     assert metrics["kl_top"] == pytest.approx(stored["kl_top"], rel=1e-4)
-    tuned = finetune(preset, SOURCE, epochs=1, out=tmp_path / "out", console=quiet)
+    other = {name: 0.5 * images for name, images in SOURCE.items()}
+    options = {"epochs": 3, "learning_rate": 2e-2, "console": quiet}
+    tuned = finetune(preset, other, out=tmp_path / "out", **options)
     assert zoo.preset_info(tuned)["metrics"]["kl_top"] > 0

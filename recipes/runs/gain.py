@@ -1,0 +1,73 @@
+"""Whether fine-tuning made a preset better, by images that it was not trained on."""
+
+import dataclasses
+
+import numpy as np
+
+from recipes.data import binarize
+from recipes.metrics.evaluation import labels_for
+from recipes.metrics.intervals import standard_error
+
+
+@dataclasses.dataclass(frozen=True)
+class Gain:
+    """The ELBO of validation images before and after, in nats an image.
+
+    Attributes:
+        before, after: means over the images.
+        standard_error: of the mean difference of pairs.
+        images: how many there are.
+    """
+
+    before: float
+    after: float
+    standard_error: float
+    images: int
+
+    @classmethod
+    def measure(cls, before, after, data, binarized, seed=0):
+        """Scores two models on `data.validation`, with the same noise.
+
+        Args:
+            before, after: models of the zoo.
+            data: `recipes.data.ImageData`.
+            binarized: binarize the images once, as a test split is.
+            seed: of the noise.
+        """
+        images = binarize(data.validation) if binarized else data.validation
+        labels = labels_for(before, data, "validation")
+        elbos = [m.elbo(images, labels, seed=seed)["elbo"] for m in (before, after)]
+        difference = elbos[1] - elbos[0]
+        means = (float(np.mean(elbo, dtype=np.float64)) for elbo in elbos)
+        return cls(*means, standard_error(difference), len(images))
+
+    @property
+    def sentence(self):
+        """What was gained, in words."""
+        return (
+            f"ELBO of the {self.images:,} validation images: {self.before:,.1f} nats "
+            f"before, {self.after:,.1f} after ({self.after - self.before:+,.1f} ± "
+            f"{2 * self.standard_error:,.1f})."
+        )
+
+    def check(self):
+        """Refuses a model that is no better than the one it was made from.
+
+        Raises:
+            ValueError: says so, and what to try.
+        """
+        if not self.after > self.before:
+            raise ValueError(
+                f"Nothing was gained, so no preset is written. {self.sentence} Try "
+                "more --epochs, another --learning-rate or more images, in another "
+                "--out."
+            )
+
+    def record(self):
+        """The same as JSON values."""
+        return {
+            "validation_images": self.images,
+            "validation_elbo_before": self.before,
+            "validation_elbo": self.after,
+            "gain_standard_error": self.standard_error,
+        }
