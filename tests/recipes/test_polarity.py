@@ -90,11 +90,12 @@ def test_fine_tuning_and_evaluation_say_it_and_invert(tmp_path):
         return made, "look like negatives" in console.file.getvalue()
 
     drawings = bright(0.75)
-    tuned, said = told(finetune, preset, drawings, epochs=1, out=tmp_path / "a")
+    options = {"epochs": 1, "learning_rate": 2e-2}
+    tuned, said = told(finetune, preset, drawings, out=tmp_path / "a", **options)
     assert said
     dataset = zoo.preset_info(tuned)["dataset"]
     assert dataset["mean"] == 0.75 and "inverted" not in dataset
-    options = {"epochs": 1, "out": tmp_path / "b", "invert": True}
+    options |= {"out": tmp_path / "b", "invert": True}
     tuned, said = told(finetune, preset, drawings, **options)
     assert not said
     dataset = zoo.preset_info(tuned)["dataset"]
