@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 
 from export import priors
 from export.check import compare
@@ -74,6 +75,8 @@ def _convert(model, workspace, whole, opset, quantize, verify):
             f"{type(model).__name__} has {len(model.latents)} groups of latents, and "
             "no decoder of one: use export_model, whose generator.onnx draws them all."
         )
+    if remark := model.remark_on_prior:
+        warnings.warn(remark, stacklevel=4)
     model.save_to_preset(str(workspace / "preset"))
     request = {
         "folder": whole,

@@ -4,6 +4,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,6 +38,11 @@ class Generation:
     def can_sample(self) -> bool:
         """Whether there is a prior that `sample` can draw from."""
         return True
+
+    @property
+    def remark_on_prior(self) -> str | None:
+        """What is wrong with the prior, in a sentence to warn with, or None."""
+        return None
 
     def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
         """Latents from the prior, as a function of random numbers.
@@ -177,6 +183,8 @@ class Generation:
             seed = threefry.fresh_seed()
         seed = validation.check_whole_number(seed, "seed", 0, threefry.MAX_SEED)
         self.check_can_sample()
+        if remark := self.remark_on_prior:
+            warnings.warn(remark, stacklevel=4)
         drawn = {
             "noise": _Rows(
                 threefry.normals, seed, num_samples, self.noise.normals, first

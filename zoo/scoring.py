@@ -34,6 +34,12 @@ class Scoring:
             self._remarked = True
             warnings.warn(sentence, stacklevel=3)
 
+    def _remark(self, x):
+        """Warns of whatever makes likelihoods of images `x` mean little."""
+        self.remark_on(x)
+        if remark := self.remark_on_prior:
+            warnings.warn(remark, stacklevel=3)
+
     def reconstruct(self, x: Any, labels: Any = None) -> Images:
         """E[x|z] at the posterior mean of each image.
 
@@ -71,7 +77,7 @@ class Scoring:
         """
         x = validation.check_images(x, self.image_shape)
         labels = self.check_labels(labels, len(x))
-        self.remark_on(x)
+        self._remark(x)
         return likelihood_evaluation.elbo(self, x, labels, seed)
 
     def log_marginal_likelihood(
@@ -129,7 +135,7 @@ class Scoring:
         """
         x = validation.check_images(x, self.image_shape)
         labels = self.check_labels(labels, len(x))
-        self.remark_on(x)
+        self._remark(x)
         k = validation.check_whole_number(
             num_importance_samples, "num_importance_samples", 1
         )

@@ -193,6 +193,8 @@ def evaluate_model(
         latents = _latents(model, test, labels, metrics)
     if not latents.get("exact_codes"):  # of which every draw is the same
         latents["diagnosis"] += _convergence(metrics["nll_ess"], num_importance_samples)
+    if model.remark_on_prior:
+        latents["diagnosis"].insert(0, model.remark_on_prior)
     return metrics | {
         **latents,
         "num_importance_samples": num_importance_samples,

@@ -44,11 +44,14 @@ class Gain:
     @property
     def sentence(self):
         """What was gained, in words."""
-        return (
+        gain, margin = self.after - self.before, 2 * self.standard_error
+        said = (
             f"ELBO of the {self.images:,} validation images: {self.before:,.1f} nats "
-            f"before, {self.after:,.1f} after ({self.after - self.before:+,.1f} ± "
-            f"{2 * self.standard_error:,.1f})."
+            f"before, {self.after:,.1f} after ({gain:+,.1f} ± {margin:,.1f})."
         )
+        if 0 < gain < margin:
+            said += " So small a gain may be chance."
+        return said
 
     def check(self):
         """Refuses a model that is no better than the one it was made from.

@@ -418,3 +418,16 @@ def test_choose_inverts_the_distribution_function():
     assert choose(np.repeat(logits, 6, 0), u, 0.0).tolist() == [2] * 6
     one = choose(np.zeros((3, 1), np.float32), u[:3], 1.0)
     assert one.tolist() == [0, 0, 0]
+
+
+def test_prior_of_other_codes_is_said_before_it_is_exported(tmp_path, monkeypatch):
+    model = make_model(prior=trained_prior((3, 3)))
+    model.prior.fitted_to = "another"
+
+    def stop(*_):
+        raise export.ExportError("far enough")
+
+    monkeypatch.setattr(pipeline.process, "convert", stop)
+    with pytest.warns(UserWarning, match="fitted to the codes of other weights"):
+        with pytest.raises(export.ExportError, match="far enough"):
+            export.export_model(model, tmp_path / "out")

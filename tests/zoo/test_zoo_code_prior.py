@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -236,12 +237,40 @@ def test_prior_tightens_the_bound_and_changes_nothing_else(trained, x):
     assert logs["kl"] == pytest.approx(after["kl"].mean(), rel=1e-4)
 
 
-def test_fit_leaves_the_prior_alone(trained, x):
-    weights = trained.prior.get_weights()
-    assert not trained.prior.trainable_variables
-    trained.fit(x, batch_size=32, verbose=0)
-    for one, other in zip(weights, trained.prior.get_weights(), strict=True):
+def test_fit_leaves_the_prior_alone_and_warns_of_what_comes_of_it(trained, x, tmp_path):
+    trained.save_to_preset(tmp_path / "before")
+    model = zoo.from_preset(tmp_path / "before")
+    weights = model.prior.get_weights()
+    assert not model.prior.trainable_variables
+    assert model.prior.fitted_to == trained.codes_digest()
+    # As in presets that were saved when nothing was noted.
+    model.prior.fitted_to = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model.sample(1, seed=0)
+        model.elbo(x)
+    quick_compile(model, keras.optimizers.Adam(0.02))
+    model.fit(x, batch_size=32, verbose=0)
+    for one, other in zip(weights, model.prior.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+    model.save_to_preset(tmp_path / "after")
+    copy = zoo.VQVAE.from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    for stale in (model, zoo.from_preset(tmp_path / "after"), copy):
+        for call in (
+            lambda m: m.sample(1, seed=0),
+            lambda m: m.elbo(x),
+            lambda m: m.log_marginal_likelihood(x, num_importance_samples=1),
+        ):
+            with pytest.warns(
+                UserWarning, match="fitted to the codes of other weights"
+            ):
+                call(stale)
+    with pytest.warns(UserWarning, match="Train it again with fit_prior"):
+        model.evaluate(x, verbose=0)
+    model.fit_prior(x, epochs=1, verbose=0, **QUICK)
+    assert model.remark_on_prior is None
 
 
 def test_samples_are_images_fixed_by_their_seed(trained):

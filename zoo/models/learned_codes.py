@@ -3,6 +3,7 @@
 # Mixed into a model, whose attributes a checker does not know here.
 # pyright: reportAttributeAccessIssue=false
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,6 +87,34 @@ class LearnedCodes:
                 "fit_prior."
             )
 
+    def codes_digest(self) -> str:
+        """SHA-256 of all weights that codes depend on, in hexadecimal."""
+        digest = hashlib.sha256()
+        for weight in (*self.encoder.weights, *self.quantizer.weights):
+            digest.update(np.ascontiguousarray(ops.convert_to_numpy(weight)))
+        return digest.hexdigest()
+
+    def check_frozen(self):
+        """Also notes, before the first step, which codes a trained prior knows."""
+        super().check_frozen()
+        if self.can_sample and self.prior.fitted_to is None:
+            self.prior.fitted_to = self.codes_digest()
+
+    @property
+    def remark_on_prior(self) -> str | None:
+        """That encoder or quantizer were trained after the prior, or None."""
+        if (
+            not self.can_sample
+            or self.prior.fitted_to is None
+            or self.prior.fitted_to == self.codes_digest()
+        ):
+            return None
+        return (
+            f"The prior of this {type(self).__name__} was fitted to the codes of other "
+            "weights: its samples look like nothing, and its KL is too large. Train it "
+            "again with fit_prior."
+        )
+
     def make_prior(self, labels=None, training=False):
         """p(codes) or p(codes|labels); uniform in training and where labels lack."""
         lacks = labels is None and self.num_classes is not None
@@ -151,9 +180,11 @@ class LearnedCodes:
             given = validation_data
             images, beside = given if isinstance(given, tuple) else (given, None)
             validation_data = coded(images, beside, "validation_data")
-        return self.prior.fit(
+        history = self.prior.fit(
             codes, labels, optimizer, validation_data=validation_data, **options
         )
+        self.prior.fitted_to = self.codes_digest()
+        return history
 
     def sample(
         self,

@@ -31,6 +31,8 @@ class CodePrior(keras.layers.Layer):
         num_classes: labels are whole numbers from 0 to num_classes - 1; None for a
             prior without labels.
         seed: integer that fixes the initial weights, or None.
+        fitted_to: `codes_digest` of the model whose codes it knows, which `fit_prior`
+            notes; None if that is not known.
 
     Raises:
         ValueError: for arguments out of range.
@@ -58,6 +60,7 @@ class CodePrior(keras.layers.Layer):
         num_heads: int = 4,
         num_classes: int | None = None,
         seed: int | None = None,
+        fitted_to: str | None = None,
         name: str = "code_prior",
         **kwargs: Any,
     ):
@@ -70,6 +73,7 @@ class CodePrior(keras.layers.Layer):
             num_classes = check_whole_number(num_classes, "num_classes", 1)
         self.num_classes = num_classes
         self.seed = None if seed is None else int(seed)
+        self.fitted_to = fitted_to
         dtype = self.dtype_policy
         self.transformer = CausalTransformer(
             self.length,
@@ -258,6 +262,7 @@ class CodePrior(keras.layers.Layer):
             "num_heads": self.transformer.num_heads,
             "num_classes": self.num_classes,
             "seed": self.seed,
+            "fitted_to": self.fitted_to,
         }
 
 

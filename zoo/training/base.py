@@ -208,6 +208,8 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         """
         if "_use_cached_eval_dataset" in kwargs:  # `fit` has checked them
             return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+        if remark := self.remark_on_prior:
+            warnings.warn(remark, stacklevel=2)
         refusals = []
         x, y = inputs.check_data(self, x, y, errors=refusals, least=self.min_batch_size)
         inputs.check_last_batch(self, x, kwargs.get("batch_size"))
