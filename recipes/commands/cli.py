@@ -7,11 +7,13 @@ import typer
 import typer.core
 
 from recipes.commands.options import (
+    Augment,
     Backend,
     DataDir,
     Dtype,
     Epochs,
     Invert,
+    Memory,
     Out,
     Overwrite,
     PresetName,
@@ -140,13 +142,22 @@ def finetune(
     resume: Resume = False,
     strict: Strict = False,
     invert: Invert = False,
+    memory: Memory = 1.0,
+    augment: Augment = None,
 ):
     """Trains a preset further, on your own images."""
     from recipes.common.opening import open_preset
 
     found = open_preset(preset)
     options = (data, backend, epochs, dtype, data_dir, out, seed, resume)
-    finetune_preset(found.folder, *options, strict=strict, invert=invert)
+    finetune_preset(
+        found.folder,
+        *options,
+        strict=strict,
+        invert=invert,
+        memory=memory,
+        augment=augment,
+    )
 
 
 @app.command(rich_help_panel=TRAIN)

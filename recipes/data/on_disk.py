@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,8 @@ BLOCK = 256
 class DiskArray:
     """Rows of an array in a file without a name, which ends with the last reference.
 
-    Rows are appended in their order and read in any. Each reading maps the file and
-    lets go of it again, so that what was read does not pile up in the process.
+    Rows are appended in their order and read in any, by any thread. The file is not
+    mapped: of pages that a process has mapped many more count as its memory.
 
     Args:
         row_shape: of one row.
@@ -32,7 +33,7 @@ class DiskArray:
         >>> import numpy as np
         >>> array = DiskArray((2,))
         >>> array.append([[1, 2], [3, 4]])
-        >>> array[np.array([1, 0, 1])].tolist(), array.max()
+        >>> array[np.array([1, 0, 1])].tolist(), int(array.max())
         ([[3, 4], [1, 2], [3, 4]], 4)
     """
 
@@ -40,6 +41,7 @@ class DiskArray:
         self.shape = (0, *row_shape)
         self.dtype = np.dtype(dtype)
         self.folder, self._file = _open()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -57,8 +59,11 @@ class DiskArray:
         """
         rows = np.ascontiguousarray(rows, self.dtype)
         try:
-            self._file.write(rows.data)
-            self._file.flush()
+            with self._lock:
+                self._file.seek(self.nbytes)
+                rest = memoryview(rows).cast("B")
+                while rest:  # the system takes some gigabytes at a time
+                    rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise OSError(
                 "The images do not fit in memory, and the temporary file that they are "
@@ -69,8 +74,30 @@ class DiskArray:
         self.shape = (len(self) + len(rows), *self.shape[1:])
 
     def __getitem__(self, index) -> np.ndarray:
-        mapped = np.memmap(self._file, self.dtype, "r", shape=self.shape)
-        return np.array(mapped[index])
+        chosen = np.arange(len(self))[index]
+        rows = np.empty((*np.shape(chosen), *self.shape[1:]), self.dtype)
+        flat = rows.reshape(np.size(chosen), *self.shape[1:])
+        chosen = np.ravel(chosen)
+        # Neighbours are read at once.
+        breaks = np.flatnonzero(np.diff(chosen) != 1) + 1
+        starts = [0, *breaks.tolist()]
+        for start, stop in zip(starts, [*starts[1:], len(chosen)], strict=True):
+            if start < stop:
+                self._read(int(chosen[start]), flat[start:stop])
+        return rows
+
+    def _read(self, first, rows) -> None:
+        """Fills `rows` with those from the row `first` on."""
+        with self._lock:
+            self._file.seek(first * (self.nbytes // len(self)))
+            rest = memoryview(rows).cast("B")
+            while rest:
+                count = self._file.readinto(rest)
+                if not count:
+                    raise OSError(
+                        f"A temporary file in {str(self.folder)!r} has lost its end."
+                    )
+                rest = rest[count:]
 
     def blocks(self) -> Iterator[np.ndarray]:
         """All rows in their order, some at a time."""
@@ -93,7 +120,7 @@ def _open():
     for folder in [*folders, Path(tempfile.gettempdir())]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            return folder, tempfile.TemporaryFile(dir=folder)
+            return folder, tempfile.TemporaryFile(buffering=0, dir=folder)
         except OSError as error:
             refused = error
     raise refused

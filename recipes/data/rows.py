@@ -139,3 +139,8 @@ class AugmentedRows(Rows):
     def draw(self, index, rng: np.random.Generator) -> np.ndarray:
         """What training asks for in the place of `self[index]`."""
         return self.augmentation(self[index], rng)
+
+
+def changes_of(images) -> list[str] | None:
+    """Kinds of random changes that training is to see of images, `None` without."""
+    return list(images.augmentation.kinds) if hasattr(images, "augmentation") else None

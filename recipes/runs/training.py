@@ -9,6 +9,7 @@ import numpy as np
 import zoo
 from recipes.common.provenance import on_gpu
 from recipes.data import load_images
+from recipes.data.augment import check_kinds
 from recipes.data.reading import reading_images
 from recipes.metrics.evaluation import known_classes
 from recipes.metrics.polarity import polarity_sentence
@@ -132,6 +133,8 @@ def finetune(
     resume=False,
     strict=False,
     invert=False,
+    memory=1.0,
+    augment=(),
     command=None,
     console=None,
 ):
@@ -143,8 +146,8 @@ def finetune(
             an `.npz`, arrays. Images are resized to the preset's shape, their classes
             matched by name to those of a preset that takes labels.
         epochs, batch_size, learning_rate: of the further training.
-        strict, invert: as in `recipes.data.load_images`. Where the images look like
-            negatives of the preset's, this is said.
+        strict, invert, memory, augment: as in `recipes.data.load_images`. Where the
+            images look like negatives of the preset's, this is said.
         dtype, data_dir, out, seed, resume, command, console: as in `train`.
 
     Returns:
@@ -163,9 +166,12 @@ def finetune(
         "data_dir": data_dir,
         "strict": strict,
         "invert": invert,
+        "memory": memory,
     }
+    augment = check_kinds(augment)
     with reading_images(console):
-        data = known_classes(model, load_images(source, seed=seed, **options))
+        data = load_images(source, seed=seed, augment=augment, **options)
+        data = known_classes(model, data)
     name = f"{info.get('preset')}_{Path(data.name).stem}"
     run = Run(out or Path("runs") / name, name, seed, resume, console)
     for line in data.report:
@@ -196,6 +202,7 @@ def finetune(
                 "training_images": len(data.train),
                 "mean": _mean(data.train),
                 **({"inverted": True} if invert else {}),
+                **({"augmented": list(augment)} if augment else {}),
             },
             "training": run.record(command, dtype),
         },
