@@ -1,6 +1,10 @@
 """Fine-tuning on a folder that memory is not to hold: the model is the same."""
 
 import io
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,3 +93,15 @@ def test_resumed_run_sees_the_same_changes(preset, pictures, tmp_path, monkeypat
     assert_same(weights, others)
     plain = tuned(preset, pictures, tmp_path / "plain")[0]
     assert any(not np.array_equal(a, b) for a, b in zip(weights, plain, strict=True))
+
+
+@pytest.mark.slow
+def test_50_000_coloured_pictures_of_64x64_train_within_2_gb():
+    script = Path(__file__).parents[1] / "benchmarks" / "measure_folder.py"
+    said = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=True
+    ).stdout
+    figures = [json.loads(line) for line in said.splitlines()]
+    assert len(figures) == 3
+    for backend in figures:
+        assert backend["streamed"] and backend["peak_mb"] < 2000, backend
