@@ -142,7 +142,7 @@ def finetune(
     resume: Resume = False,
     strict: Strict = False,
     invert: Invert = False,
-    memory: Memory = 1.0,
+    memory: Memory = 0.7,
     augment: Augment = None,
 ):
     """Trains a preset further, on your own images."""

@@ -87,7 +87,7 @@ def load_images(
     download: bool = False,
     strict: bool = False,
     invert: bool = False,
-    memory: float = 1.0,
+    memory: float = 0.7,
     augment=(),
 ) -> ImageData:
     """Loads images from a data set, a folder, an `.npz` file or arrays.

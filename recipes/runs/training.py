@@ -133,7 +133,7 @@ def finetune(
     resume=False,
     strict=False,
     invert=False,
-    memory=1.0,
+    memory=0.7,
     augment=(),
     command=None,
     console=None,

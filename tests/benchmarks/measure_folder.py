@@ -1,7 +1,7 @@
 """Memory and time of fine-tuning on a folder that is large for the memory.
 
 python measure_folder.py [--count 50000] [--channels 3] [--backends torch jax]
-                         [--folder PICTURES] [--memory 1]
+                         [--folder PICTURES] [--memory 0.7]
 
 Draws the pictures, unless the folder is there, and runs `vae-zoo finetune` for one
 epoch on each backend: the whole command, from reading the folder to the figures on its
@@ -70,7 +70,7 @@ def main():
     parser.add_argument("--channels", type=int, default=3, choices=(1, 3))
     parser.add_argument("--backends", nargs="+", default=["tensorflow", "jax", "torch"])
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--memory", default="1")
+    parser.add_argument("--memory", default="0.7")
     parser.add_argument("--augment", default="")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
