@@ -14,6 +14,9 @@ from zoo import validation
 from zoo.evaluation import likelihood as likelihood_evaluation
 from zoo.generation import Images
 
+# Of images that are not in memory, so many are looked at for a remark.
+REMARKED = 256
+
 Nats = npt.NDArray[np.float64]
 
 
@@ -26,10 +29,11 @@ class Scoring:
         """Warns, once in the life of a model, of images that mislead its likelihood.
 
         Args:
-            x: NumPy array (N, H, W, C) in [0, 1].
+            x: images (N, H, W, C) in [0, 1]; of rows, the first are looked at.
         """
         if self._remarked or self.dynamic_binarization:
             return
+        x = x[:REMARKED] if validation.is_rows(x) else x
         if sentence := self.likelihood.remark(x):
             self._remarked = True
             warnings.warn(sentence, stacklevel=3)
@@ -53,7 +57,7 @@ class Scoring:
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        x = validation.check_images(x, self.image_shape)
+        x = validation.check_images(x, self.image_shape, rows=True)
         labels = self.check_network_labels(labels, len(x))
         return self.inference.batched("reconstruct", self.call, x, labels)
 
@@ -75,7 +79,7 @@ class Scoring:
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        x = validation.check_images(x, self.image_shape)
+        x = validation.check_images(x, self.image_shape, rows=True)
         labels = self.check_labels(labels, len(x))
         self._remark(x)
         return likelihood_evaluation.elbo(self, x, labels, seed)
@@ -133,7 +137,7 @@ class Scoring:
                 (sum_k w_k)^2 / sum_k w_k^2 of the weights w_k whose mean is p(x), from
                 1, where one draw is all of it, to K, where all weigh the same.
         """
-        x = validation.check_images(x, self.image_shape)
+        x = validation.check_images(x, self.image_shape, rows=True)
         labels = self.check_labels(labels, len(x))
         self._remark(x)
         k = validation.check_whole_number(

@@ -133,12 +133,49 @@ def check_values(images, argument="x"):
         )
 
 
-def check_images(x, image_shape, argument="x"):
+def is_rows(x):
+    """Whether `x` gives images by their numbers, without being held in memory.
+
+    It has a `shape`, a `dtype` and a length, and `x[:9]` and `x[[3, 0, 1]]` are arrays,
+    but it does not claim to be one itself (`__array__`), to be read as a whole.
+    """
+    wanted = ("shape", "dtype", "__len__", "__getitem__")
+    return not hasattr(x, "__array__") and all(hasattr(x, name) for name in wanted)
+
+
+class CheckedRows:
+    """Rows of images, checked as they are read."""
+
+    def __init__(self, rows, argument):
+        self.rows, self.argument = rows, argument
+        self.shape, self.dtype = tuple(rows.shape), rows.dtype
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        images = self.rows[index]
+        if images.size:
+            check_values(images, self.argument)
+        return images.astype("float32", copy=False)
+
+
+def check_images(x, image_shape, argument="x", rows=False):
     """Images as a float32 NumPy array (N, H, W, C) with values in [0, 1].
+
+    Args:
+        x: images, or rows of them: see `is_rows`.
+        image_shape: (H, W, C) that they must have.
+        argument: the argument's name, for errors.
+        rows: leave rows where they are, as `CheckedRows`.
 
     Raises:
         ValueError, TypeError: as in `check_shape_and_dtype` and `check_values`.
     """
+    if is_rows(x):
+        check_shape_and_dtype(x.shape, x.dtype, image_shape, argument)
+        x = CheckedRows(x, argument)
+        return x if rows else x[:]
     if keras.ops.is_tensor(x):
         x = keras.ops.convert_to_numpy(x)
     try:

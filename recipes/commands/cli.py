@@ -7,11 +7,13 @@ import typer
 import typer.core
 
 from recipes.commands.options import (
+    Augment,
     Backend,
     DataDir,
     Dtype,
     Epochs,
     Invert,
+    Memory,
     Out,
     Overwrite,
     PresetName,
@@ -147,6 +149,8 @@ def finetune(
     resume: Resume = False,
     strict: Strict = False,
     invert: Invert = False,
+    memory: Memory = 0.7,
+    augment: Augment = None,
 ):
     """Trains a preset further, on your own images."""
     from recipes.common.opening import open_preset
@@ -160,6 +164,8 @@ def finetune(
         learning_rate=learning_rate,
         strict=strict,
         invert=invert,
+        memory=memory,
+        augment=augment,
     )
 
 

@@ -27,6 +27,13 @@ Strict = Annotated[
 Invert = Annotated[
     bool, typer.Option("--invert", help="Turn black to white and white to black.")
 ]
+Memory = Annotated[
+    float, typer.Option(help="Gigabytes for images; of more, a stream from disk.")
+]
+Augment = Annotated[
+    str | None,
+    typer.Option(help="Random changes in training: flip,shift,rotate or some of them."),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what is there already.")
 ]

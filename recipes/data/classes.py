@@ -82,6 +82,12 @@ def class_numbers(names, known, what: str) -> np.ndarray:
     return np.array(found, np.int64)
 
 
+def are_signs(names) -> bool:
+    """Whether all classes are named like digits, numbers or letters."""
+    keys = [_key(name) for name in names]
+    return all(len(key) == 1 or key.isdecimal() for key in keys)
+
+
 def _key(name: str) -> str:
     plain = str(name).strip().casefold()
     if plain in _NUMBER_WORDS:

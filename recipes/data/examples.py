@@ -9,7 +9,7 @@ import numpy as np
 from recipes.data.labels import as_labels
 from recipes.data.locations import require
 from recipes.data.pictures import Pictures
-from recipes.data.source import Part, Source
+from recipes.data.source import GRID_IMAGES, Part, Source
 from recipes.data.sprites import FACTOR_NAMES
 
 # dSprites, Shapes3D and SmallNORB call their factors label_scale, label_azimuth, ...
@@ -74,7 +74,9 @@ def feature_keys(info, name: str) -> FeatureKeys:
     )
 
 
-def from_examples(builder, splits, examples, image_shape, note: str) -> Source:
+def from_examples(
+    builder, splits, examples, image_shape, note: str, memory: float = np.inf
+) -> Source:
     """A source of what a builder's examples are, wherever they come from.
 
     Args:
@@ -84,6 +86,8 @@ def from_examples(builder, splits, examples, image_shape, note: str) -> Source:
             image in each still encoded.
         image_shape: (height, width, channels) to resize to, or `None`.
         note: where they come from, for the report.
+        memory: bytes that the images of a split may take as float32; more of them are
+            kept on disk.
 
     Raises:
         ValueError: if it has no images.
@@ -96,12 +100,20 @@ def from_examples(builder, splits, examples, image_shape, note: str) -> Source:
     label = info.features[keys.label] if keys.label else None
 
     def read(split: str) -> Part:
-        pictures = Pictures(image_shape)
+        count = info.splits[split].num_examples if split in info.splits else 0
+        count = min(count, GRID_IMAGES) if keys.factors else count
+        pictures = Pictures(image_shape, count, memory)
         labels, factors = [], []
-        for i, example in enumerate(examples(split, keys)):
-            pictures.add(example[keys.image], f"{name}, {split} image {i}")
-            labels.append(example[keys.label] if keys.label else None)
-            factors.append([example[key] for key in keys.factors])
+
+        def items():
+            for i, example in enumerate(examples(split, keys)):
+                labels.append(example[keys.label] if keys.label else None)
+                factors.append([example[key] for key in keys.factors])
+                encoded = example[keys.image]
+                yield lambda e=encoded: e, f"{name}, {split} image {i}"
+
+        for decoded in pictures.decoded(items()):
+            pictures.add(decoded())
         if not labels:
             raise ValueError(f"The split {split!r} of {name} is empty.")
         return Part(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import collections
+import functools
 import os
+import weakref
 from pathlib import Path
 
 import numpy as np
 
 from recipes.common.errors import listed
-from recipes.data.pictures import Pictures, Unreadable, picture_suffixes
+from recipes.data.decoding import Unreadable, picture_suffixes
+from recipes.data.on_disk import DiskArray
+from recipes.data.pictures import Pictures
 from recipes.data.source import Part, Source
 from recipes.data.splits import NAMES
 
@@ -29,7 +33,13 @@ _SPLIT_FOLDERS = {
 }
 
 
-def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
+# What was read of a folder to disk and is in use still: decoded once, read twice.
+_in_use: weakref.WeakKeyDictionary[DiskArray, tuple] = weakref.WeakKeyDictionary()
+
+
+def from_folder(
+    folder: Path, image_shape=None, strict: bool = False, memory: float = np.inf
+) -> Source:
     """A source of the pictures in a folder.
 
     Three layouts are understood: pictures in the folder itself; one sub-folder a class,
@@ -43,6 +53,8 @@ def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
         image_shape: (height, width, channels) to resize to, or `None`.
         strict: stop at the first file that is not readable; otherwise one in twenty of
             a split may be, and is left out.
+        memory: bytes that the pictures of a split may take as float32; more of them are
+            kept on disk.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -61,11 +73,18 @@ def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
 
     def read(split: str) -> Part:
         paths, labels = files[split]
-        pictures, kept, broken = Pictures(image_shape), [], []
+        key = (tuple(map(_version, paths)), image_shape, strict)
+        for images, (known, kept, notes) in _in_use.items():
+            if known == key:  # decoded once, whichever splits are cut from it
+                return Part(images, None if labels is None else labels[kept], notes)
+        pictures, kept, broken = Pictures(image_shape, len(paths), memory), [], []
         allowed = 0 if strict else int(SKIPPED_SHARE * len(paths))
-        for index, path in enumerate(paths):
+        items = ((functools.partial(_bytes, path), str(path)) for path in paths)
+        for index, (path, decoded) in enumerate(
+            zip(paths, pictures.decoded(items), strict=True)
+        ):
             try:
-                pictures.add(_bytes(path), str(path))
+                pictures.add(decoded())
             except Unreadable as error:
                 broken.append(path.relative_to(folder).as_posix())
                 if not allowed:
@@ -85,6 +104,8 @@ def from_folder(folder: Path, image_shape=None, strict: bool = False) -> Source:
             notes.append(
                 f"skipped {len(broken):,} {are} not readable: {listed(broken, _LISTED)}"
             )
+        if isinstance(images, DiskArray):
+            _in_use[images] = key, kept, notes
         return Part(images, None if labels is None else labels[kept], notes)
 
     classes = f" in {len(names)} classes" if names else ""
@@ -232,6 +253,15 @@ def _skipped(folder: Path) -> list[str]:
 def _shown(path: Path) -> bool:
     # "._x.jpg" and "__MACOSX" come out of archives and hold no pictures.
     return not path.name.startswith((".", "__MACOSX"))
+
+
+def _version(path: Path) -> tuple:
+    """What tells a file from another, and from what it was before."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (str(path),)
+    return str(path), found.st_size, found.st_mtime_ns
 
 
 def _bytes(path: Path) -> bytes:

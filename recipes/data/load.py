@@ -1,4 +1,4 @@
-"""`load_images`: any source of images as arrays, ready for `model.fit`."""
+"""`load_images`: any source of images, split and ready for `model.fit`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import dataclasses
 
 import numpy as np
 
-from recipes.data.geometry import check_image_shape, check_size, fit_array
+from recipes.data.augment import Augmentation, check_kinds
+from recipes.data.geometry import check_image_shape, check_size
+from recipes.data.on_disk import DiskArray
 from recipes.data.open import open_source
+from recipes.data.rows import AugmentedRows, Conversion, Rows
 from recipes.data.source import Part
 from recipes.data.splits import Plan, check_names
 from recipes.data.values import find_scale
@@ -19,7 +22,9 @@ class ImageData:
 
     Attributes:
         name: name of the source, such as "mnist".
-        train, validation, test: float32 (N, H, W, C) in [0, 1], or `None`.
+        train, validation, test: float32 (N, H, W, C) in [0, 1], or `None`. Arrays, or
+            `recipes.data.rows.Rows` of what memory is not to hold, or what training is
+            to see changed at random.
         train_labels, validation_labels, test_labels: int64 (N,), or `None`.
         class_names: names of the labels 0, 1, ..., or `None`.
         report: one sentence each on where the images came from and what was done.
@@ -38,9 +43,9 @@ class ImageData:
     """
 
     name: str
-    train: np.ndarray | None = None
-    validation: np.ndarray | None = None
-    test: np.ndarray | None = None
+    train: np.ndarray | Rows | None = None
+    validation: np.ndarray | Rows | None = None
+    test: np.ndarray | Rows | None = None
     train_labels: np.ndarray | None = None
     validation_labels: np.ndarray | None = None
     test_labels: np.ndarray | None = None
@@ -76,12 +81,14 @@ def load_images(
     data_dir=None,
     splits=("train", "validation"),
     validation=None,
-    test=0.1,
+    test=None,
     seed: int = 0,
     value_range=None,
     download: bool = False,
     strict: bool = False,
     invert: bool = False,
+    memory: float = 0.7,
+    augment=(),
 ) -> ImageData:
     """Loads images from a data set, a folder, an `.npz` file or arrays.
 
@@ -106,16 +113,25 @@ def load_images(
         validation: number or fraction of the training images to hold out, drawn by
             `seed`. `None` takes the source's own validation split if it has one, else
             a tenth, at most 2,000.
-        test: number or fraction for the test split of a source that has none.
+        test: number or fraction for the test split of a source that has none. `None`
+            takes a tenth, at most 10,000.
         seed: seed of the validation split.
         value_range: (black, white) of the source, if it cannot be told from the pixels.
         download: let TFDS download a data set that is not prepared in `data_dir`.
         strict: stop at the first picture of a folder that cannot be read. Otherwise up
             to one in twenty may be; the report lists them.
         invert: turn black to white and white to black, after all else.
+        memory: gigabytes that the images of a split of the source may take as float32.
+            Of more, those of a folder or a TFDS data set are decoded once to a
+            temporary file, and training images become float32 batch by batch: the
+            same splits, the same pixels, the same order of batches. Validation and test
+            images stay arrays if they fit by themselves.
+        augment: kinds of random changes that training is to see, and validation and
+            test are not: "flip", "shift" and "rotate", as a list or with commas; see
+            `recipes.data.augment`.
 
     Returns:
-        an `ImageData`: float32 arrays (N, H, W, C), pixels in [0, 1], int64 labels.
+        an `ImageData`: float32 (N, H, W, C), pixels in [0, 1], int64 labels.
 
     Raises:
         ValueError: if the source is unknown, damaged, empty, of the wrong rank,
@@ -137,7 +153,11 @@ def load_images(
     """
     wanted = check_names(splits)
     image_shape = check_image_shape(image_shape)
-    opened = open_source(source, image_shape, data_dir, download, strict=strict)
+    kinds = check_kinds(augment)
+    budget = 1e9 * _check_memory(memory)
+    opened = open_source(
+        source, image_shape, data_dir, download, strict=strict, memory=budget
+    )
     plan = Plan.make(opened.splits, test, validation, seed)
     parts, notes, scale = {}, [], None
     # "train" is always first: the scale it is on is the scale of the others.
@@ -152,18 +172,24 @@ def load_images(
         size = "x".join(map(str, part.images.shape[1:]))
         notes += [f"{size} {scale.sentence}", *part.notes]
         indices = plan.indices(own, len(part.images))
+        users = [split for split in users if len(indices[split])]
+        convert = Conversion(scale, image_shape, invert, what)
+        first, changes = convert.with_notes(part.images[:1])
+        notes += changes
+        needed = first.nbytes * sum(len(indices[split]) for split in users)
+        streams = isinstance(part.images, DiskArray) or needed > budget
+        if streams:
+            scale.check(part.images, what)
+            notes.append(_streaming(part.images, what, first.nbytes, memory))
         for split in users:
-            if not len(indices[split]):
-                continue
-            taken = _take(part, indices[split])
-            images = scale.apply(taken.images, what)
-            images, changes = fit_array(images, image_shape, scale.levels, what)
-            notes += changes
-            if invert:
-                # In place: `apply` made a copy.
-                images = np.subtract(1, images, out=images)
-                notes.append("inverted, black to white and white to black")
-            parts[split] = Part(images, taken.labels, factors=taken.factors)
+            taken = _take(part, indices[split], convert)
+            if not streams or (split != "train" and taken.images.nbytes <= budget):
+                taken.images = taken.images[:]
+            if split == "train" and kinds:
+                changed = Augmentation(kinds, convert.levels(part.images))
+                taken.images = AugmentedRows.of(taken.images, changed)
+                notes.append(changed.sentence(opened.class_names))
+            parts[split] = taken
     _check_parts(opened.name, wanted, parts)
     fields = {split: part.images for split, part in parts.items()}
     fields |= {f"{split}_labels": part.labels for split, part in parts.items()}
@@ -183,13 +209,32 @@ def load_images(
     )
 
 
-def _take(part: Part, indices: np.ndarray) -> Part:
+def _take(part: Part, indices: np.ndarray, convert: Conversion) -> Part:
     labels = None if part.labels is None else part.labels[indices]
     factors = None if part.factors is None else part.factors[indices]
-    # All of them: no second copy in memory.
-    every = len(indices) == len(part.images)
-    images = part.images if every else part.images[indices]
-    return Part(images, labels, factors=factors)
+    return Part(Rows(part.images, indices, convert), labels, factors=factors)
+
+
+def _check_memory(memory) -> float:
+    if not isinstance(memory, int | float) or not memory > 0:
+        raise ValueError(
+            f"`memory` must be a number of gigabytes > 0, received {memory!r}."
+        )
+    return memory
+
+
+def _streaming(images, what, size, memory) -> str:
+    """For the report: what does not fit in memory, and where it is instead."""
+    text = (
+        f"{len(images):,} images of {what} would take {size * len(images) / 1e9:.3g} "
+        f"GB as float32, more than `memory`, {memory:g} GB: "
+    )
+    if not isinstance(images, DiskArray):
+        return f"{text}kept as {images.dtype}, they become float32 batch by batch"
+    return (
+        f"{text}decoded once to a temporary file of {images.nbytes / 1e6:,.0f} MB in "
+        f"{str(images.folder)!r}, they are read from it batch by batch"
+    )
 
 
 def _check_parts(name, wanted, parts) -> None:

@@ -25,11 +25,12 @@ def open_source(
     download=False,
     limit=GRID_IMAGES,
     strict=False,
+    memory=np.inf,
 ) -> Source:
     """Tells a name from a folder, a file and arrays, and opens it.
 
     Arguments and errors are those of `load_images`; `limit` is that of
-    `tfds_source.from_tfds`.
+    `tfds_source.from_tfds`, and `memory` is in bytes.
     """
     if isinstance(source, np.ndarray):
         return from_arrays(source)
@@ -63,12 +64,12 @@ def open_source(
     prepared = path.name == str(source) and (data_folder(data_dir) / path).is_dir()
     if path.is_dir() and not prepared:
         if (path / "dataset_info.json").is_file():
-            return from_prepared(path, image_shape, limit)
-        return from_folder(path, image_shape, strict)
+            return from_prepared(path, image_shape, limit, memory)
+        return from_folder(path, image_shape, strict, memory)
     if path.is_file():
         raise ValueError(
             f"{str(path)!r} is a file, wanted a folder of images or an .npz file."
         )
     if isinstance(source, str) and _TFDS_NAME.fullmatch(source):
-        return from_tfds(source, image_shape, data_dir, download, limit)
+        return from_tfds(source, image_shape, data_dir, download, limit, memory)
     raise FileNotFoundError(f"There is no folder {str(path)!r}.")

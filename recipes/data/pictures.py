@@ -1,106 +1,140 @@
-"""Decodes picture files, one at a time, into one uint8 array."""
+"""Collects pictures, decoded some at a time, in one uint8 array."""
 
 from __future__ import annotations
 
 import collections
-import functools
-import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from recipes.data.geometry import SMALLEST, cover_box, describe_resize
-from recipes.data.locations import require
-
-# Pillow tells these apart from pictures, or needs other programs to draw them.
-_NO_PICTURES = {"EPS", "IPTC", "MPEG"}
-
-
-@functools.cache
-def picture_suffixes() -> frozenset[str]:
-    """Endings, in lower case, of the files that Pillow as installed can decode."""
-    pillow, stub = require("PIL.Image"), require("PIL.ImageFile").StubImageFile
-    pillow.init()
-
-    def decodes(kind) -> bool:
-        opener = pillow.OPEN.get(kind, (None,))[0]
-        # A stub only recognizes its format: GRIB, HDF5, ...
-        is_stub = isinstance(opener, type) and issubclass(opener, stub)
-        return opener is not None and not is_stub and kind not in _NO_PICTURES
-
-    known = pillow.registered_extensions().items()
-    return frozenset(suffix for suffix, kind in known if decodes(kind))
-
-
-class Unreadable(ValueError):
-    """What should be a picture cannot be read; the sentence says which and why."""
+from recipes.data.decoding import Decoder, Picture
+from recipes.data.geometry import describe_resize
+from recipes.data.on_disk import BLOCK, DiskArray
 
 
 class Pictures:
     """Collects encoded pictures (PNG, JPEG, ...) as uint8 (N, H, W, C).
 
-    Each is resized when it is added, so a folder of photographs takes the memory of
-    what it becomes. Notes on what was changed are collected for the report.
+    Each is resized when it is decoded, so a folder of photographs takes the memory of
+    what it becomes, or none where that is too much: then it is kept on disk. Notes on
+    what was changed are collected for the report.
 
     Args:
         image_shape: (height, width, channels), or `None`: then all must have one size,
             and are grey only if every one of them is.
+        count: how many there will be, at most.
+        memory: bytes that they may take as float32; more of them are kept on disk.
 
     Raises:
         ValueError: if `image_shape` asks for channels that pictures do not have.
     """
 
-    def __init__(self, image_shape=None):
-        if image_shape is not None and image_shape[2] not in (1, 3):
-            raise ValueError(
-                "Picture files are grey or RGB: `image_shape` must end in 1 or 3, "
-                f"received {image_shape!r}."
-            )
-        self._pillow = require("PIL.Image")
-        self._orient = require("PIL.ImageOps").exif_transpose
+    def __init__(self, image_shape=None, count: int = 0, memory: float = np.inf):
+        self._decode = Decoder(image_shape)
         self._shape = image_shape
+        self._count, self._memory = count, memory
+        self._first: Picture | None = None
         self._planes: list[np.ndarray] = []
-        self._names: list[str] = []
+        self._coloured = self._grey = 0
+        self._on_disk: DiskArray | None = None
         self._resized_from: set[tuple[int, int]] = set()
         self._counts: collections.Counter[str] = collections.Counter()
 
-    def add(self, encoded: bytes, name: str) -> None:
-        """Decodes one picture.
+    def decoded(
+        self, items: Iterable[tuple[Callable[[], bytes], str]]
+    ) -> Iterator[Callable[[], Picture]]:
+        """Decodes pictures in threads, ahead of their turn.
+
+        Args:
+            items: for each picture a function that reads it, and its name.
+
+        Yields:
+            for each in turn a function that returns the `Picture`, or raises what
+            reading or decoding it did.
+        """
+        threads = min(8, os.cpu_count() or 1)
+        waiting = collections.deque()
+        with ThreadPoolExecutor(threads) as pool:
+            for read, name in items:
+                waiting.append(pool.submit(self._read, read, name))
+                if len(waiting) > 8 * threads:
+                    yield waiting.popleft().result
+            while waiting:
+                yield waiting.popleft().result
+
+    def add(self, picture: Picture) -> None:
+        """Collects a decoded picture.
 
         Raises:
-            Unreadable: if it cannot be read.
-            ValueError: if it is too small, or has another size than the ones before and
-                there is no size to resize to. The sentence says `name`.
+            ValueError: if it has another size than the ones before and there is no size
+                to resize to. The sentence says its name.
+            OSError: if it cannot be kept on disk.
         """
-        if not encoded:
-            raise Unreadable(f"{name} is not a readable image (it is empty).")
-        try:
-            with self._pillow.open(io.BytesIO(encoded)) as image:
-                image.load()  # so that what is broken is not counted below
-                plane = self._decode(image, name)
-        except _Refused as refused:
-            raise ValueError(str(refused)) from None
-        # Damaged files raise whatever the decoder stumbles on: OSError, SyntaxError,
-        # zlib.error, struct.error, DecompressionBombError, ...
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            # Pillow's own sentence names an object in memory.
-            if isinstance(error, self._pillow.UnidentifiedImageError):
-                reason = "it has none of the formats that Pillow reads"
-            raise Unreadable(f"{name} is not a readable image ({reason}).") from error
-        self._planes.append(plane)
-        self._names.append(name)
+        if self._first is None:
+            self._first = picture
+            row = picture.plane.shape[:2] + (self._shape[2:] if self._shape else (1,))
+            if 4 * self._count * np.prod(row) > self._memory:
+                self._on_disk = DiskArray(row)
+        size, wanted = picture.plane.shape[:2], self._first.plane.shape[:2]
+        if size != wanted:
+            raise ValueError(
+                "The images have different sizes, {}x{} in {} and {}x{} in {}: pass "
+                "`image_shape` to resize them.".format(
+                    *wanted, self._first.name, *size, picture.name
+                )
+            )
+        self._counts.update(picture.changes)
+        if picture.resized_from:
+            self._resized_from.add(picture.resized_from)
+        if picture.plane.ndim == 3:
+            self._coloured += 1
+        else:
+            self._grey += 1
+        self._planes.append(picture.plane)
+        if self._on_disk is not None and len(self._planes) == BLOCK:
+            self._write()
 
-    def array(self) -> np.ndarray:
+    def array(self) -> np.ndarray | DiskArray:
         """All pictures so far, uint8 (N, H, W, C). Empties the collector."""
+        if self._channels == 3 and self._grey:
+            self._counts["in grey repeated in three channels"] = self._grey
+        if self._on_disk is None:
+            images = self._stacked()
+        else:
+            self._write()
+            images, self._on_disk = self._on_disk, None
+        self._coloured = self._grey = 0
+        return images
+
+    @property
+    def _channels(self) -> int:
+        """How many all pictures so far need."""
+        return self._shape[2] if self._shape else 3 if self._coloured else 1
+
+    def _stacked(self) -> np.ndarray:
+        """The pictures in memory as one array; they are let go."""
         planes, self._planes = self._planes, []
-        coloured = [plane.ndim == 3 for plane in planes]
-        channels = self._shape[2] if self._shape else 3 if any(coloured) else 1
-        if channels == 3 and not all(coloured):
-            self._counts["in grey repeated in three channels"] += coloured.count(False)
-        images = np.empty((len(planes), *planes[0].shape[:2], channels), np.uint8)
+        shape = (len(planes), *planes[0].shape[:2], self._channels)
+        images = np.empty(shape, np.uint8)
         for image, plane in zip(images, planes, strict=True):
             image[...] = plane if plane.ndim == 3 else plane[..., None]
         return images
+
+    def _write(self) -> None:
+        """Moves the pictures in memory to the disk."""
+        if not self._planes:
+            return
+        images, narrow = self._stacked(), self._on_disk
+        if narrow.shape[3] != images.shape[3]:  # the first coloured ones
+            self._on_disk = DiskArray(images.shape[1:])
+            for block in narrow.blocks():
+                self._on_disk.append(np.repeat(block, 3, axis=-1))
+        self._on_disk.append(images)
+
+    def _read(self, read, name) -> Picture:
+        return self._decode(read(), name)
 
     def notes(self) -> list[str]:
         """What was changed, a sentence each."""
@@ -111,72 +145,3 @@ class Pictures:
         if self._resized_from:
             notes.append(describe_resize(self._resized_from, *self._shape[:2]))
         return notes
-
-    def _decode(self, image, name) -> np.ndarray:
-        if getattr(image, "n_frames", 1) > 1:
-            self._counts["animated, first frame taken"] += 1
-        # Looking for an orientation costs more than decoding a small image.
-        if image.info:
-            image = self._orient(image)
-        image = self._plain(image, name)
-        if self._shape is not None and image.mode == "RGB" and self._shape[2] == 1:
-            image = image.convert("L")
-            self._counts["in colour turned to grey (Rec. 601 luma)"] += 1
-        if self._shape is not None:
-            return np.asarray(self._resize(image))
-        height, width = image.height, image.width
-        if min(height, width) < SMALLEST:
-            raise _Refused(
-                f"{name} is {height}x{width} (height x width), smaller than "
-                f"{SMALLEST}x{SMALLEST}: pass `image_shape` to resize."
-            )
-        if self._planes and self._planes[0].shape[:2] != (height, width):
-            other = "x".join(map(str, self._planes[0].shape[:2]))
-            raise _Refused(
-                f"The images have different sizes, {other} in {self._names[0]} and "
-                f"{height}x{width} in {name}: pass `image_shape` to resize them."
-            )
-        return np.asarray(image)
-
-    def _plain(self, image, name):
-        """Any mode Pillow knows → "L" or "RGB"."""
-        mode = image.mode
-        if mode.startswith("I"):
-            wide = np.asarray(image)
-            if wide.min() < 0 or wide.max() > 65535:
-                raise _Refused(f"{name} has more than 16 bits a pixel.")
-            self._counts["of 16 bits a pixel reduced to 8"] += 1
-            # 257 · 255 = 65535
-            eight_bit = np.rint(wide / 257).astype(np.uint8)
-            return self._pillow.fromarray(eight_bit)
-        if mode == "F":
-            raise _Refused(f"{name} has floating-point pixels, which have no range.")
-        grey = mode in ("1", "L", "LA", "La") or _has_grey_palette(image)
-        if image.has_transparency_data or mode in ("La", "RGBa"):
-            self._counts["with transparency drawn over white"] += 1
-            image = image.convert("RGBA")
-            paper = self._pillow.new("RGBA", image.size, (255, 255, 255, 255))
-            image = self._pillow.alpha_composite(paper, image)
-        return image.convert("L" if grey else "RGB")
-
-    def _resize(self, image):
-        height, width = self._shape[:2]
-        if image.size == (width, height):
-            return image
-        self._resized_from.add((image.height, image.width))
-        return image.resize(
-            (width, height),
-            self._pillow.Resampling.BICUBIC,
-            box=cover_box(image.height, image.width, height, width),
-        )
-
-
-class _Refused(Exception):
-    """A readable picture that is not wanted; carries the sentence for the user."""
-
-
-def _has_grey_palette(image) -> bool:
-    if image.mode not in ("P", "PA"):
-        return False
-    colours = np.array(image.getpalette("RGB") or []).reshape(-1, 3)
-    return bool((colours == colours[:, :1]).all())

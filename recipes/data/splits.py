@@ -51,13 +51,18 @@ def default_validation(count: int) -> int:
     return min(2000, max(1, round(count / 10))) if count > 1 else 0
 
 
+def default_test(count: int) -> int:
+    """A tenth, at most 10,000: figures of so many are exact enough and take a while."""
+    return min(10_000, max(1, round(0.1 * count)))
+
+
 def cut(count: int, *, test=0, validation=0, seed: int = 0) -> dict[str, np.ndarray]:
     """Cuts `count` images into disjoint splits which together are all of them.
 
     Args:
         count: number of images.
-        test: images or fraction for the test split; it depends on `count` alone, never
-            on `seed` or `validation`.
+        test: images or fraction for the test split, `None` for `default_test`; it
+            depends on `count` alone, never on `seed` or `validation`.
         validation: images or fraction for the validation split, drawn by `seed` from
             what the test split leaves; `None` for `default_validation`.
         seed: seed of the validation split.
@@ -68,7 +73,7 @@ def cut(count: int, *, test=0, validation=0, seed: int = 0) -> dict[str, np.ndar
     Raises:
         ValueError: if nothing would be left to train on.
     """
-    test_size = amount(test, count, "test")
+    test_size = default_test(count) if test is None else amount(test, count, "test")
     order = np.random.default_rng(_TEST_SEED).permutation(count)
     held_out, rest = order[:test_size], np.sort(order[test_size:])
     if validation is None:
@@ -98,7 +103,7 @@ class Plan:
     """
 
     origin: dict[str, str]
-    test: float
+    test: float | None
     validation: float | None
     seed: int
 

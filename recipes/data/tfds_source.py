@@ -25,7 +25,12 @@ EMBEDDED = ("digits", "sprites")
 
 
 def from_tfds(
-    name: str, image_shape=None, data_dir=None, download=False, limit=GRID_IMAGES
+    name: str,
+    image_shape=None,
+    data_dir=None,
+    download=False,
+    limit=GRID_IMAGES,
+    memory: float = np.inf,
 ) -> Source:
     """A source of a data set that TFDS knows, or that is prepared in the folder.
 
@@ -35,6 +40,7 @@ def from_tfds(
         data_dir: folder of prepared data sets, see `locations.data_folder`.
         download: if the data set is not prepared there, let TFDS download it.
         limit: images read of each split if the data set has factors, or `None` for all.
+        memory: as in `from_examples`.
 
     Raises:
         ValueError: if there is no such data set, or it has no images.
@@ -50,10 +56,12 @@ def from_tfds(
         if not download:
             raise _not_prepared(name, folder)
         _download(builder, name, folder)
-    return from_builder(builder, image_shape, limit)
+    return from_builder(builder, image_shape, limit, memory)
 
 
-def from_prepared(folder: Path, image_shape=None, limit=GRID_IMAGES) -> Source:
+def from_prepared(
+    folder: Path, image_shape=None, limit=GRID_IMAGES, memory: float = np.inf
+) -> Source:
     """A source of one prepared data set: the folder with its `dataset_info.json`.
 
     Raises:
@@ -68,16 +76,18 @@ def from_prepared(folder: Path, image_shape=None, limit=GRID_IMAGES) -> Source:
             f"{str(folder)!r} is not a readable prepared data set "
             f"({type(error).__name__}: {error})."
         ) from error
-    return from_builder(builder, image_shape, limit)
+    return from_builder(builder, image_shape, limit, memory)
 
 
-def from_builder(builder, image_shape=None, limit=GRID_IMAGES) -> Source:
+def from_builder(
+    builder, image_shape=None, limit=GRID_IMAGES, memory: float = np.inf
+) -> Source:
     """A source of a `tfds.core.DatasetBuilder` whose data is prepared.
 
     Args:
         builder: the builder.
         image_shape: (height, width, channels) to resize to, or `None`.
-        limit: as in `from_tfds`.
+        limit, memory: as in `from_tfds`.
 
     Raises:
         ValueError: if it has no images or no training split.
@@ -98,7 +108,7 @@ def from_builder(builder, image_shape=None, limit=GRID_IMAGES) -> Source:
         chosen = _some_of(counts[split], limit) if keys.factors else None
         return _examples(builder, split, keys, chosen)
 
-    source = from_examples(builder, splits, examples, image_shape, note)
+    source = from_examples(builder, splits, examples, image_shape, note, memory)
     for split, count in counts.items():
         if source.factor_names and limit is not None and count > limit:
             source.notes.append(

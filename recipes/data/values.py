@@ -28,8 +28,8 @@ class Scale:
     levels: int | None
     sentence: str
 
-    def apply(self, images: np.ndarray, what: str) -> np.ndarray:
-        """Scales to float32 in [0, 1].
+    def check(self, images, what: str) -> None:
+        """Refuses values that the scale does not have.
 
         Raises:
             ValueError: if a value is not finite or lies outside [low, high].
@@ -41,6 +41,14 @@ class Scale:
                 f"The pixels of {what} lie in [{low:g}, {high:g}], outside the range "
                 f"[{self.low:g}, {self.high:g}] that they are scaled from."
             )
+
+    def apply(self, images: np.ndarray, what: str) -> np.ndarray:
+        """Scales to float32 in [0, 1].
+
+        Raises:
+            ValueError: as `check`.
+        """
+        self.check(images, what)
         scaled = images.astype(np.float32)  # a copy, so the rest is done in place
         if self.low:
             scaled -= np.float32(self.low)

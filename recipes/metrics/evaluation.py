@@ -1,5 +1,6 @@
 """Figures of a preset on the test split, with all that is needed to get them again."""
 
+import itertools
 import time
 
 import keras
@@ -27,6 +28,7 @@ from zoo.evaluation.diagnosis import (
 )
 from zoo.evaluation.information import mutual_information
 from zoo.evaluation.latents import active_units, kl_per_latent
+from zoo.inference import BATCH
 
 # Of the dict of metrics: to be raised when a name changes its meaning.
 SCHEMA_VERSION = 1
@@ -123,8 +125,7 @@ def image_metrics(
     finally:  # interrupted or not
         finished.save()
     with working("Reconstructions", console):
-        error = np.square(model.reconstruct(test, labels) - test)
-    mse = np.mean(error, axis=(1, 2, 3), dtype=np.float64)
+        mse = np.concatenate(list(_squared_errors(model, test, labels)))
     return {
         "elbo": terms["elbo"],
         "reconstruction": -terms["log_likelihood"],
@@ -184,11 +185,14 @@ def evaluate_model(
     for name, each in values.items():
         metrics[name] = float(np.mean(each, dtype=np.float64))
         metrics[f"{name}_standard_error"] = standard_error(each)
-    variance = np.var(test, dtype=np.float64)
-    metrics["mse_over_variance"] = float(metrics["mse"] / max(variance, LEAST_ERROR))
     # Around the mean of each pixel: smaller, the error of one image for all.
-    variance = np.mean(np.var(test, axis=0, dtype=np.float64))
-    metrics["mse_over_mean_image"] = float(metrics["mse"] / max(variance, LEAST_ERROR))
+    for name, mean in (
+        ("mse_over_variance", np.mean(test, dtype=np.float64)),
+        ("mse_over_mean_image", np.mean(test, axis=0, dtype=np.float64)),
+    ):
+        parts = [np.mean(np.square(x - mean)) * len(x) for x in _blocks(test)]
+        variance = sum(parts) / len(test)
+        metrics[name] = float(metrics["mse"] / max(variance, LEAST_ERROR))
     with working("Use of the latents", console):
         latents = _latents(model, test, labels, metrics)
     if not latents.get("exact_codes"):  # of which every draw is the same
@@ -357,6 +361,20 @@ def _latents(model, test, labels, metrics):
     told = f"{used} of {len(kl)} groups of latents are in use; nats of KL an image: "
     useless = worse_than_the_mean(metrics["mse_over_mean_image"])
     return {"diagnosis": [*useless, f"{told}{each}."]}
+
+
+def _blocks(images):
+    """Some images at a time: what is computed of them takes as much memory again."""
+    for start in range(0, len(images), BATCH):
+        yield images[start : start + BATCH]
+
+
+def _squared_errors(model, test, labels):
+    """Yields the mean squared error a pixel of each reconstruction, block by block."""
+    beside = itertools.repeat(None) if labels is None else _blocks(labels)
+    for images, known in zip(_blocks(test), beside, strict=False):
+        error = np.square(model.reconstruct(images, known) - images)
+        yield np.mean(error, axis=(1, 2, 3), dtype=np.float64)
 
 
 def _convergence(ess, k):

@@ -14,6 +14,7 @@ from recipes.common.files import make_folder
 from recipes.common.progress import working
 from recipes.common.provenance import hardware
 from recipes.data import binarize
+from recipes.data.rows import changes_of
 from recipes.documents.card import write_card
 from recipes.documents.preset_pictures import write_pictures
 from recipes.metrics.evaluation import evaluate_model, labels_for
@@ -242,6 +243,7 @@ class Run:
                 "seed": self.seed,
                 "images": len(data.train),
                 **self.settings,
+                "augment": changes_of(data.train),
                 **dataclasses.asdict(training),
             },
         )

@@ -9,6 +9,7 @@ import numpy as np
 import zoo
 from recipes.common.provenance import on_gpu
 from recipes.data import load_images
+from recipes.data.augment import check_kinds
 from recipes.data.reading import reading_images
 from recipes.metrics.evaluation import known_classes
 from recipes.metrics.polarity import polarity_sentence
@@ -136,6 +137,8 @@ def finetune(
     resume=False,
     strict=False,
     invert=False,
+    memory=0.7,
+    augment=(),
     command=None,
     console=None,
 ):
@@ -150,8 +153,8 @@ def finetune(
             300 steps, 30 at most.
         batch_size, learning_rate: of the further training. The rate rises over a tenth
             of the steps and falls to 0.
-        strict, invert: as in `recipes.data.load_images`. Where the images look like
-            negatives of the preset's, this is said.
+        strict, invert, memory, augment: as in `recipes.data.load_images`. Where the
+            images look like negatives of the preset's, this is said.
         dtype, data_dir, out, seed, resume, command, console: as in `train`.
 
     Returns:
@@ -171,9 +174,12 @@ def finetune(
         "data_dir": data_dir,
         "strict": strict,
         "invert": invert,
+        "memory": memory,
     }
+    augment = check_kinds(augment)
     with reading_images(console):
-        data = known_classes(model, load_images(source, seed=seed, **options))
+        data = load_images(source, seed=seed, augment=augment, **options)
+        data = known_classes(model, data)
     name = f"{info.get('preset')}_{Path(data.name).stem}"
     run = Run(
         out or Path("runs") / name,
@@ -225,6 +231,7 @@ def finetune(
                 "training_images": len(data.train),
                 "mean": _mean(data.train),
                 **({"inverted": True} if invert else {}),
+                **({"augmented": list(augment)} if augment else {}),
             },
             "training": run.record(command, dtype),
         },

@@ -168,7 +168,9 @@ class LearnedCodes:
             )
 
         def coded(images, labels, argument):
-            images = validation.check_images(images, self.image_shape, argument)
+            images = validation.check_images(
+                images, self.image_shape, argument, rows=True
+            )
             labels = self.check_labels(labels, len(images))
             codes = self.inference.batched(
                 "codes", lambda batch: self.quantize_images(batch).codes, images

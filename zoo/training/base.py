@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 import keras
+import numpy as np
 
 from zoo.presets.findable import unsavable
 from zoo.training import inputs
@@ -17,8 +18,10 @@ from zoo.training.errors import PlainErrors
 from zoo.training.ordering import with_seeded_order
 from zoo.training.placeholders import placeholder_labels
 from zoo.training.prediction import Prediction
+from zoo.training.rows import as_batches, validation_batches
 from zoo.training.saving import Saving
 from zoo.training.summary import Summary
+from zoo.validation import is_rows
 
 
 class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
@@ -115,8 +118,9 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         """Trains on images, as `keras.Model.fit`, and logs the terms of the ELBO.
 
         Args:
-            x: images (N, H, W, C), float32 in [0, 1]; or a tf.data.Dataset, PyDataset,
-                Python generator or torch DataLoader of such batches. Batches with
+            x: images (N, H, W, C), float32 in [0, 1]; or rows of images that are read
+                batch by batch (see `zoo.training.rows`); or a tf.data.Dataset,
+                PyDataset, Python generator or torch DataLoader of batches. Those with
                 weights are (images, None, weights); Keras on TensorFlow takes no
                 None there: give labels of shape (N, 0).
             y: labels, for models that take them.
@@ -142,6 +146,17 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         self.build_remaining()
         self.check_frozen()
         refusals = []
+        size = kwargs.get("validation_batch_size") or batch_size
+        validation_data = validation_batches(self, validation_data, size)
+        if is_rows(x):
+            if validation_split:  # which wants an array
+                inputs.split_validation(x, y, sample_weight, validation_split)
+            inputs.check_last_batch(self, x, batch_size)
+            shuffle = kwargs.get("shuffle", True)
+            x = as_batches(self, x, y, sample_weight, batch_size, shuffle)
+            y = sample_weight = batch_size = None
+            # Keras' own would be of batches.
+            kwargs |= {"shuffle": False, "validation_batch_size": size}
         x, y = self._check_training_data(x, y, refusals=refusals)
         if validation_data is None and validation_split:
             (x, y, sample_weight), validation_data = inputs.split_validation(
@@ -180,6 +195,10 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         """Around one `fit`: yields what Keras is to iterate over in place of `x`."""
         yield x
 
+    def draw_order(self, count):
+        """A random order of `count` images, as `fit` draws one of an array."""
+        return np.random.permutation(count)
+
     def _check_training_data(self, x, labels=None, argument="x", refusals=None):
         check, least = self.check_network_labels, self.min_batch_size
         return inputs.check_data(self, x, labels, argument, check, refusals, least)
@@ -211,6 +230,10 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         if remark := self.remark_on_prior:
             warnings.warn(remark, stacklevel=2)
         refusals = []
+        if is_rows(x):
+            size = kwargs.pop("batch_size", None)
+            x, y = as_batches(self, x, y, sample_weight, size, False), None
+            sample_weight = None
         x, y = inputs.check_data(self, x, y, errors=refusals, least=self.min_batch_size)
         inputs.check_last_batch(self, x, kwargs.get("batch_size"))
         y = placeholder_labels(y, sample_weight)

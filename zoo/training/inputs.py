@@ -66,7 +66,7 @@ def check_data(
 
 
 def check_last_batch(model, x, batch_size, argument="x"):
-    """Refuses an array whose last batch is too small for the model's loss.
+    """Refuses images whose last batch is too small for the model's loss.
 
     Said before training starts, as TensorFlow would train on such a batch in silence
     and the other backends stop at the end of the first epoch.
@@ -80,7 +80,7 @@ def check_last_batch(model, x, batch_size, argument="x"):
     Raises:
         ValueError: one sentence that says what was given and is wanted.
     """
-    if not is_array(x):
+    if not (is_array(x) or validation.is_rows(x)):
         return
     size = int(batch_size or 32)
     smallest = len(x) % size or size

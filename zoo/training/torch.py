@@ -6,6 +6,7 @@
 import types
 
 import keras
+import numpy as np
 import torch
 from torch.optim.adam import adam
 
@@ -30,6 +31,10 @@ class TorchTrainer(ELBOTrainer):
         with torch.no_grad():
             self.optimizer.apply(gradients, variables)
         return self.get_metrics_result()
+
+    def draw_order(self, count):
+        """See `ELBOTrainer.draw_order`; here by torch's generator."""
+        return np.array(list(torch.utils.data.RandomSampler(range(count))), np.int64)
 
     def test_step(self, data):
         self.batch_loss(data, training=False)
