@@ -15,7 +15,7 @@ from zoo.training import inputs
 from zoo.training.auxiliary import with_auxiliary
 from zoo.training.batch import BatchLoss
 from zoo.training.errors import PlainErrors
-from zoo.training.ordering import with_seeded_order
+from zoo.training.ordering import with_seeded_order, without_rest
 from zoo.training.placeholders import placeholder_labels
 from zoo.training.prediction import Prediction
 from zoo.training.rows import as_batches, validation_batches
@@ -72,7 +72,10 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         self.check_weights_learn()
         if why := unsavable(self):
             warnings.warn(f"What is trained cannot be kept: {why}", stacklevel=2)
-        chosen = {"jit_compile": self.choose_jit_compile(jit_compile)}
+        chosen = {
+            "jit_compile": self.choose_jit_compile(jit_compile),
+            "steps_per_execution": self.choose_steps(steps_per_execution),
+        }
         super().compile(
             optimizer=with_auxiliary(self, optimizer, auxiliary_optimizer),
             **{**self.compile_options, **chosen},
@@ -96,6 +99,15 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
     def choose_jit_compile(self, jit_compile):
         """What to give Keras as `jit_compile`, where a backend knows better."""
         return jit_compile
+
+    @property
+    def least_batch(self):
+        """How many images a batch of a stream must have."""
+        return self.min_batch_size
+
+    def choose_steps(self, steps_per_execution):
+        """What to give Keras as `steps_per_execution`, where a backend cannot."""
+        return steps_per_execution
 
     def has_convolutions(self):
         """Whether any kernel has more than two dimensions."""
@@ -165,14 +177,13 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         inputs.check_last_batch(self, x, batch_size)
         if validation_data is not None:
             validation_data = self._check_validation_data(validation_data, refusals)
-            inputs.check_last_batch(
-                self,
-                validation_data[0]
-                if isinstance(validation_data, tuple)
-                else validation_data,
-                kwargs.get("validation_batch_size") or batch_size,
-                "validation_data",
-            )
+            given = validation_data
+            images = given[0] if isinstance(given, tuple) else given
+            size = kwargs.get("validation_batch_size") or batch_size
+            inputs.check_last_batch(self, images, size, "validation_data")
+            if inputs.is_array(images):
+                size = without_rest(len(images), size, self.least_batch)
+                kwargs["validation_batch_size"] = size
         with self.plain_errors(refusals), self.training_session(x) as x:
             options = {
                 "x": x,
@@ -187,7 +198,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
                 # MLflow adds to the list of callbacks that it finds here.
                 callbacks=[] if callbacks is None else callbacks,
                 validation_data=validation_data,
-                **with_seeded_order(options),
+                **with_seeded_order(options, self.least_batch),
             )
 
     @contextlib.contextmanager
@@ -200,7 +211,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         return np.random.permutation(count)
 
     def _check_training_data(self, x, labels=None, argument="x", refusals=None):
-        check, least = self.check_network_labels, self.min_batch_size
+        check, least = self.check_network_labels, self.least_batch
         return inputs.check_data(self, x, labels, argument, check, refusals, least)
 
     def _check_validation_data(self, validation_data, refusals):
@@ -234,8 +245,11 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             size = kwargs.pop("batch_size", None)
             x, y = as_batches(self, x, y, sample_weight, size, False), None
             sample_weight = None
-        x, y = inputs.check_data(self, x, y, errors=refusals, least=self.min_batch_size)
+        x, y = inputs.check_data(self, x, y, errors=refusals, least=self.least_batch)
         inputs.check_last_batch(self, x, kwargs.get("batch_size"))
+        if inputs.is_array(x):
+            size = kwargs.get("batch_size")
+            kwargs["batch_size"] = without_rest(len(x), size, self.least_batch)
         y = placeholder_labels(y, sample_weight)
         with self.plain_errors(refusals):
             return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)

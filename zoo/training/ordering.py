@@ -13,12 +13,13 @@ import keras
 from zoo.training.inputs import is_array
 
 
-def with_seeded_order(options: dict[str, Any]) -> dict[str, Any]:
+def with_seeded_order(options: dict[str, Any], least: int = 1) -> dict[str, Any]:
     """Arguments of `keras.Model.fit`, so that numpy's seed decides each epoch's order.
 
     Args:
         options: `x`, an array or a list of arrays, `y`, `sample_weight`, `batch_size`,
             and further arguments of `fit`.
+        least: images that a batch must have: fewer at the end join those before.
 
     Returns:
         The same; on TensorFlow, arrays that are to be shuffled as one
@@ -34,6 +35,7 @@ def with_seeded_order(options: dict[str, Any]) -> dict[str, Any]:
     ):
         return options
     batch_size = options.get("batch_size") or 32
+    size = options.get("validation_batch_size") or batch_size
     loader = importlib.import_module("zoo.training.loaders.tensorflow")
     packed = keras.utils.pack_x_y_sample_weight(
         tuple(x) if isinstance(x, list) else x,
@@ -42,10 +44,24 @@ def with_seeded_order(options: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         **options,
-        "x": loader.shuffled(packed, batch_size),
+        "x": loader.shuffled(packed, batch_size, least),
         "y": None,
         "sample_weight": None,
         "batch_size": None,
         "shuffle": False,
-        "validation_batch_size": options.get("validation_batch_size") or batch_size,
+        "validation_batch_size": size,
     }
+
+
+def without_rest(count: int, batch_size: int | None, least: int) -> int | None:
+    """A batch size that leaves no last batch of fewer than `least` images.
+
+    For evaluation, where the size makes no difference: devices that share a batch must
+    not go without.
+    """
+    if least == 1:
+        return batch_size
+    batch_size = batch_size or 32
+    while count > batch_size and 0 < count % batch_size < least:
+        batch_size += 1
+    return batch_size

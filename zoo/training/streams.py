@@ -44,7 +44,7 @@ class BatchCheck:
             if len(images) < self.least:
                 raise ValueError(
                     f"`{self.argument}` must give batches of at least {self.least} "
-                    "images, which the model's loss compares with each other; got a "
+                    "images, which the loss compares or devices share; got a "
                     f"batch of {len(images)}: leave a smaller last one out "
                     "(drop_remainder, drop_last), or choose another size."
                 )

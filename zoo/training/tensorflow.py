@@ -3,6 +3,8 @@
 # Mixed into a model, whose attributes a checker does not know here.
 # pyright: reportAttributeAccessIssue=false
 
+import warnings
+
 import numpy as np
 import tensorflow as tf
 
@@ -16,10 +18,40 @@ class TensorFlowTrainer(ELBOTrainer):
         """See `ELBOTrainer.choose_jit_compile`."""
         if jit_compile != "auto":
             return jit_compile
+        if self.num_replicas > 1:  # XLA reaches the variables of one device alone
+            return False
         # On a CPU, TensorFlow's own convolutions are about three times as fast as
         # XLA's; everything else gains from XLA.
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         return on_gpu or not self.has_convolutions()
+
+    def choose_steps(self, steps_per_execution):
+        """See `ELBOTrainer.choose_steps`."""
+        if self.num_replicas > 1 and steps_per_execution > 1:
+            warnings.warn(
+                f"Keras runs {steps_per_execution} steps in one call on one device "
+                f"alone: on {self.num_replicas} replicas they run one by one.",
+                stacklevel=3,
+            )
+            return 1
+        return steps_per_execution
+
+    @property
+    def num_replicas(self):
+        """How many devices the model's tf.distribute strategy trains on."""
+        return self.distribute_strategy.num_replicas_in_sync
+
+    @property
+    def least_batch(self):
+        """See `ELBOTrainer.least_batch`; of these, no replica may go without."""
+        return self.min_batch_size * self.num_replicas
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing, as models are built when they are made.
+
+        Keras would build by the mean of the replicas' images, of which one may have
+        more.
+        """
 
     def make_train_function(self, force=False):
         # Not within the function: it may create no variables once its first trace has
@@ -32,9 +64,7 @@ class TensorFlowTrainer(ELBOTrainer):
     def train_step(self, data):
         with tf.GradientTape() as tape:
             loss = self.batch_loss(data, training=True)
-            # Replicas of a tf.distribute strategy add their gradients up.
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            loss = self.optimizer.scale_loss(loss / replicas)
+            loss = self.optimizer.scale_loss(loss * _share_of_batch(data))
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
         # In a graph a counter needs nothing of the batch: without this the optimizer's
@@ -64,3 +94,14 @@ class TensorFlowTrainer(ELBOTrainer):
             return tf.nest.map_structure(np.asarray, outputs)
 
         return call
+
+
+def _share_of_batch(data):
+    """The share of a batch's images that this replica has, 1 where there is one.
+
+    Replicas of a tf.distribute strategy add their gradients up.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return 1.0
+    count = tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], "float32")
+    return count / tf.distribute.get_replica_context().all_reduce("SUM", count)

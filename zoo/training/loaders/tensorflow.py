@@ -54,15 +54,17 @@ def checked(dataset, check):
     return dataset.map(map_batch)
 
 
-def shuffled(arrays, batch_size):
+def shuffled(arrays, batch_size, least=1):
     """Batches of arrays in an order that numpy's global generator draws every epoch.
 
     Args:
         arrays: an array (N, ...), or nested tuples of such.
         batch_size: the last batch may be smaller.
+        least: images that a batch must have: fewer at the end join those before.
 
     Returns:
-        A tf.data.Dataset of as many batches as `keras.Model.fit` would make.
+        A tf.data.Dataset of as many batches as `keras.Model.fit` would make, or one
+        fewer.
     """
     arrays = tf.nest.map_structure(tf.convert_to_tensor, arrays)
     count = len(tf.nest.flatten(arrays)[0])
@@ -73,13 +75,23 @@ def shuffled(arrays, batch_size):
         )
         return tf.ensure_shape(drawn, (count,))
 
+    rest = count % batch_size
+    joined = batch_size + rest if 0 < rest < least and count > batch_size else 0
+
+    def split(indices):
+        batches = tf.data.Dataset.from_tensor_slices(indices[: count - joined])
+        batches = batches.batch(batch_size)
+        if joined:
+            last = tf.data.Dataset.from_tensors(indices[count - joined :])
+            batches = batches.concatenate(last)
+        return batches
+
     def batch(indices):
         return tf.nest.map_structure(lambda array: tf.gather(array, indices), arrays)
 
     orders = tf.data.Dataset.range(1).map(order)
-    indices = orders.unbatch().batch(batch_size)
-    batches = indices.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = orders.flat_map(split).map(batch, num_parallel_calls=tf.data.AUTOTUNE)
     batches = batches.apply(
-        tf.data.experimental.assert_cardinality(-(-count // batch_size))
+        tf.data.experimental.assert_cardinality(-(-count // batch_size) - bool(joined))
     )
     return batches.prefetch(tf.data.AUTOTUNE)
