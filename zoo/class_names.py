@@ -75,8 +75,8 @@ def numbers_of(labels: Any, class_names: Any) -> Any:
 
 
 def _unknown(name, names):
-    known = {plain_name(each): each for each in names}
-    close = difflib.get_close_matches(plain_name(name), known, n=1)
+    known = {each.casefold(): each for each in names}
+    close = difflib.get_close_matches(name.strip().casefold(), known, n=1)
     hint = f" (did you mean {known[close[0]]!r}?)" if close else ""
     more = len(names) - _LISTED
     there = ", ".join(names[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")
