@@ -129,7 +129,8 @@ class Generation:
 
         Args:
             num_samples: how many images, >= 0.
-            labels: (num_samples,) or one for all, for models that take them.
+            labels: (num_samples,) or one for all, for models that take them: numbers
+                or, where classes have names (`class_names`), names.
             temperature: scale of the noise that latents are made of, and so of a
                 Gaussian prior's standard deviation; where latents are codes, it divides
                 their logits. >= 0.

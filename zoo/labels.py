@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from zoo.class_names import numbers_of
+
 
 def wanted_labels(num_classes=None, num_attributes=None):
     """What labels must be, in words."""
@@ -23,20 +25,23 @@ def check_presence(labels, who, wanted):
         raise ValueError(f"{who} needs labels beside the images, {wanted}; got none.")
 
 
-def check_labels(labels, count=None, num_classes=None, num_attributes=None):
+def check_labels(
+    labels, count=None, num_classes=None, num_attributes=None, class_names=None
+):
     """Labels as int32 (N,) or, of attributes, float32 (N, num_attributes).
 
     Args:
         labels: one an image; where `count` is given, one for all will do.
         count: how many images there are.
         num_classes, num_attributes: one of them, what labels are.
+        class_names: names that may stand for the numbers of classes, or None.
 
     Raises:
         ValueError, TypeError: for labels of another number, shape, kind or range.
     """
     if ops.is_tensor(labels):
         labels = ops.convert_to_numpy(labels)
-    array = np.asarray(labels)
+    array = np.asarray(numbers_of(labels, class_names))
     wanted, shape = wanted_labels(num_classes, num_attributes), tuple(array.shape)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"`labels` must be {wanted}; got {array.dtype}.")

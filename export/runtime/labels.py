@@ -3,6 +3,7 @@
 import numpy as np
 
 from export.runtime.arguments import short
+from zoo.class_names import numbers_of
 
 
 def check_labels(labels, count, metadata):
@@ -11,7 +12,8 @@ def check_labels(labels, count, metadata):
     Args:
         labels: what the caller gave: one for each row, or one for all.
         count: how many rows there are.
-        metadata: says by `num_classes` or `num_attributes` what the model takes.
+        metadata: says by `num_classes` or `num_attributes` what the model takes, and by
+            `class_names`, if there are any, what the classes may be called.
 
     Returns:
         int32 (count,) for classes, float32 (count, num_attributes) for attributes, None
@@ -26,6 +28,9 @@ def check_labels(labels, count, metadata):
 
     >>> check_labels(2, 3, {"num_classes": 10}).tolist()
     [2, 2, 2]
+    >>> names = {"num_classes": 2, "class_names": ["cat", "dog"]}
+    >>> check_labels(["dog", "cat"], 2, names).tolist()
+    [1, 0]
     """
     num_classes = metadata.get("num_classes")
     num_attributes = metadata.get("num_attributes")
@@ -43,7 +48,7 @@ def check_labels(labels, count, metadata):
     wanted = f"`labels` must be {what}, one for each of {count} or one for all"
     if labels is None:
         raise ValueError(f"{wanted}: this model is conditional; got None.")
-    array = _as_array(labels, wanted)
+    array = _as_array(numbers_of(labels, metadata.get("class_names")), wanted)
     if num_classes is not None and array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]  # a column, as CIFAR-10 has them
     if array.shape == row:

@@ -128,7 +128,8 @@ class Sampler:
         Args:
             num_samples: how many, at most 2 GB in one array. The first n images stay
                 the same when more are asked for.
-            labels: for a conditional model: whole numbers (num_samples,) or float
+            labels: for a conditional model: whole numbers or, where the file has
+                `class_names`, names (num_samples,), or float
                 vectors (num_samples, num_attributes), or one for all.
             temperature: factor on the noise that latents are made of, and so on the
                 standard deviation of a Gaussian prior, >= 0; where they are codes, it

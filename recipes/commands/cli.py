@@ -94,7 +94,7 @@ def sample(
         int, typer.Option("-n", "--num-samples", min=1, max=10_000)
     ] = 64,
     label: Annotated[
-        int | None, typer.Option(min=0, help="Class to draw; else all in turn.")
+        str | None, typer.Option(help="Class to draw, by name or number; else all.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes the draw.")] = 0,
     temperature: Annotated[float, typer.Option(min=0, help="Scale of the prior.")] = 1,
@@ -273,9 +273,7 @@ def plot(
         int | None,
         typer.Option("-n", "--num-samples", min=1, help="Images, rows or pairs."),
     ] = None,
-    label: Annotated[
-        int | None, typer.Option(min=0, help="Class, of a conditional model.")
-    ] = None,
+    label: Annotated[str | None, typer.Option(help="Class, by name or number.")] = None,
     method: Annotated[
         str | None,
         typer.Option(help="linear or spherical; of a scatter pca, tsne or umap."),

@@ -9,6 +9,7 @@ from recipes.commands.screen import new_table, print_table, screen
 from recipes.commands.starting import load_preset
 from recipes.common.contact_sheet import save_contact_sheet
 from recipes.common.files import check_output
+from recipes.common.labels import class_asked_for
 from recipes.common.opening import open_preset, open_source
 from recipes.common.progress import working
 from recipes.documents.texts import megabytes
@@ -20,11 +21,14 @@ def sample(source, out, num_samples, label, seed, temperature, backend, overwrit
     found = open_source(source, takes=("preset", "exported"))
     if found.kind == "exported":
         model = export.Sampler(found.path)
-        num_classes = model.metadata.get("num_classes")
+        facts = model.metadata
     else:
         model = load_preset(found.preset, backend)
-        num_classes = getattr(model, "num_classes", None)
+        names = ("num_classes", "class_names")
+        facts = {name: getattr(model, name, None) for name in names}
+    num_classes = facts.get("num_classes")
     columns = max(8, round(num_samples**0.5))
+    label = class_asked_for(label, facts.get("class_names"))
     if num_classes and label is None:
         # Every class in turn, one a column.
         label, columns = np.arange(num_samples) % num_classes, num_classes

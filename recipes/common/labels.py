@@ -1,5 +1,7 @@
 """What labels a preset or an exported model takes."""
 
+from zoo.class_names import class_number
+
 
 def takes_labels(facts):
     """Whether there is an y in its p(x|y).
@@ -9,6 +11,17 @@ def takes_labels(facts):
     """
     names = ("num_classes", "num_attributes")
     return any(facts.get(name) is not None for name in names)
+
+
+def class_asked_for(text, class_names):
+    """What `sample` takes for a class that was asked for on the command line.
+
+    Args:
+        text: its name, or else its number; None is no class.
+        class_names: names of the classes, or None.
+    """
+    named = class_names and text and class_number(text, class_names) is not None
+    return text if named or text is None or not text.isdecimal() else int(text)
 
 
 def given_labels(figure):

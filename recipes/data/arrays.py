@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from recipes.data.labels import as_labels
+from recipes.data.on_disk import BLOCK, DiskArray
 from recipes.data.source import Part, Source
 
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 _SPLIT_WORDS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val"),
@@ -31,8 +38,13 @@ def from_arrays(images, labels=None, name: str = "arrays") -> Source:
     return Source(name, ("train",), lambda split: Part(images, labels))
 
 
-def from_npz(path: Path) -> Source:
+def from_npz(path: Path, memory: float = np.inf) -> Source:
     """A source of the arrays in an `.npz` file; nothing in it is unpickled.
+
+    Args:
+        path: the file.
+        memory: bytes that an array may take as float32; a larger one goes from the
+            archive to a temporary file of its own.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -40,7 +52,7 @@ def from_npz(path: Path) -> Source:
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    return from_mapping(_NpzFile(path), repr(str(path)))
+    return from_mapping(_NpzFile(path, memory), repr(str(path)))
 
 
 def from_mapping(arrays: Mapping, name: str = "arrays") -> Source:
@@ -84,13 +96,13 @@ def from_mapping(arrays: Mapping, name: str = "arrays") -> Source:
     return Source(name, splits, read, notes)
 
 
-def as_images(array, what: str) -> np.ndarray:
-    """An array as (N, H, W, C), unscaled.
+def as_images(array, what: str) -> np.ndarray | DiskArray:
+    """An array as (N, H, W, C), unscaled; one on disk as it is.
 
     Raises:
         ValueError: if it is empty, of the wrong rank, or not of real numbers.
     """
-    array = np.asarray(array)
+    array = array if isinstance(array, DiskArray) else np.asarray(array)
     if array.dtype.kind not in "buif":
         raise ValueError(
             f"The images of {what} must be real numbers, received {array.dtype}."
@@ -113,8 +125,8 @@ def as_images(array, what: str) -> np.ndarray:
 class _NpzFile(Mapping):
     """The arrays of an `.npz` file; it is open only while one of them is read."""
 
-    def __init__(self, path: Path):
-        self._path = path
+    def __init__(self, path: Path, memory: float):
+        self._path, self._memory = path, memory
         try:
             # `np.load(path)` leaves its file open where the archive is damaged.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -126,8 +138,32 @@ class _NpzFile(Mapping):
             ) from error
 
     def __getitem__(self, key):
+        if (large := self._on_disk(key)) is not None:
+            return large
         with self._path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays[key]
+
+    def _on_disk(self, key) -> DiskArray | None:
+        """A large array of images, copied to the disk some rows at a time."""
+        with zipfile.ZipFile(self._path) as archive:
+            with archive.open(f"{key}.npy") as file:
+                version = np.lib.format.read_magic(file)
+                if version not in _HEADERS:
+                    return None
+                shape, fortran_order, dtype = _HEADERS[version](file)
+                plain = dtype.kind in "buif" and not fortran_order
+                wanted = plain and len(shape) in (3, 4) and math.prod(shape)
+                if not wanted or 4 * math.prod(shape) <= self._memory:
+                    return None
+                row = shape[1:] if len(shape) == 4 else (*shape[1:], 1)
+                rows = DiskArray(row, dtype)
+                for start in range(0, shape[0], BLOCK):
+                    count = min(BLOCK, shape[0] - start)
+                    block = np.frombuffer(
+                        file.read(count * math.prod(row) * dtype.itemsize), dtype
+                    )
+                    rows.append(block.reshape(count, *row))
+                return rows
 
     def __iter__(self):
         return iter(self._keys)
@@ -152,7 +188,8 @@ def _single(arrays, keys, name):
         if word in keys:
             return keys[word]
     for key in keys.values():
-        array = np.asarray(_get(arrays, key, name))
+        array = _get(arrays, key, name)
+        array = array if isinstance(array, DiskArray) else np.asarray(array)
         if array.ndim in (3, 4) and array.dtype.kind in "buif":
             return key
     raise ValueError(

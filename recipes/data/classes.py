@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 
 from recipes.common.errors import listed
+from zoo.class_names import class_number, plain_name
 
-_NUMBER_WORDS = "zero one two three four five six seven eight nine".split()
 # Names that a sentence lists of each side.
 _LISTED = 20
 
@@ -51,8 +51,7 @@ def match_classes(data, known):
 def class_numbers(names, known, what: str) -> np.ndarray:
     """The number in `known` of each of `names`.
 
-    Names match if they are equal; or else if they are equal whatever their case, or
-    the same digit as a number and as a word, and only one does.
+    Names match as `zoo.class_names.class_number` says.
 
     Args:
         names, known: names of classes.
@@ -64,32 +63,21 @@ def class_numbers(names, known, what: str) -> np.ndarray:
     Raises:
         ValueError: if they cannot all be matched.
     """
-    exact = {name: number for number, name in enumerate(known)}
-    alike: dict[str, list[int]] = {}
-    for number, name in enumerate(known):
-        alike.setdefault(_key(name), []).append(number)
     found = []
     for name in names:
-        numbers = [exact[name]] if name in exact else alike.get(_key(name), [])
-        if len(numbers) != 1:
+        number = class_number(name, known)
+        if number is None:
             raise ValueError(
                 f"The classes of {what} must be among those that the model knows by "
                 f"name, {listed(known, _LISTED)}, since a model of other classes can "
                 "be neither fine-tuned nor scored as it is; received "
                 f"{listed(names, _LISTED)}."
             )
-        found += numbers
+        found.append(number)
     return np.array(found, np.int64)
 
 
 def are_signs(names) -> bool:
     """Whether all classes are named like digits, numbers or letters."""
-    keys = [_key(name) for name in names]
+    keys = [plain_name(name) for name in names]
     return all(len(key) == 1 or key.isdecimal() for key in keys)
-
-
-def _key(name: str) -> str:
-    plain = str(name).strip().casefold()
-    if plain in _NUMBER_WORDS:
-        return str(_NUMBER_WORDS.index(plain))
-    return str(int(plain)) if plain.isdecimal() else plain

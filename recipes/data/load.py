@@ -122,10 +122,10 @@ def load_images(
             to one in twenty may be; the report lists them.
         invert: turn black to white and white to black, after all else.
         memory: gigabytes that the images of a split of the source may take as float32.
-            Of more, those of a folder or a TFDS data set are decoded once to a
-            temporary file, and training images become float32 batch by batch: the
-            same splits, the same pixels, the same order of batches. Validation and test
-            images stay arrays if they fit by themselves.
+            Of more, those of a folder, a TFDS data set or an `.npz` file go to a
+            temporary file, decoded once, and training images become float32 batch by
+            batch: the same splits, the same pixels, the same order of batches.
+            Validation and test images stay arrays if they fit by themselves.
         augment: kinds of random changes that training is to see, and validation and
             test are not: "flip", "shift" and "rotate", as a list or with commas; see
             `recipes.data.augment`.
@@ -226,13 +226,13 @@ def _check_memory(memory) -> float:
 def _streaming(images, what, size, memory) -> str:
     """For the report: what does not fit in memory, and where it is instead."""
     text = (
-        f"{len(images):,} images of {what} would take {size * len(images) / 1e9:.3g} "
-        f"GB as float32, more than `memory`, {memory:g} GB: "
+        f"{len(images):,} images of {what}, {size * len(images) / 1e9:.3g} GB as "
+        f"float32, do not fit in `memory`, {memory:g} GB: "
     )
     if not isinstance(images, DiskArray):
         return f"{text}kept as {images.dtype}, they become float32 batch by batch"
     return (
-        f"{text}decoded once to a temporary file of {images.nbytes / 1e6:,.0f} MB in "
+        f"{text}kept in a temporary file of {images.nbytes / 1e6:,.0f} MB in "
         f"{str(images.folder)!r}, they are read from it batch by batch"
     )
 

@@ -47,9 +47,19 @@ class DiskArray:
         return self.shape[0]
 
     @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return int(np.prod(self.shape))
+
+    @property
     def nbytes(self) -> int:
         """Size of the file."""
-        return int(np.prod(self.shape)) * self.dtype.itemsize
+        return self.size * self.dtype.itemsize
 
     def append(self, rows) -> None:
         """Adds rows (N, *row_shape) at the end.

@@ -48,7 +48,7 @@ def open_source(
         raise ValueError("`source` must name a data set, a folder or a file, it is ''.")
     path = Path(source).expanduser()
     if path.suffix.lower() == ".npz":
-        return from_npz(path)
+        return from_npz(path, memory)
     if source == "digits":
         # Here, not above: importing these imports tensorflow_datasets.
         from recipes.data.digits import digits_source

@@ -2,8 +2,10 @@
 
 import math
 
+from recipes.common.labels import class_asked_for
 from recipes.plots import style
 from recipes.plots.tiles import WIDTH
+from zoo.class_names import numbers_of
 
 # Images in one plot, at most.
 MOST = 400
@@ -48,6 +50,14 @@ class Kind:
         Raises:
             ValueError: for options that it does not take, or that are out of range.
         """
+        label = options.get("label")
+        if isinstance(label, str):
+            label = class_asked_for(label, subject.class_names)
+            label = numbers_of(label, subject.class_names)
+            options = {
+                **options,
+                "label": label if isinstance(label, str) else int(label),
+            }
         for name, value in options.items():
             if value is None:
                 continue
@@ -81,7 +91,7 @@ class Kind:
             classes = subject.num_classes
             if classes is None:
                 raise ValueError(f"{subject.name!r} takes no labels; got {value!r}.")
-            if not 0 <= value < classes:
+            if isinstance(value, str) or not 0 <= value < classes:
                 raise ValueError(
                     f"`label` must be from 0 to {classes - 1}; got {value!r}."
                 )

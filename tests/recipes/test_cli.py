@@ -95,6 +95,21 @@ def test_sample_is_the_same_from_preset_and_onnx(preset, exported, tmp_path):
         assert np.abs(pictures[0] - other).max() <= 1
 
 
+def test_a_class_is_called_by_name_or_number(tmp_path):
+    pictures = []
+    for label in ("7", "Seven"):
+        out = tmp_path / f"{label}.png"
+        options = ("-n", 4, "--label", label, "--out", out)
+        succeed("sample", "conditional_vae_mnist", *options)
+        pictures.append(out.read_bytes())
+    assert pictures[0] == pictures[1]
+    there = "`labels` must be numbers or names of classes, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    for command in (("sample",), ("plot", "samples")):
+        out = ("--label", "dog", "--out", tmp_path / "dog.png")
+        said = fail(*command, "conditional_vae_mnist", *out)
+        assert f"Error: {there}; got 'dog'." in said
+
+
 def test_evaluate_prints_and_writes(preset, tmp_path):
     out = tmp_path / "metrics.json"
     text = succeed("evaluate", preset, "--num-importance-samples", 2, "--out", out)

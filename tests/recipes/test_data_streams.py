@@ -63,8 +63,8 @@ def test_report_says_what_is_kept_where(folder):
     arrays, stream = both(folder, image_shape=SHAPE)
     said = [sentence for sentence in stream.report if sentence not in arrays.report]
     assert said == [
-        "60 images of pictures would take 4.61e-05 GB as float32, more than `memory`, "
-        "2e-05 GB: decoded once to a temporary file of 0 MB in "
+        "60 images of pictures, 4.61e-05 GB as float32, do not fit in `memory`, "
+        "2e-05 GB: kept in a temporary file of 0 MB in "
         f"{str(folder.parent / 'cache')!r}, they are read from it batch by batch"
     ]
     assert set(arrays.report) < set(stream.report)
@@ -146,6 +146,27 @@ def test_arrays_stay_in_their_own_type(kind):
     np.testing.assert_array_equal(arrays.train, stream.train[:])
     np.testing.assert_array_equal(arrays.test, stream.test[:])
     assert any(f"kept as {kind}, they become float32" in s for s in stream.report)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32", ">u2", "fortran"])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_large_arrays_of_a_file_go_to_the_disk(tmp_path, save, kind):
+    x = np.random.default_rng(0).integers(0, 256, (600, 8, 8)).astype("uint8")
+    x = {
+        "uint8": lambda: x,
+        "float32": lambda: x.astype("float32") / 255,
+        ">u2": lambda: x.astype(">u2") * 257,
+        "fortran": lambda: np.asfortranarray(x),
+    }[kind]()
+    save(tmp_path / "x.npz", pictures=x, labels=np.arange(600) % 3)
+    arrays, stream = both(tmp_path / "x.npz")
+    on_disk_now = isinstance(stream.train.source, on_disk.DiskArray)
+    assert on_disk_now == (kind != "fortran")  # which a file holds by columns
+    for split in SPLITS:
+        images, same = getattr(arrays, split), getattr(stream, split)
+        np.testing.assert_array_equal(images, same[:])
+        labels = getattr(arrays, f"{split}_labels")
+        np.testing.assert_array_equal(labels, getattr(stream, f"{split}_labels"))
 
 
 @pytest.mark.parametrize("memory", [0, -1, "much", None])

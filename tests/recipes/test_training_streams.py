@@ -15,8 +15,8 @@ import zoo
 from recipes.runs import callbacks as run_callbacks
 from recipes.runs.training import finetune
 
-# Gigabytes: less than 60 pictures take.
-LITTLE = 10e-6
+# Gigabytes: less than one picture takes, so that validation and test stream as well.
+LITTLE = 1e-7
 
 
 @pytest.fixture(scope="module")

@@ -259,6 +259,37 @@ def test_wrong_labels_get_one_sentence(images, given, said):
         model.sample(4, given)
 
 
+def test_labels_may_be_names(images):
+    names = ["cat", "dog", "owl"]
+    model = make_conditional(class_names=names)
+    np.testing.assert_array_equal(
+        model.sample(2, "dog", seed=0), model.sample(2, 1, seed=0)
+    )
+    given = np.array(["owl", "Cat"])
+    np.testing.assert_array_equal(
+        model.sample(2, given, seed=0), model.sample(2, [2, 0], seed=0)
+    )
+    for one, other in zip(
+        model.elbo(images[:2], ["owl", "cat"], seed=0).values(),
+        model.elbo(images[:2], [2, 0], seed=0).values(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+    quick_compile(model, "adam")
+    model.fit(images[:2], ["owl", "cat"], batch_size=2, verbose=0)
+    there = "^`labels` must be numbers or names of classes, cat, dog, owl; got "
+    with pytest.raises(ValueError, match=there + r"'dogs' \(did you mean 'dog'\?\)\.$"):
+        model.sample(1, "dogs")
+    with pytest.raises(
+        TypeError, match="^`labels` must be whole numbers from 0 to 2 o"
+    ):
+        make_conditional().sample(1, "dog")
+    with pytest.raises(TypeError, match="^`labels` must be float vectors"):
+        make_conditional(num_classes=None, num_attributes=3).sample(1, "dog")
+    with pytest.raises(TypeError, match="^`x` must give numbers as labels"):
+        model.fit(iter([(images[:2], np.array(["owl", "cat"]))]), verbose=0)
+
+
 def test_labels_of_the_wrong_kind_are_refused(images):
     model = make_conditional()
     with pytest.raises(TypeError, match="whole numbers from 0 to 2"):

@@ -30,7 +30,8 @@ class ConditionalVAE(NetworkedVAE):
         networks: "dense" or "conv".
         prior: "standard_normal" or "flow" for the same p(z) whatever the label, or
             "label_normal" to learn p(z|y): see `zoo.priors.Flow` and `LabelNormal`.
-        class_names: names of the classes, kept with the model and its exports.
+        class_names: names of the classes, kept with the model and its exports; labels
+            may be given by them.
         likelihood, beta, seed, objective, dynamic_binarization, dtype, name, parts:
             as in `zoo.VAE`.
         network_options: further options of the networks, such as `hidden_units`, as in
@@ -135,7 +136,9 @@ class ConditionalVAE(NetworkedVAE):
             ValueError, TypeError: for labels of another number, shape, kind or range.
         """
         self.check_presence_of_labels(labels)
-        return check_labels(labels, count, self.num_classes, self.num_attributes)
+        return check_labels(
+            labels, count, self.num_classes, self.num_attributes, self.class_names
+        )
 
     def _wanted_labels(self):
         return wanted_labels(self.num_classes, self.num_attributes)

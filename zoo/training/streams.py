@@ -7,6 +7,7 @@ import sys
 import keras
 
 from zoo import validation
+from zoo.class_names import is_text
 from zoo.training.placeholders import placeholder_labels, without_placeholder
 
 
@@ -47,6 +48,11 @@ class BatchCheck:
                     "images, which the loss compares or devices share; got a "
                     f"batch of {len(images)}: leave a smaller last one out "
                     "(drop_remainder, drop_last), or choose another size."
+                )
+            if is_text(labels):
+                raise TypeError(
+                    f"`{self.argument}` must give numbers as labels, which batches "
+                    "take alone; got names."
                 )
             if self.check_labels is not None:
                 self.check_labels(without_placeholder(labels), len(images))
