@@ -10,6 +10,7 @@ from rich.progress import track
 import zoo
 from recipes.common.latents import the_codes, the_vector
 from recipes.common.progress import working
+from recipes.common.published import further_draws, published_of
 from recipes.data import binarize, load_images
 from recipes.data.classes import match_classes
 from recipes.data.reading import reading_images
@@ -18,6 +19,7 @@ from recipes.metrics.intervals import confidence_intervals, standard_error
 from recipes.metrics.polarity import polarity_sentence
 from recipes.metrics.resumable import ResumableValues
 from recipes.metrics.sample_quality import sample_quality
+from recipes.metrics.without_labels import draws_of_others, without_labels
 from zoo.evaluation.codes import code_statistics
 from zoo.evaluation.diagnosis import (
     SILENT,
@@ -74,7 +76,15 @@ def known_classes(model, data):
 
 
 def image_metrics(
-    model, test, labels=None, *, num_importance_samples, seed=0, console, finished=None
+    model,
+    test,
+    labels=None,
+    *,
+    num_importance_samples,
+    further=(),
+    seed=0,
+    console,
+    finished=None,
 ):
     """What can be said of each test image by itself.
 
@@ -83,6 +93,7 @@ def image_metrics(
         test: images (N, H, W, C), float32 in [0, 1], binarized already if need be.
         labels: (N,), for models that take them; all figures are then given y.
         num_importance_samples: K of the importance-weighted NLL.
+        further: other K, to be compared with published figures of theirs.
         seed: fixes the noise of the estimates.
         console: `rich.console.Console` for progress.
         finished: `ResumableValues`, log-likelihoods to go on with, or None.
@@ -90,7 +101,8 @@ def image_metrics(
     Returns:
         dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats, of
         several groups of latents "kl_<group>"; "nll_ess", the effective number of the
-        K draws; "mse", the squared error a pixel; "psnr" in dB.
+        K draws; "nll_k<K>" of each further K; "mse", the squared error a pixel; "psnr"
+        in dB.
 
     Raises:
         ValueError: if the ELBO is not finite.
@@ -122,6 +134,13 @@ def image_metrics(
             finished.extend(values)
     finally:  # interrupted or not
         finished.save()
+    options = {"batch_size": IMAGES_PER_STEP, "seed": seed}
+    others = {}
+    for k in further:
+        with working(f"IW-{k} likelihood", console):
+            others[f"nll_k{k}"] = -model.log_marginal_likelihood(
+                test, labels, k, **options
+            )
     with working("Reconstructions", console):
         error = np.square(model.reconstruct(test, labels) - test)
     mse = np.mean(error, axis=(1, 2, 3), dtype=np.float64)
@@ -131,6 +150,7 @@ def image_metrics(
         **{name: nats for name, nats in terms.items() if name.startswith("kl")},
         "nll": -finished.values[:, 0],
         "nll_ess": finished.values[:, 1],
+        **others,
         "mse": mse,
         "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
     }
@@ -143,22 +163,27 @@ def evaluate_model(
     *,
     binarized,
     num_importance_samples=100,
+    further=(),
     seed=0,
     console=None,
     finished=None,
+    split="test",
 ):
     """Scores a model on test images.
 
     Args:
-        model, labels, num_importance_samples, seed, finished: as in `image_metrics`.
+        model, labels, num_importance_samples, further, seed, finished: as in
+            `image_metrics`.
         test: images (N, H, W, C), float32 in [0, 1].
         binarized: binarize them once, with `numpy.random.default_rng(0)`, before.
         console: `rich.console.Console` for progress.
+        split: what the images are, "test" or "validation".
 
     Returns:
         dict of JSON values: the figures of `image_metrics` averaged over images, with
-        their standard errors; bits a dimension for discretized likelihoods; what the
-        latents or codes are used for, "diagnosis" in words; and the settings.
+        their standard errors; of models of classes those of `without_labels` beside
+        them; bits a dimension for discretized likelihoods; what the latents or codes
+        are used for, "diagnosis" in words; and the settings.
 
     Raises:
         ValueError, OSError: as `image_metrics`.
@@ -172,15 +197,39 @@ def evaluate_model(
         test,
         labels,
         num_importance_samples=num_importance_samples,
+        further=further,
         seed=seed,
         console=console,
         finished=finished,
     )
+    metrics = {"schema_version": SCHEMA_VERSION}
+    if labels is not None and getattr(model, "num_classes", None):
+        values |= without_labels(
+            model,
+            test,
+            labels,
+            -values["nll"],
+            num_importance_samples,
+            batch_size=IMAGES_PER_STEP,
+            seed=seed,
+            console=console,
+        )
+        metrics["draws_of_other_labels"] = draws_of_others(
+            num_importance_samples, model.num_classes
+        )
+    if the_codes(model.latents) and _certain(model, test, labels):
+        metrics["exact_codes"] = True
+        # The same likelihood with independent codes of one frequency, as published
+        # bounds of VQ-VAEs have it.
+        spec = the_codes(model.latents)
+        uniform = spec.size * np.log(spec.codebook_size)
+        values["elbo_uniform_codes"] = -values["reconstruction"] - uniform
     if model.likelihood.discretized:
         nats_per_bit = np.prod(model.image_shape) * np.log(2)
-        values["elbo_bits_per_dim"] = -values["elbo"] / nats_per_bit
-        values["nll_bits_per_dim"] = values["nll"] / nats_per_bit
-    metrics = {"schema_version": SCHEMA_VERSION}
+        for name in [name for name in values if name.startswith(("elbo", "nll"))]:
+            if name != "nll_ess":
+                nats = values[name] if name.startswith("nll") else -values[name]
+                values[f"{name}_bits_per_dim"] = nats / nats_per_bit
     for name, each in values.items():
         metrics[name] = float(np.mean(each, dtype=np.float64))
         metrics[f"{name}_standard_error"] = standard_error(each)
@@ -191,12 +240,12 @@ def evaluate_model(
     metrics["mse_over_mean_image"] = float(metrics["mse"] / max(variance, LEAST_ERROR))
     with working("Use of the latents", console):
         latents = _latents(model, test, labels, metrics)
-    if not latents.get("exact_codes"):  # of which every draw is the same
+    if not metrics.get("exact_codes"):  # of which every draw is the same
         latents["diagnosis"] += _convergence(metrics["nll_ess"], num_importance_samples)
     return metrics | {
         **latents,
         "num_importance_samples": num_importance_samples,
-        "test_images": len(test),
+        f"{split}_images": len(test),
         "binarized": binarized,
         "seed": seed,
         "seconds": round(time.monotonic() - start, 1),
@@ -230,7 +279,8 @@ def evaluate_preset(
             inverted if they were when it was trained.
 
     Returns:
-        The dict of `evaluate_model` and "intervals", of 95 %; where the images have
+        The dict of `evaluate_model` and "intervals", of 95 %; its "nll_k<K>" are of the
+        smaller K of the published NLLs that the preset names; where the images have
         classes, with that of `sample_quality`; on data of known factors, with that of
         `disentanglement_metrics`.
 
@@ -275,6 +325,7 @@ def evaluate_preset(
         labels,
         binarized=bool(info.get("dataset", {}).get("binarized")),
         num_importance_samples=k,
+        further=further_draws(published_of(info), k),
         seed=seed,
         console=console,
         finished=finished,
@@ -282,10 +333,12 @@ def evaluate_preset(
     if data.test_labels is not None and model.can_sample:
         # Training images are for the classifier alone: not in memory before.
         with reading_images(console):
-            data = load_images(source, splits=("train", "test"), **options)
+            data = load_images(
+                source, splits=("train", "test"), validation=0, **options
+            )
             data = known_classes(model, data)
         metrics |= sample_quality(
-            model, data, labels=labels, seed=seed, console=console
+            model, data, takes_labels=labels is not None, seed=seed, console=console
         )
     if grid is not None:
         metrics |= disentanglement_metrics(model, grid, seed=seed, console=console)
@@ -369,12 +422,16 @@ def _convergence(ess, k):
 
 def _codes(model, test, labels, error):
     statistics = code_statistics(model, test, labels)
-    first = None if labels is None else labels[:1]
-    certain = model.encode(test[:1], first).log_probs is None
     diagnosis = diagnose_codes(
         statistics["codebook_usage"],
         statistics["perplexity"],
         model.latents[0].codebook_size,
         error=error,
     )
-    return {**statistics, "exact_codes": certain, "diagnosis": diagnosis}
+    return {**statistics, "diagnosis": diagnosis}
+
+
+def _certain(model, test, labels):
+    """Whether an image has one possibility of codes, and no distribution over them."""
+    first = None if labels is None else labels[:1]
+    return model.encode(test[:1], first).log_probs is None
