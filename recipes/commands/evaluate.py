@@ -61,7 +61,7 @@ def score(
     metrics |= _provenance([_called(preset)], data, k, seed, reading)
     console = screen()
     print_table(console, metrics_table(metrics, preset.name, preset.info))
-    for sentence in metrics["diagnosis"]:
+    for sentence in (*metrics["diagnosis"], *metrics.get("sample_notes", ())):
         console.print(sentence, markup=False, highlight=False)
     if out:
         info = preset.info

@@ -91,7 +91,7 @@ def metrics_table(metrics, title, info):
     table = new_table(title, *COLUMNS, numbers=COLUMNS[1:])
     for row in metric_rows(metrics, latents_of(info), takes_labels(info)):
         table.add_row(*row)
-    for name in ("test_images", "seed"):
+    for name in ("test_images", "validation_images", "seed"):
         if name in metrics:
             table.add_row(name.replace("_", " "), f"{metrics[name]:,}", "")
     return table

@@ -2,6 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
+# The split of a figure that was published of the images of the training.
+TRAINING = "training"
+
 
 @dataclass(frozen=True)
 class Published:
@@ -15,7 +18,7 @@ class Published:
         draws: K of an importance-weighted NLL; None where that is not said, and for
             figures that have none.
         prior: of the latents, "" where it does not matter.
-        split: of the images.
+        split: of the images; "" where all there are have been scored.
         differs: what is different about ours all the same, in words.
     """
 

@@ -29,6 +29,7 @@ def metric_rows(metrics, latents=(), given=False):
         ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
         (f"NLL, importance-weighted, K = {k:,}, nats", "nll", "{:.2f}"),
         ("effective draws of those K, a mean over images", "nll_ess", "{:.1f}"),
+        *_of_other_draws(metrics),
         *_without_label(metrics, k),
         ("ELBO, bits/dim", "elbo_bits_per_dim", "{:.3f}"),
         (
@@ -100,6 +101,13 @@ def _left_out(metrics):
     """Which latents the FactorVAE score does without."""
     least = metrics.get("factor_vae_min_std")
     return "" if least is None else f", but for latents of a deviation below {least:g}"
+
+
+def _of_other_draws(metrics):
+    """Rows of NLLs with the K of published ones."""
+    each = [name.removeprefix("nll_k") for name in metrics if name.startswith("nll_k")]
+    draws = sorted(int(k) for k in each if k.isdigit())
+    return [(f"NLL, K = {k:,}, nats", f"nll_k{k}", "{:.2f}") for k in draws]
 
 
 def _without_label(metrics, k):

@@ -10,7 +10,7 @@ from rich.progress import track
 import zoo
 from recipes.common.latents import the_codes, the_vector
 from recipes.common.progress import working
-from recipes.common.published import further_draws, published_of
+from recipes.common.published import TRAINING, further_draws, published_of
 from recipes.data import binarize, load_images
 from recipes.data.classes import match_classes
 from recipes.data.reading import reading_images
@@ -337,6 +337,7 @@ def evaluate_preset(
                 source, splits=("train", "test"), validation=0, **options
             )
             data = known_classes(model, data)
+        metrics |= _of_training_images(model, data, info)
         metrics |= sample_quality(
             model, data, takes_labels=labels is not None, seed=seed, console=console
         )
@@ -347,6 +348,21 @@ def evaluate_preset(
         "intervals": confidence_intervals(metrics),
         "seconds": round(time.monotonic() - start, 1),
     }
+
+
+def _of_training_images(model, data, info):
+    """What a preset's published figures of the images of a training stand beside."""
+    asked = {each.metric for each in published_of(info) if each.split == TRAINING}
+    name = "mse_over_variance"
+    if name not in asked:
+        return {}
+    images = data.train
+    if info.get("dataset", {}).get("binarized"):
+        images = binarize(images)
+    labels = labels_for(model, data, "train")
+    error = np.square(model.reconstruct(images, labels) - images)
+    mean = np.mean(error, dtype=np.float64)
+    return {f"{TRAINING}_{name}": float(mean / np.var(images, dtype=np.float64))}
 
 
 def data_source(info, source=None):

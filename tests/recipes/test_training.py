@@ -18,6 +18,7 @@ from event_files import read_events
 from rich.console import Console
 
 import zoo
+from recipes.common.published import Published
 from recipes.data import binarize, load_images
 from recipes.recipe import Recipe, Training
 from recipes.runs import callbacks as run_callbacks
@@ -63,7 +64,10 @@ def tiny_recipe(**changes):
         training=Training(**{**training, **changes}),
         build_model=build_model,
         num_importance_samples=5,
-        anchors=(("somebody's model", "12.3"),),
+        anchors=(
+            Published("somebody's model", "12.3", "nll", "tiny images", draws=3),
+            Published("a better one", "1.2", "nll", draws=9, differs="smaller"),
+        ),
     )
 
 
@@ -205,7 +209,14 @@ def test_records_say_how_the_run_was_made_and_not_where(finished):
     assert record["seconds"] > 0
     assert info["dataset"]["training_images"] == 160
     card = (finished.preset / "README.md").read_text()
-    assert "somebody's model" in card
+    # Each by its protocol; ours is computed by it where it asks for fewer draws.
+    metrics = info["metrics"]
+    ours = metrics["nll_k3"]
+    assert ours >= metrics["nll"] and f"| NLL, K = 3, nats | {ours:.2f} |" in card
+    row = f"NLL, K = 3; tiny images, test images | 12.3 | {ours:.2f} |"
+    assert f"| somebody's model | {row}" in card
+    row = f"NLL, K = 9 | 1.2 | {metrics['nll']:.2f} (K = 5, smaller) |"
+    assert f"| a better one | {row}" in card
     assert f"{info['metrics']['nll']:.2f}" in card
     for text in (card, (finished.preset / "metadata.json").read_text()):
         assert str(finished.out) not in text and str(HERE) not in text
@@ -491,3 +502,12 @@ def test_early_stopping_ends_a_run_and_its_resume(tmp_path, monkeypatch):
     train(recipe, out=tmp_path / "run", resume=True, console=console)
     assert "The model was trained already." in console.file.getvalue()
     assert state_of(tmp_path / "run") == state
+
+
+def test_shipped_flow_is_what_its_recipe_builds():
+    from recipes.conv_vae_mnist import build_model
+
+    model = build_model(beta=1.0, seed=0, dtype="float32")
+    stored = zoo.from_preset("conv_vae_mnist", load_weights=False)
+    assert model.prior.get_config() == stored.prior.get_config()
+    assert [w.shape for w in model.weights] == [w.shape for w in stored.weights]
