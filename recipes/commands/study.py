@@ -1,6 +1,7 @@
 """Models side by side: the same images and steps for each, scored alike.
 
-They are scored on the validation images: settings are chosen by such tables. What was finished before a kill is kept; the rows are JSON, which `make readme` shows.
+They are scored on the validation images: settings are chosen by such tables. What was
+finished before a kill is kept; the rows are JSON, which `make readme` shows.
 """
 
 import dataclasses

@@ -105,10 +105,8 @@ def test_mig_by_hand():
     representation = represent(codes, 4, 4)
     assert mig(representation, 20_000) == pytest.approx(1 / 4, abs=2e-3)
     each = mig_per_factor(representation, 20_000)
-    assert each == {
-        "a": pytest.approx(1 / 2, abs=2e-3),
-        "b": pytest.approx(0, abs=2e-3),
-    }
+    assert list(each) == ["a", "b"]
+    assert list(each.values()) == pytest.approx([1 / 2, 0], abs=2e-3)
     # A dimension with an outlier fits in one bin, and knows nothing.
     outlier = represent(lambda f: codes(f) + 1e6 * (f.sum(1) == 6)[:, None], 4, 4)
     assert mig(outlier, 2000) < 0.05
