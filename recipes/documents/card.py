@@ -6,7 +6,7 @@ import zoo
 from recipes.common.files import write_whole
 from recipes.common.labels import label_argument, takes_labels
 from recipes.common.latents import latents_of, the_codes
-from recipes.documents.metric_rows import COLUMNS, metric_rows
+from recipes.documents.metric_rows import COLUMNS, metric_rows, notes
 from recipes.documents.published import COLUMNS as PUBLISHED
 from recipes.documents.published import published_rows
 from recipes.documents.texts import images_scored, in_quotes, markdown_table
@@ -129,13 +129,13 @@ def _sample_lines(info):
 
 
 def diagnosis_lines(metrics):
-    """What the latents are used for, and what is not shown of samples, in Markdown.
+    """What the latents are used for, and what rows do not say, in Markdown.
 
     No line where it is not known.
     """
     lines = []
-    for name in ("diagnosis", "sample_notes"):
-        if sentences := metrics.get(name):
+    for sentences in (metrics.get("diagnosis"), notes(metrics)):
+        if sentences:
             lines += [" ".join(sentences), ""]
     return lines
 

@@ -93,6 +93,17 @@ def metric_rows(metrics, latents=(), given=False):
     return answer
 
 
+def notes(metrics):
+    """Sentences on what rows do not say by themselves."""
+    without = []
+    if "nll_without_label" in metrics:
+        without = [
+            "Without the label: p(x) is the mean of p(x|y) over labels y, each "
+            "estimated by importance sampling: bounds in expectation."
+        ]
+    return [*without, *metrics.get("sample_notes", ())]
+
+
 def _gaps(metrics):
     return metrics.get("mig_per_factor") or {}
 

@@ -115,7 +115,7 @@ def results_section(presets):
         rows.append(
             (
                 f"`{preset.name}`",
-                "<br>".join(_figures_beside_anchors(preset)),
+                "<br>".join(_main_figures(preset)),
                 f"`{training.get('command', '-')}`",
                 str(training.get("seed", "-")),
                 f"{preset.info.get('parameters', 0):,}",
@@ -126,7 +126,7 @@ def results_section(presets):
         )
     columns = (
         "preset",
-        "figures, and published ones",
+        "figures",
         "trained by",
         "seed",
         "parameters",
@@ -158,8 +158,8 @@ OF_OTHERS = (
 )
 
 
-def _figures_beside_anchors(preset):
-    """Lines of a preset's main figures with their intervals, and of its anchors."""
+def _main_figures(preset):
+    """Lines of a preset's main figures with their intervals."""
     metrics = preset.entry("metrics")
     intervals = confidence_intervals(metrics)
     if metrics.get("exact_codes"):
@@ -173,8 +173,6 @@ def _figures_beside_anchors(preset):
             if name in intervals:
                 error = f" ± {form.format(metrics[name] - intervals[name][0])}"
             yield f"**{what} {form.format(metrics[name])}**{error}"
-    for model, protocol, value, ours in published_rows(preset.info):
-        yield f"{model}, {protocol}: {value}; ours {ours}"
 
 
 def study_section(rows, columns):

@@ -6,7 +6,7 @@ from recipes.common.histories import read_checkpoint
 from recipes.common.labels import takes_labels
 from recipes.common.latents import latents_of, the_codes
 from recipes.common.opening import open_source
-from recipes.documents.metric_rows import metric_rows
+from recipes.documents.metric_rows import metric_rows, notes
 from recipes.documents.published import published_rows
 from recipes.documents.texts import (
     data_name,
@@ -35,7 +35,7 @@ class About:
         metrics: (what, value, interval) of its evaluation; `scored_by` is the command.
         published: rows of `recipes.documents.published.COLUMNS`.
         diagnosis: sentences on what the latents are used for.
-        notes: sentences on what is not shown of samples.
+        notes: sentences on what the rows of metrics do not say.
         settings: (name, value) of its training; `trained_by` is the command.
     """
 
@@ -112,7 +112,7 @@ def _of_preset(preset):
         scored_by=metrics.get("command", ""),
         published=tuple(published_rows(info)),
         diagnosis=tuple(metrics.get("diagnosis", [])),
-        notes=tuple(metrics.get("sample_notes", [])),
+        notes=tuple(notes(metrics)),
         settings=tuple(
             (name.replace("_", " "), str(value))
             for name, value in sorted(training.items())
