@@ -125,9 +125,13 @@ def _without_label(metrics, k):
     """Rows of log p(x) of a model of p(x|y)."""
     few = metrics.get("draws_of_other_labels") or 1
     return (
-        ("ELBO without the label, 1 draw of each", "elbo_without_label", "{:.2f}"),
         (
-            f"NLL without the label, K = {k:,} of its own and {few:,} of each other",
+            "ELBO without the label, 1 draw of each",
+            "elbo_without_label",
+            "{:.2f}",
+        ),
+        (
+            f"NLL without the label, K = {k:,} of its own, {few:,} of others",
             "nll_without_label",
             "{:.2f}",
         ),
@@ -138,16 +142,19 @@ def _of_samples(metrics):
     """Rows of what a classifier sees of samples, each beside its controls."""
     if "classifier_training_images" not in metrics:  # nothing of the kind was kept
         return ()
-    asked = f"samples that show their label, {metrics.get('samples_per_class')} a class"
     rows = [
         (
-            "real test images that a classifier trained here gets right",
+            "real test images that a classifier gets right",
             "classifier_test_accuracy",
             "{:.2%}",
         )
     ]
     for what, name, form in (
-        (f"{asked}, by this classifier", "sample_label_accuracy", "{:.1%}"),
+        (
+            "samples that show their label, by this classifier",
+            "sample_label_accuracy",
+            "{:.1%}",
+        ),
         ("FID of samples, in features of this classifier", "fid", "{:.1f}"),
         ("samples among real images, by these features", "precision", "{:.1%}"),
         ("real images among samples", "recall", "{:.1%}"),

@@ -430,4 +430,4 @@ def test_what_is_given_the_label_is_told_without_it(tmp_path, source):
     assert -metrics["elbo_without_label"] >= metrics["nll_without_label"]
     rows = [row[0] for row in metric_rows(metrics, given=True)]
     assert "NLL given the label, importance-weighted, K = 40, nats" in rows
-    assert "NLL without the label, K = 40 of its own and 20 of each other" in rows
+    assert "NLL without the label, K = 40 of its own, 20 of others" in rows

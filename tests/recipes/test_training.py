@@ -18,9 +18,10 @@ from event_files import read_events
 from rich.console import Console
 
 import zoo
-from recipes.common.published import Published
+from recipes.common.published import Published, further_draws, published_of
 from recipes.data import binarize, load_images
-from recipes.recipe import Recipe, Training
+from recipes.documents.published import published_rows
+from recipes.recipe import RECIPES, Recipe, Training, get_recipe
 from recipes.runs import callbacks as run_callbacks
 from recipes.runs import training as recipe_training
 from recipes.runs.run import make_optimizer
@@ -502,6 +503,34 @@ def test_early_stopping_ends_a_run_and_its_resume(tmp_path, monkeypatch):
     train(recipe, out=tmp_path / "run", resume=True, console=console)
     assert "The model was trained already." in console.file.getvalue()
     assert state_of(tmp_path / "run") == state
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_shipped_presets_have_the_published_figures_of_their_recipes(name):
+    info = zoo.preset_info(name)
+    published = published_of(info)
+    assert published == list(get_recipe(name).anchors)
+    for row, each in zip(published_rows(info), published, strict=True):
+        assert row[0] == each.model and row[2] == each.value
+        assert each.data in row[1]
+        assert each.differs in row[3] and row[3] != "-"
+
+
+def test_ours_has_no_more_draws_than_the_published_figure():
+    def ours(**protocol):
+        published = Published("a", "1", "nll", **protocol).record()
+        info = {"metrics": metrics, "anchors": [published]}
+        return published_rows(info)[0][3]
+
+    metrics = {"nll": 80.0, "nll_k128": 80.5, "num_importance_samples": 1000}
+    assert ours(draws=1000) == "80.00" and ours(draws=128) == "80.50"
+    # Ours of fewer draws is the larger bound, and says so.
+    assert ours(draws=5000) == "80.00 (K = 1,000)"
+    assert ours(draws=None, differs="deeper") == "80.00 (K = 1,000, deeper)"
+    assert ours(draws=64) == "-"  # never was computed
+    assert ours(split="training") == "-"
+    known = [Published("a", "1", "nll", draws=k) for k in (5000, 128, 128, None)]
+    assert further_draws([*known, Published("b", "2", "mig")], 1000) == [128]
 
 
 def test_shipped_flow_is_what_its_recipe_builds():

@@ -8,7 +8,9 @@ from PIL import Image
 from rich.console import Console
 
 import zoo
+from recipes.common.presets import read_preset
 from recipes.data import binarize, load_images
+from recipes.documents.readme import presets_section
 from recipes.metrics.classifier import SHIFT, Classifier, shift_images
 from recipes.metrics.evaluation import evaluate_preset
 from recipes.metrics.preset_pair import compare_presets
@@ -81,6 +83,13 @@ def test_preset_draws_what_is_asked_for(preset):
     card = (preset / "README.md").read_text()
     assert "labels=2" in card and "a row for each label" in card
     assert "given the label" in card
+    metrics = zoo.preset_info(preset)["metrics"]
+    without = metrics["nll_without_label"]
+    # The images of a class are told apart at once: about ln 3 nats more.
+    assert without == pytest.approx(metrics["nll"] + np.log(3), abs=0.1)
+    assert f"| {without:.2f} |" in card and "p(x) is the mean of p(x|y)" in card
+    both = f"{metrics['nll']:.2f} given y, {without:.2f} without"
+    assert both in presets_section([read_preset(preset)])
 
 
 def test_evaluation_gives_figures_given_the_label(preset, source):
