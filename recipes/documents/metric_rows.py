@@ -142,6 +142,8 @@ def _of_samples(metrics):
     """Rows of what a classifier sees of samples, each beside its controls."""
     if "classifier_training_images" not in metrics:  # nothing of the kind was kept
         return ()
+    backend = metrics.get("classifier_backend")
+    where = f", on {backend}" if backend else ""
     rows = [
         (
             "real test images that a classifier gets right",
@@ -155,7 +157,7 @@ def _of_samples(metrics):
             "sample_label_accuracy",
             "{:.1%}",
         ),
-        ("FID of samples, in features of this classifier", "fid", "{:.1f}"),
+        (f"FID of samples, in features of this classifier{where}", "fid", "{:.1f}"),
         ("samples among real images, by these features", "precision", "{:.1%}"),
         ("real images among samples", "recall", "{:.1%}"),
     ):

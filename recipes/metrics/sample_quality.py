@@ -14,6 +14,7 @@ out, and so are all where the classifier is wrong too often to be a judge.
 
 import dataclasses
 
+import keras
 import numpy as np
 from rich.progress import track
 
@@ -64,9 +65,9 @@ def sample_quality(model, data, *, takes_labels, epochs=8, seed=0, console=None)
         console: `rich.console.Console` for progress.
 
     Returns:
-        dict. "classifier_test_accuracy", its standard error, and
-        "classifier_training_images". "fid": Fréchet distance of samples and test
-        images; "precision" and "recall"; for a model of classes
+        dict. "classifier_test_accuracy", its standard error,
+        "classifier_training_images" and "classifier_backend". "fid": Fréchet distance
+        of samples and test images; "precision" and "recall"; for a model of classes
         "sample_label_accuracy", the share of samples that the classifier gives the
         label asked for, "samples_per_class" of each. They are means over
         "sample_seeds" seeds, with "<name>_standard_error"; beside them stand
@@ -85,6 +86,8 @@ def sample_quality(model, data, *, takes_labels, epochs=8, seed=0, console=None)
             read == data.test_labels
         ),
         "classifier_training_images": len(data.train),
+        # Its first weights are another's on another backend.
+        "classifier_backend": keras.backend.backend(),
     }
     if accuracy < LEAST_ACCURACY:
         note = (
