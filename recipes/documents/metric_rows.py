@@ -33,7 +33,7 @@ def metric_rows(metrics, latents=(), given=False):
         *_without_label(metrics, k),
         ("ELBO, bits/dim", "elbo_bits_per_dim", "{:.3f}"),
         (
-            "ELBO, bits/dim, were the codes uniform",
+            "bits/dim of the ELBO, were the codes uniform",
             "elbo_uniform_codes_bits_per_dim",
             "{:.3f}",
         ),
