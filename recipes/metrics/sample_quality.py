@@ -92,7 +92,8 @@ def sample_quality(model, data, *, takes_labels, epochs=8, seed=0, console=None)
     if accuracy < LEAST_ACCURACY:
         note = (
             f"Samples are not judged: the classifier gets {accuracy:.1%} of the real "
-            f"test images right, and must get {LEAST_ACCURACY:.0%} to tell good from bad."
+            f"test images right, and must get {LEAST_ACCURACY:.0%} to tell good from "
+            "bad."
         )
         return {**figures, "sample_notes": [note]}
     count = min(COMPARED, len(data.test), len(held_out))
