@@ -33,7 +33,7 @@ MEMBERS = {
     "latents_20": ("fewer latents", "20", {"latent_dim": 20}, {}),
     "free_bits": ("free bits", "0.1 nats a latent", {"free_bits": 0.1}, {}),
     "iwae": ("importance-weighted objective", "5 draws", {"draws": 5}, {}),
-    "flow": ("learned prior", "flow of 6 layers", {"prior": "flow"}, {}),
+    "flow": ("learned prior", "flow of 6 layers", {"flow_layers": 6}, {}),
     "longer": ("longer", "three times as many epochs", {}, {"times": 3}),
 }
 
@@ -68,7 +68,7 @@ def members(epochs, data_dir=None):
     return made
 
 
-def _build_model(free_bits=0.0, draws=1, **options):
+def _build_model(free_bits=0.0, draws=1, flow_layers=None, **options):
     def build_model(beta, seed, dtype):
         import zoo
 
@@ -76,6 +76,9 @@ def _build_model(free_bits=0.0, draws=1, **options):
             objective = zoo.objectives.ImportanceWeighted(draws, beta=beta)
         else:
             objective = zoo.objectives.ELBO(beta=beta, free_bits=free_bits)
+        prior = "standard_normal"
+        if flow_layers is not None:
+            prior = zoo.priors.Flow(40, num_layers=flow_layers, seed=seed)
         return zoo.DenseVAE(
             (28, 28, 1),
             **{
@@ -84,6 +87,7 @@ def _build_model(free_bits=0.0, draws=1, **options):
                 "gated": True,
                 **options,
             },
+            prior=prior,
             objective=objective,
             dynamic_binarization=True,
             seed=seed,

@@ -5,6 +5,8 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from recipes.common.published import Published
+
 RECIPES = (
     "beta_vae_sprites",
     "conditional_vae_mnist",
@@ -68,7 +70,7 @@ class Recipe:
         prior_training: hyperparameters of the prior over codes, which is trained after
             the model; None for models without one.
         num_importance_samples: K of the likelihood that is computed after training.
-        anchors: published figures beside this recipe's, as (what, figure) pairs.
+        anchors: published figures beside this recipe's.
     """
 
     name: str
@@ -81,7 +83,7 @@ class Recipe:
     build_model: Callable
     prior_training: Training | None = None
     num_importance_samples: int = 100
-    anchors: tuple[tuple[str, str], ...] = ()
+    anchors: tuple[Published, ...] = ()
 
 
 def get_recipe(name):

@@ -16,7 +16,7 @@ from recipes.common.labels import takes_labels
 from recipes.common.latents import latents_of
 from recipes.common.provenance import hardware
 from recipes.documents.card import diagnosis_lines, evaluation_lines, write_card
-from recipes.documents.metric_rows import COLUMNS, metric_rows
+from recipes.documents.metric_rows import COLUMNS, metric_rows, notes
 from recipes.documents.texts import markdown_table
 from recipes.metrics.evaluation import evaluate_preset
 from recipes.metrics.preset_pair import compare_presets, comparison_rows
@@ -61,7 +61,7 @@ def score(
     metrics |= _provenance([_called(preset)], data, k, seed, reading)
     console = screen()
     print_table(console, metrics_table(metrics, preset.name, preset.info))
-    for sentence in metrics["diagnosis"]:
+    for sentence in (*metrics["diagnosis"], *notes(metrics)):
         console.print(sentence, markup=False, highlight=False)
     if out:
         info = preset.info

@@ -1,6 +1,7 @@
 """Models side by side: the same images and steps for each, scored alike.
 
-What was finished before a kill is kept; the rows are JSON, which `make readme` shows.
+They are scored on the validation images: settings are chosen by such tables. What was
+finished before a kill is kept; the rows are JSON, which `make readme` shows.
 """
 
 import dataclasses
@@ -31,7 +32,8 @@ class Member:
         title: name and paper.
         setting: its hyperparameters, in words.
         recipe: how it is trained; its name is that of the run's folder.
-        scored_again: whether `evaluate_preset` adds to the figures of the run itself.
+        scored_again: whether scores of disentanglement are added to the figures of the
+            run itself, on the whole grid of factors.
     """
 
     title: str
@@ -138,14 +140,13 @@ def measure(member, out, seed, data_dir=None, command=None, console=None):
         seed, data_dir, command, console: as in `recipes.runs.training.train`.
 
     Returns:
-        dict of JSON values: name, title, setting, the metrics of `evaluate_preset`, and
-        how it was trained.
+        dict of JSON values: name, title, setting, the metrics of `evaluate_model` on
+        the validation images, and how it was trained.
 
     Raises:
         ValueError: if the folder holds a run of other settings.
     """
     import zoo.presets
-    from recipes.metrics.evaluation import evaluate_preset
     from recipes.runs.training import train
 
     recipe = member.recipe
@@ -153,7 +154,8 @@ def measure(member, out, seed, data_dir=None, command=None, console=None):
     preset = folder / "preset"
     if not preset.exists():
         options = {"seed": seed, "data_dir": data_dir, "command": command}
-        train(recipe, out=folder, resume=True, console=console, **options)
+        options |= {"console": console, "scored_on": "validation"}
+        train(recipe, out=folder, resume=True, **options)
     info = zoo.preset_info(preset)
     metrics, training = info["metrics"], info["training"]
     asked = (recipe.summary, recipe.training.epochs)
@@ -163,7 +165,7 @@ def measure(member, out, seed, data_dir=None, command=None, console=None):
             f"{training['epochs']} epochs: choose another --out, or remove it first."
         )
     if member.scored_again and not metrics.get("scored_again"):
-        metrics = evaluate_preset(preset, data_dir=data_dir, console=console)
+        metrics |= _disentanglement(preset, recipe, seed, data_dir, console)
         metrics["scored_again"] = True
         zoo.presets.update_metadata(preset, metrics=metrics)
     return {
@@ -173,3 +175,25 @@ def measure(member, out, seed, data_dir=None, command=None, console=None):
         "metrics": metrics,
         "training": training,
     }
+
+
+def _disentanglement(preset, recipe, seed, data_dir, console):
+    """The scores of a preset on the grid of factors of its recipe's data, or {}."""
+    import zoo
+    from recipes.data import load_images
+    from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
+
+    model = zoo.from_preset(preset)
+    data = load_images(
+        recipe.dataset,
+        image_shape=recipe.image_shape,
+        data_dir=data_dir,
+        splits="validation",
+        validation=recipe.validation,
+        seed=seed,
+    )
+    options = {"data_dir": data_dir, "console": console}
+    grid = factor_grid(model, data, recipe.dataset, **options)
+    if grid is None:
+        return {}
+    return disentanglement_metrics(model, grid, console=console)

@@ -9,7 +9,7 @@ from recipes.commands.screen import new_table, print_line, print_table, screen
 from recipes.common.labels import label_argument, takes_labels
 from recipes.common.latents import latents_of
 from recipes.common.presets import read_preset
-from recipes.documents.metric_rows import COLUMNS, metric_rows
+from recipes.documents.metric_rows import COLUMNS, metric_rows, notes
 from recipes.documents.texts import (
     data_name,
     duration,
@@ -91,7 +91,7 @@ def metrics_table(metrics, title, info):
     table = new_table(title, *COLUMNS, numbers=COLUMNS[1:])
     for row in metric_rows(metrics, latents_of(info), takes_labels(info)):
         table.add_row(*row)
-    for name in ("test_images", "seed"):
+    for name in ("test_images", "validation_images", "seed"):
         if name in metrics:
             table.add_row(name.replace("_", " "), f"{metrics[name]:,}", "")
     return table
@@ -133,6 +133,8 @@ def print_details(console, preset):
     if metrics := preset.entry("metrics"):
         title = "Figures on the test split"
         print_table(console, metrics_table(metrics, title, preset.info))
+        for sentence in notes(metrics):
+            console.print(sentence, markup=False, highlight=False)
         console.print()
         if metrics.get("command"):
             print_line(console, f"Again: {metrics['command']}\n")

@@ -6,8 +6,10 @@ import zoo
 from recipes.common.files import write_whole
 from recipes.common.labels import label_argument, takes_labels
 from recipes.common.latents import latents_of, the_codes
-from recipes.documents.metric_rows import COLUMNS, metric_rows
-from recipes.documents.texts import in_quotes, markdown_table
+from recipes.documents.metric_rows import COLUMNS, metric_rows, notes
+from recipes.documents.published import COLUMNS as PUBLISHED
+from recipes.documents.published import published_rows
+from recipes.documents.texts import images_scored, in_quotes, markdown_table
 from zoo.presets.folder import SHIPPED
 
 # A folder that may be moved, as its card sees it.
@@ -55,13 +57,16 @@ def model_card(info, address, can_sample=True):
         *(_sample_lines(info) if can_sample else []),
         "![reconstructions](reconstructions.png)",
         "",
-        "Test images in pairs: original left, reconstruction right.",
+        f"{'Test' if 'test_images' in metrics else 'Validation'} images in pairs: "
+        "original left, reconstruction right.",
         "",
         "## Figures",
         "",
-        f"On all {metrics['test_images']:,} test images of {data['name']}"
+        f"On all {images_scored(metrics)} of {data['name']}"
         + (", binarized once with `default_rng(0)`" if metrics["binarized"] else "")
         + (", given the label" if takes_labels(info) else "")
+        + ". Intervals are over images"
+        + (", and over seeds of samples" if "sample_seeds" in metrics else "")
         + ".",
         "",
         *markdown_table(COLUMNS, rows),
@@ -69,12 +74,13 @@ def model_card(info, address, can_sample=True):
         *diagnosis_lines(metrics),
         *evaluation_lines(metrics),
     ]
-    if info.get("anchors"):
+    if published := published_rows(info):
         lines += [
             "",
-            "Published, for comparison:",
+            "Published, for comparison, and ours by the same protocol but for what is "
+            "said in brackets:",
             "",
-            *markdown_table(("model", "figure"), info["anchors"]),
+            *markdown_table(PUBLISHED, published),
         ]
     lines += [
         "",
@@ -138,9 +144,15 @@ def _sample_lines(info):
 
 
 def diagnosis_lines(metrics):
-    """What the latents are used for, in Markdown: no line where it is not known."""
-    diagnosis = metrics.get("diagnosis")
-    return [" ".join(diagnosis), ""] if diagnosis else []
+    """What the latents are used for, and what rows do not say, in Markdown.
+
+    No line where it is not known.
+    """
+    lines = []
+    for sentences in (metrics.get("diagnosis"), notes(metrics)):
+        if sentences:
+            lines += [" ".join(sentences), ""]
+    return lines
 
 
 def evaluation_lines(metrics):

@@ -5,6 +5,12 @@ from recipes.common.latents import the_vector
 from recipes.metrics.intervals import confidence_intervals
 
 COLUMNS = ("figure", "value", "95 % interval")
+# What stands beside a figure of samples: it means nothing alone.
+BESIDE = {
+    "real_images": "other real images",
+    "noise": "white noise",
+    "shuffled_pixels": "shuffled pixels",
+}
 
 
 def metric_rows(metrics, latents=(), given=False):
@@ -23,7 +29,14 @@ def metric_rows(metrics, latents=(), given=False):
         ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
         (f"NLL, importance-weighted, K = {k:,}, nats", "nll", "{:.2f}"),
         ("effective draws of those K, a mean over images", "nll_ess", "{:.1f}"),
+        *_of_other_draws(metrics),
+        *_without_label(metrics, k),
         ("ELBO, bits/dim", "elbo_bits_per_dim", "{:.3f}"),
+        (
+            "bits/dim of the ELBO, were the codes uniform",
+            "elbo_uniform_codes_bits_per_dim",
+            "{:.3f}",
+        ),
         ("NLL, bits/dim", "nll_bits_per_dim", "{:.3f}"),
         ("reconstruction, -E log p(x given z), nats", "reconstruction", "{:.2f}"),
         ("KL, nats", "kl", "{:.2f}"),
@@ -50,23 +63,9 @@ def metric_rows(metrics, latents=(), given=False):
         ("perplexity of the codes", "perplexity", "{:.1f}"),
         ("entropy of the codes, nats a code", "code_entropy", "{:.3f}"),
         ("-log p(codes) of the prior, nats a code", "prior_nats_per_code", "{:.3f}"),
-        (
-            f"samples that show their label, {metrics.get('samples_per_class')} a "
-            "class, by a classifier",
-            "sample_label_accuracy",
-            "{:.1%}",
-        ),
-        ("FID of samples, in features of a classifier trained here", "fid", "{:.1f}"),
-        ("the same of training images", "fid_of_training_images", "{:.1f}"),
-        ("samples among real images, by these features", "precision", "{:.1%}"),
-        ("real images among samples", "recall", "{:.1%}"),
-        (
-            "real test images that this classifier gets right",
-            "classifier_test_accuracy",
-            "{:.2%}",
-        ),
+        *_of_samples(metrics),
         ("MIG, of posterior means on the grid of factors", "mig", "{:.3f}"),
-        ("FactorVAE score, alike", "factor_vae_score", "{:.3f}"),
+        (f"FactorVAE score, alike{_left_out(metrics)}", "factor_vae_score", "{:.3f}"),
         ("BetaVAE score, alike", "beta_vae_score", "{:.3f}"),
         ("DCI disentanglement, alike", "dci_disentanglement", "{:.3f}"),
         ("DCI completeness, alike", "dci_completeness", "{:.3f}"),
@@ -74,10 +73,16 @@ def metric_rows(metrics, latents=(), given=False):
         ("SAP, alike", "sap", "{:.3f}"),
     ]
     # Certain codes are the same in every draw: an NLL would repeat the ELBO.
-    repeated = (
-        {"nll", "nll_bits_per_dim", "nll_ess"} if metrics.get("exact_codes") else set()
-    )
+    repeated = set()
+    if metrics.get("exact_codes"):
+        repeated = {"nll", "nll_bits_per_dim", "nll_ess", "nll_without_label"}
     intervals = confidence_intervals(metrics)
+    gaps = {f"mig {name}": gap for name, gap in _gaps(metrics).items()}
+    metrics = {**metrics, **gaps}
+    place = 1 + [name for _, name, _ in rows].index("mig")
+    rows[place:place] = [
+        (f"MIG of {name.removeprefix('mig ')}", name, "{:.3f}") for name in gaps
+    ]
     answer = []
     for what, name, form in rows:
         value = metrics.get(name)
@@ -86,3 +91,79 @@ def metric_rows(metrics, latents=(), given=False):
             what = given_labels(what) if given else what
             answer.append((what, form.format(value), " to ".join(ends)))
     return answer
+
+
+def notes(metrics):
+    """Sentences on what rows do not say by themselves."""
+    without = []
+    if "nll_without_label" in metrics:
+        without = [
+            "Without the label: p(x) is the mean of p(x|y) over labels y, each "
+            "estimated by importance sampling: bounds in expectation."
+        ]
+    return [*without, *metrics.get("sample_notes", ())]
+
+
+def _gaps(metrics):
+    return metrics.get("mig_per_factor") or {}
+
+
+def _left_out(metrics):
+    """Which latents the FactorVAE score does without."""
+    least = metrics.get("factor_vae_min_std")
+    return "" if least is None else f", but for latents of a deviation below {least:g}"
+
+
+def _of_other_draws(metrics):
+    """Rows of NLLs with the K of published ones."""
+    each = [name.removeprefix("nll_k") for name in metrics if name.startswith("nll_k")]
+    draws = sorted(int(k) for k in each if k.isdigit())
+    return [(f"NLL, K = {k:,}, nats", f"nll_k{k}", "{:.2f}") for k in draws]
+
+
+def _without_label(metrics, k):
+    """Rows of log p(x) of a model of p(x|y)."""
+    few = metrics.get("draws_of_other_labels") or 1
+    return (
+        (
+            "ELBO without the label, 1 draw of each",
+            "elbo_without_label",
+            "{:.2f}",
+        ),
+        (
+            f"NLL without the label, K = {k:,} of its own, {few:,} of others",
+            "nll_without_label",
+            "{:.2f}",
+        ),
+    )
+
+
+def _of_samples(metrics):
+    """Rows of what a classifier sees of samples, each beside its controls."""
+    if "classifier_training_images" not in metrics:  # nothing of the kind was kept
+        return ()
+    backend = metrics.get("classifier_backend")
+    where = f", on {backend}" if backend else ""
+    rows = [
+        (
+            "real test images that a classifier gets right",
+            "classifier_test_accuracy",
+            "{:.2%}",
+        )
+    ]
+    for what, name, form in (
+        (
+            "samples that show their label, by this classifier",
+            "sample_label_accuracy",
+            "{:.1%}",
+        ),
+        (f"FID of samples, in features of this classifier{where}", "fid", "{:.1f}"),
+        ("samples among real images, by these features", "precision", "{:.1%}"),
+        ("real images among samples", "recall", "{:.1%}"),
+    ):
+        beside = [f"{name}_of_{other}" for other in BESIDE]
+        if all(other in metrics for other in beside):
+            rows.append((what, name, form))
+            for other, words in zip(beside, BESIDE.values(), strict=True):
+                rows.append((f"the same of {words}", other, form))
+    return rows

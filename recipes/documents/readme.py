@@ -14,10 +14,13 @@ import numpy as np
 from recipes.common.files import write_whole
 from recipes.common.labels import given_labels, takes_labels
 from recipes.common.presets import shipped_presets
+from recipes.documents.published import COLUMNS as PUBLISHED
+from recipes.documents.published import published_rows
 from recipes.documents.texts import (
     data_name,
     duration,
     epochs_and_time,
+    images_scored,
     latents_text,
     markdown_table,
     megabytes,
@@ -86,14 +89,17 @@ def presets_section(presets):
         presets: `recipes.common.presets.Preset` objects, in the order of the rows.
     """
     lines = markdown_table(COLUMNS, [_row(preset) for preset in presets])
-    anchors = [
-        (preset.name, str(what), str(value))
-        for preset in presets
-        for what, value in preset.info.get("anchors", [])
+    published = [
+        (preset.name, *row) for preset in presets for row in published_rows(preset.info)
     ]
-    if anchors:
-        lines += ["", "Published, beside them:", ""]
-        lines += markdown_table(("preset", "published model", "figure"), anchors)
+    if published:
+        lines += [
+            "",
+            "Published, beside them, and ours by the same protocol but for what is "
+            "said in brackets:",
+            "",
+        ]
+        lines += markdown_table(("preset", *PUBLISHED), published)
     return "\n".join(lines)
 
 
@@ -109,7 +115,7 @@ def results_section(presets):
         rows.append(
             (
                 f"`{preset.name}`",
-                "<br>".join(_figures_beside_anchors(preset)),
+                "<br>".join(_main_figures(preset)),
                 f"`{training.get('command', '-')}`",
                 str(training.get("seed", "-")),
                 f"{preset.info.get('parameters', 0):,}",
@@ -120,7 +126,7 @@ def results_section(presets):
         )
     columns = (
         "preset",
-        "figures, and published ones",
+        "figures",
         "trained by",
         "seed",
         "parameters",
@@ -145,14 +151,15 @@ OF_LEVELS = (
 )
 OF_OTHERS = (
     ("NLL", "nll", "{:.2f}"),
+    ("NLL without it", "nll_without_label", "{:.2f}"),
     ("samples that show their label", "sample_label_accuracy", "{:.1%}"),
     ("MIG", "mig", "{:.2f}"),
     ("FactorVAE score", "factor_vae_score", "{:.2f}"),
 )
 
 
-def _figures_beside_anchors(preset):
-    """Lines of a preset's main figures with their intervals, and of its anchors."""
+def _main_figures(preset):
+    """Lines of a preset's main figures with their intervals."""
     metrics = preset.entry("metrics")
     intervals = confidence_intervals(metrics)
     if metrics.get("exact_codes"):
@@ -166,8 +173,6 @@ def _figures_beside_anchors(preset):
             if name in intervals:
                 error = f" ± {form.format(metrics[name] - intervals[name][0])}"
             yield f"**{what} {form.format(metrics[name])}**{error}"
-    for what, value in preset.info.get("anchors", []):
-        yield f"{what}: {value}"
 
 
 def study_section(rows, columns):
@@ -195,7 +200,8 @@ def study_section(rows, columns):
             "",
             f"Each {training['epochs']} epochs of batches of {training['batch_size']}, "
             f"Adam {training['learning_rate']:g}, {count} seed{'s' * (count > 1)}; "
-            f"{training['backend']} on {training['hardware']}.",
+            f"{training['backend']} on {training['hardware']}. "
+            f"Figures are of {images_scored(rows[0]['metrics'])}.",
         ]
     )
 
@@ -247,7 +253,6 @@ def _row(preset):
     if metrics.get("exact_codes"):
         samples = None
     best = "nll" if samples else "elbo"
-    given = " given y" if takes_labels(preset.info) else ""
     return (
         f"[`{preset.name}`](zoo/presets/{preset.folder.name}/README.md)",
         str(preset.info.get("model", "-")),
@@ -255,12 +260,22 @@ def _row(preset):
         latents_text(preset.info),
         f"{preset.info.get('parameters', 0):,}",
         megabytes((preset.folder / "model.weights.h5").stat().st_size),
-        metric(metrics, "elbo") + given,
-        metric(metrics, "nll") + given if samples else "-",
+        _nats(preset, "elbo"),
+        _nats(preset, "nll") if samples else "-",
         f"{samples:,}" if samples else "-",
         metric(metrics, f"{best}_bits_per_dim", 3),
         epochs_and_time(preset.entry("training")),
     )
+
+
+def _nats(preset, name):
+    """A figure of p(x), or that of p(x|y) and, where it is known, both."""
+    metrics = preset.entry("metrics")
+    text = metric(metrics, name)
+    if not takes_labels(preset.info):
+        return text
+    without = metric(metrics, f"{name}_without_label")
+    return f"{text} given y" + ("" if without == "-" else f", {without} without")
 
 
 def main():

@@ -37,6 +37,14 @@ def data_name(preset):
     return data.get("name", "-") + (", binary" if data.get("binarized") else "")
 
 
+def images_scored(metrics):
+    """What an evaluation's figures are of, such as "10,000 test images"."""
+    for split in ("test", "validation"):
+        if f"{split}_images" in metrics:
+            return f"{metrics[f'{split}_images']:,} {split} images"
+    return "no images"
+
+
 def megabytes(count):
     """A size in MB."""
     return f"{count / 1e6:.1f} MB"

@@ -1,11 +1,15 @@
 """The judge of samples: a small convolutional classifier, trained on real images."""
 
+import hashlib
+
 import keras
 import numpy as np
 from rich.progress import track
 
 # Pixels by which training images are shifted at random: digits are not all centred.
 SHIFT = 2
+# The classifiers of this process, of which several presets of one data set need one.
+_TRAINED: dict = {}
 
 
 class Classifier:
@@ -58,6 +62,28 @@ class Classifier:
             images, batch_size=500, verbose=0
         )
         return features, np.argmax(logits, axis=1)
+
+
+def trained_classifier(data, epochs=8, console=None):
+    """The one classifier of a data set, whatever model is looked at: seed 0.
+
+    Args:
+        data: `recipes.data.ImageData` with training images and their classes.
+        epochs: passes over all of them.
+        console: `rich.console.Console` for progress, or None.
+    """
+    digest = hashlib.blake2b(f"{data.train.shape} {epochs}".encode())
+    for array in (data.train, data.train_labels):
+        digest.update(np.ascontiguousarray(array))
+    key = digest.hexdigest()
+    if key not in _TRAINED:
+        labels = (data.train_labels, data.test_labels)
+        num_classes = int(max(each.max() for each in labels)) + 1
+        classifier = Classifier(data.train.shape[1:], num_classes)
+        classifier.fit(data.train, data.train_labels, epochs, console=console)
+        _TRAINED.clear()  # one is kept
+        _TRAINED[key] = classifier
+    return _TRAINED[key]
 
 
 def shift_images(images, rng):

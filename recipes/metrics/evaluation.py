@@ -11,6 +11,7 @@ from rich.progress import track
 import zoo
 from recipes.common.latents import the_codes, the_vector
 from recipes.common.progress import working
+from recipes.common.published import TRAINING, further_draws, published_of
 from recipes.data import binarize, load_images
 from recipes.data.classes import match_classes
 from recipes.data.reading import reading_images
@@ -19,6 +20,7 @@ from recipes.metrics.intervals import confidence_intervals, standard_error
 from recipes.metrics.polarity import polarity_sentence
 from recipes.metrics.resumable import ResumableValues
 from recipes.metrics.sample_quality import sample_quality
+from recipes.metrics.without_labels import draws_of_others, without_labels
 from zoo.evaluation.codes import code_statistics
 from zoo.evaluation.diagnosis import (
     SILENT,
@@ -76,7 +78,15 @@ def known_classes(model, data):
 
 
 def image_metrics(
-    model, test, labels=None, *, num_importance_samples, seed=0, console, finished=None
+    model,
+    test,
+    labels=None,
+    *,
+    num_importance_samples,
+    further=(),
+    seed=0,
+    console,
+    finished=None,
 ):
     """What can be said of each test image by itself.
 
@@ -85,6 +95,7 @@ def image_metrics(
         test: images (N, H, W, C), float32 in [0, 1], binarized already if need be.
         labels: (N,), for models that take them; all figures are then given y.
         num_importance_samples: K of the importance-weighted NLL.
+        further: other K, to be compared with published figures of theirs.
         seed: fixes the noise of the estimates.
         console: `rich.console.Console` for progress.
         finished: `ResumableValues`, log-likelihoods to go on with, or None.
@@ -92,7 +103,8 @@ def image_metrics(
     Returns:
         dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats, of
         several groups of latents "kl_<group>"; "nll_ess", the effective number of the
-        K draws; "mse", the squared error a pixel; "psnr" in dB.
+        K draws; "nll_k<K>" of each further K; "mse", the squared error a pixel; "psnr"
+        in dB.
 
     Raises:
         ValueError: if the ELBO is not finite.
@@ -124,6 +136,13 @@ def image_metrics(
             finished.extend(values)
     finally:  # interrupted or not
         finished.save()
+    options = {"batch_size": IMAGES_PER_STEP, "seed": seed}
+    others = {}
+    for k in further:
+        with working(f"IW-{k} likelihood", console):
+            others[f"nll_k{k}"] = -model.log_marginal_likelihood(
+                test, labels, k, **options
+            )
     with working("Reconstructions", console):
         mse = np.concatenate(list(_squared_errors(model, test, labels)))
     return {
@@ -132,6 +151,7 @@ def image_metrics(
         **{name: nats for name, nats in terms.items() if name.startswith("kl")},
         "nll": -finished.values[:, 0],
         "nll_ess": finished.values[:, 1],
+        **others,
         "mse": mse,
         "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
     }
@@ -144,22 +164,27 @@ def evaluate_model(
     *,
     binarized,
     num_importance_samples=100,
+    further=(),
     seed=0,
     console=None,
     finished=None,
+    split="test",
 ):
     """Scores a model on test images.
 
     Args:
-        model, labels, num_importance_samples, seed, finished: as in `image_metrics`.
+        model, labels, num_importance_samples, further, seed, finished: as in
+            `image_metrics`.
         test: images (N, H, W, C), float32 in [0, 1].
         binarized: binarize them once, with `numpy.random.default_rng(0)`, before.
         console: `rich.console.Console` for progress.
+        split: what the images are, "test" or "validation".
 
     Returns:
         dict of JSON values: the figures of `image_metrics` averaged over images, with
-        their standard errors; bits a dimension for discretized likelihoods; what the
-        latents or codes are used for, "diagnosis" in words; and the settings.
+        their standard errors; of models of classes those of `without_labels` beside
+        them; bits a dimension for discretized likelihoods; what the latents or codes
+        are used for, "diagnosis" in words; and the settings.
 
     Raises:
         ValueError, OSError: as `image_metrics`.
@@ -173,15 +198,39 @@ def evaluate_model(
         test,
         labels,
         num_importance_samples=num_importance_samples,
+        further=further,
         seed=seed,
         console=console,
         finished=finished,
     )
+    metrics = {"schema_version": SCHEMA_VERSION}
+    if labels is not None and getattr(model, "num_classes", None):
+        values |= without_labels(
+            model,
+            test,
+            labels,
+            -values["nll"],
+            num_importance_samples,
+            batch_size=IMAGES_PER_STEP,
+            seed=seed,
+            console=console,
+        )
+        metrics["draws_of_other_labels"] = draws_of_others(
+            num_importance_samples, model.num_classes
+        )
+    if the_codes(model.latents) and _certain(model, test, labels):
+        metrics["exact_codes"] = True
+        # The same likelihood with independent codes of one frequency, as published
+        # bounds of VQ-VAEs have it.
+        spec = the_codes(model.latents)
+        uniform = spec.size * np.log(spec.codebook_size)
+        values["elbo_uniform_codes"] = -values["reconstruction"] - uniform
     if model.likelihood.discretized:
         nats_per_bit = np.prod(model.image_shape) * np.log(2)
-        values["elbo_bits_per_dim"] = -values["elbo"] / nats_per_bit
-        values["nll_bits_per_dim"] = values["nll"] / nats_per_bit
-    metrics = {"schema_version": SCHEMA_VERSION}
+        for name in [name for name in values if name.startswith(("elbo", "nll"))]:
+            if name != "nll_ess":
+                nats = values[name] if name.startswith("nll") else -values[name]
+                values[f"{name}_bits_per_dim"] = nats / nats_per_bit
     for name, each in values.items():
         metrics[name] = float(np.mean(each, dtype=np.float64))
         metrics[f"{name}_standard_error"] = standard_error(each)
@@ -195,14 +244,14 @@ def evaluate_model(
         metrics[name] = float(metrics["mse"] / max(variance, LEAST_ERROR))
     with working("Use of the latents", console):
         latents = _latents(model, test, labels, metrics)
-    if not latents.get("exact_codes"):  # of which every draw is the same
+    if not metrics.get("exact_codes"):  # of which every draw is the same
         latents["diagnosis"] += _convergence(metrics["nll_ess"], num_importance_samples)
     if model.remark_on_prior:
         latents["diagnosis"].insert(0, model.remark_on_prior)
     return metrics | {
         **latents,
         "num_importance_samples": num_importance_samples,
-        "test_images": len(test),
+        f"{split}_images": len(test),
         "binarized": binarized,
         "seed": seed,
         "seconds": round(time.monotonic() - start, 1),
@@ -236,7 +285,8 @@ def evaluate_preset(
             inverted if they were when it was trained.
 
     Returns:
-        The dict of `evaluate_model` and "intervals", of 95 %; where the images have
+        The dict of `evaluate_model` and "intervals", of 95 %; its "nll_k<K>" are of the
+        smaller K of the published NLLs that the preset names; where the images have
         classes, with that of `sample_quality`; on data of known factors, with that of
         `disentanglement_metrics`.
 
@@ -281,6 +331,7 @@ def evaluate_preset(
         labels,
         binarized=bool(info.get("dataset", {}).get("binarized")),
         num_importance_samples=k,
+        further=further_draws(published_of(info), k),
         seed=seed,
         console=console,
         finished=finished,
@@ -288,10 +339,13 @@ def evaluate_preset(
     if data.test_labels is not None and model.can_sample:
         # Training images are for the classifier alone: not in memory before.
         with reading_images(console):
-            data = load_images(source, splits=("train", "test"), **options)
+            data = load_images(
+                source, splits=("train", "test"), validation=0, **options
+            )
             data = known_classes(model, data)
+        metrics |= _of_training_images(model, data, info)
         metrics |= sample_quality(
-            model, data, labels=labels, seed=seed, console=console
+            model, data, takes_labels=labels is not None, seed=seed, console=console
         )
     if grid is not None:
         metrics |= disentanglement_metrics(model, grid, seed=seed, console=console)
@@ -300,6 +354,21 @@ def evaluate_preset(
         "intervals": confidence_intervals(metrics),
         "seconds": round(time.monotonic() - start, 1),
     }
+
+
+def _of_training_images(model, data, info):
+    """What a preset's published figures of the images of a training stand beside."""
+    asked = {each.metric for each in published_of(info) if each.split == TRAINING}
+    name = "mse_over_variance"
+    if name not in asked:
+        return {}
+    images = data.train
+    if info.get("dataset", {}).get("binarized"):
+        images = binarize(images)
+    labels = labels_for(model, data, "train")
+    error = np.square(model.reconstruct(images, labels) - images)
+    mean = np.mean(error, dtype=np.float64)
+    return {f"{TRAINING}_{name}": float(mean / np.var(images, dtype=np.float64))}
 
 
 def data_source(info, source=None):
@@ -389,12 +458,16 @@ def _convergence(ess, k):
 
 def _codes(model, test, labels, error):
     statistics = code_statistics(model, test, labels)
-    first = None if labels is None else labels[:1]
-    certain = model.encode(test[:1], first).log_probs is None
     diagnosis = diagnose_codes(
         statistics["codebook_usage"],
         statistics["perplexity"],
         model.latents[0].codebook_size,
         error=error,
     )
-    return {**statistics, "exact_codes": certain, "diagnosis": diagnosis}
+    return {**statistics, "diagnosis": diagnosis}
+
+
+def _certain(model, test, labels):
+    """Whether an image has one possibility of codes, and no distribution over them."""
+    first = None if labels is None else labels[:1]
+    return model.encode(test[:1], first).log_probs is None

@@ -1,91 +1,184 @@
 """How good samples are, as a classifier sees them that was trained on the real images.
 
-The classifier is trained anew by every evaluation, on the training split; its accuracy
-on the real test images stands beside the figures that it gives. Distances in its
-features mean nothing beside those in another network's, such as Inception's.
+One classifier for all presets of a data set: trained the same way on the same images,
+grey as they come, whatever a preset is and whether it binarizes them. Samples are
+expected images, E[x|z], and so grey, too. Figures compare presets of one data set,
+scored on one backend, and nothing else; distances in these features mean nothing beside
+those in another network's, such as Inception's.
+
+Beside each figure of samples stands the same figure of real images, which neither the
+classifier nor the figure has seen, and of two controls: white noise, and real images
+with their pixels shuffled. A figure that does not tell these from real images is left
+out, and so are all where the classifier is wrong too often to be a judge.
 """
 
+import dataclasses
+
+import keras
 import numpy as np
 from rich.progress import track
 
-from recipes.metrics.classifier import Classifier
+from recipes.metrics.classifier import trained_classifier
+from recipes.metrics.intervals import standard_error
 from zoo.evaluation.samples import frechet_distance, precision_recall
-from zoo.inference import BATCH
 
 # Samples of each class that are read.
 SAMPLES_PER_CLASS = 100
 # Real images and samples that are compared, at most.
 COMPARED = 10_000
-# Training images for features; to read classes the classifier has all of them.
-FOR_FEATURES = 20_000
+# Draws of so many samples, one seed each: figures are their means.
+SEEDS = 5
+# The share of real test images that a classifier must get right to judge samples.
+LEAST_ACCURACY = 0.85
+# So many standard deviations over seeds must lie between real images and a control.
+APART = 3
+CONTROLS = ("noise", "shuffled_pixels")
+# Whether more of it is better.
+HIGHER_IS_BETTER = {
+    "fid": False,
+    "precision": True,
+    "recall": True,
+    "sample_label_accuracy": True,
+}
+_CALLED = {
+    "fid": "The FID of samples",
+    "precision": "Precision",
+    "recall": "Recall",
+    "sample_label_accuracy": "The share of samples that show their label",
+}
 
 
-def sample_quality(model, data, *, labels=None, epochs=8, seed=0, console=None):
-    """Trains a classifier on real images and has it look at a model's samples.
+def sample_quality(model, data, *, takes_labels, epochs=8, seed=0, console=None):
+    """Has a classifier of real images look at a model's samples, and at controls.
 
-    Samples are expected images, E[x|z], of latents from the prior, as `model.sample`
-    gives them; a conditional model is asked for the labels of the test images.
+    Samples are those of `model.sample`; a model that takes labels is asked for those of
+    the test images.
 
     Args:
         model: a model of the zoo.
         data: `recipes.data.ImageData` with training and test images and their classes.
-        labels: those of the test images as the model takes them, or None.
+            The classifier does without as many of the former as there are of the
+            latter, or without a fifth: the real images that are compared.
+        takes_labels: whether the model does.
         epochs: of the classifier.
-        seed: fixes the classifier and the samples.
+        seed: the first of those that samples are drawn with.
         console: `rich.console.Console` for progress.
 
     Returns:
-        dict. "fid": Fréchet distance of as many samples as there are test images;
-        "fid_of_training_images": that of as many training images, the least that one
-        can hope for; "precision" and "recall"; "classifier_test_accuracy"; and for a
-        model of classes "sample_label_accuracy", the share of "samples_per_class"
-        samples of each that the classifier gives the label asked for. Shares come with
-        "<name>_standard_error".
+        dict. "classifier_test_accuracy", its standard error,
+        "classifier_training_images" and "classifier_backend". "fid": Fréchet distance
+        of samples and test images; "precision" and "recall"; for a model of classes
+        "sample_label_accuracy", the share of samples that the classifier gives the
+        label asked for, "samples_per_class" of each. They are means over
+        "sample_seeds" seeds, with "<name>_standard_error"; beside them stand
+        "<name>_of_real_images" and "<name>_of_<control>". "samples_compared", and
+        "sample_notes", sentences on what is left out.
     """
     if console is not None:
         console.print("Training the classifier that looks at the samples.", style="dim")
-    reads_classes = bool(getattr(model, "num_classes", None))
-    num_classes = int(max(data.train_labels.max(), data.test_labels.max())) + 1
-    classifier = Classifier(data.train.shape[1:], num_classes, seed)
-    seen = slice(None if reads_classes else FOR_FEATURES)
-    classifier.fit(data.train[seen], data.train_labels[seen], epochs, console=console)
+    held_out, data = _hold_out(data)
+    classifier = trained_classifier(data, epochs, console)
     _, read = classifier.look_at(data.test)
-    figures = _share("classifier_test_accuracy", read == data.test_labels)
+    accuracy = float(np.mean(read == data.test_labels))
+    figures = {
+        "classifier_test_accuracy": accuracy,
+        "classifier_test_accuracy_standard_error": standard_error(
+            read == data.test_labels
+        ),
+        "classifier_training_images": len(data.train),
+        # Its first weights are another's on another backend.
+        "classifier_backend": keras.backend.backend(),
+    }
+    if accuracy < LEAST_ACCURACY:
+        note = (
+            f"Samples are not judged: the classifier gets {accuracy:.1%} of the real "
+            f"test images right, and must get {LEAST_ACCURACY:.0%} to tell good from "
+            "bad."
+        )
+        return {**figures, "sample_notes": [note]}
+    count = min(COMPARED, len(data.test), len(held_out))
+    rng = np.random.default_rng(0)
+    chosen = np.sort(rng.permutation(len(data.test))[:count])
+    other = held_out[:count]
+    real = classifier.look_at(data.test[chosen])[0]
+    asked = data.test_labels[chosen] if takes_labels else None
+    classes = np.unique(data.train_labels) if _reads_classes(model) else None
 
-    count = min(COMPARED, len(data.test), len(data.train))
-    rng = np.random.default_rng(seed)
-    real, other = (
-        classifier.look_at(images[np.sort(rng.permutation(len(images))[:count])])[0]
-        for images in (data.test, data.train)
-    )
-    asked = None if labels is None else labels[:count]
-    samples = track(
-        model.iter_sample(count, asked, seed=seed),
-        description="Samples",
-        total=-(-count // BATCH),
+    def compared(images):
+        features = classifier.look_at(images)[0]
+        precision, recall = precision_recall(real, features)
+        distance = frechet_distance(real, features)
+        return {"fid": distance, "precision": precision, "recall": recall}
+
+    found = {"real_images": compared(other)}
+    controls = {
+        "noise": noise_like(other, rng),
+        "shuffled_pixels": shuffled(other, rng),
+    }
+    found |= {name: compared(images) for name, images in controls.items()}
+    drawn = []
+    for each in track(
+        range(seed, seed + SEEDS),
+        "Samples",
         console=console,
         disable=console is None,
-    )
-    drawn, _ = classifier.look_at(np.concatenate(list(samples)))
-    precision, recall = precision_recall(real, drawn)
-    figures |= {
-        "fid": frechet_distance(real, drawn),
-        "fid_of_training_images": frechet_distance(real, other),
-        **_with_error("precision", precision, count),
-        **_with_error("recall", recall, count),
+    ):
+        drawn.append(compared(_samples(model, count, asked, each)))
+        if classes is not None:
+            share = label_accuracy(model, classifier, each, classes=classes)
+            drawn[-1]["sample_label_accuracy"] = share
+    if classes is not None:
+        found["real_images"]["sample_label_accuracy"] = accuracy
+        for name, images in controls.items():
+            read, labels = classifier.look_at(images)[1], rng.choice(classes, count)
+            found[name]["sample_label_accuracy"] = float(np.mean(read == labels))
+        figures["samples_per_class"] = SAMPLES_PER_CLASS
+    kept, notes = told_apart(drawn, found)
+    return {
+        **figures,
+        **kept,
         "samples_compared": count,
+        "sample_seeds": SEEDS,
+        "sample_notes": notes,
     }
-    if reads_classes:
-        # Of classes that it never saw a classifier knows nothing.
-        classes = np.unique(data.train_labels)
-        figures |= label_accuracy(model, classifier, seed, classes=classes)
-    return figures
+
+
+def told_apart(drawn, found):
+    """The figures that tell real images from controls, and a sentence on each other.
+
+    Args:
+        drawn: a dict of figures for each seed of samples.
+        found: {"real_images" or a control: dict of the same figures}.
+
+    Returns:
+        (dict, list): the first as `sample_quality` returns it.
+    """
+    kept, notes = {}, []
+    for name in drawn[0]:
+        values = [each[name] for each in drawn]
+        spread = APART * np.std(values, ddof=1) if len(values) > 1 else 0.0
+        sign = 1 if HIGHER_IS_BETTER[name] else -1
+        real = found["real_images"][name]
+        as_good = [c for c in CONTROLS if sign * (real - found[c][name]) <= spread]
+        if as_good:
+            others = " and ".join(
+                f"{found[c][name]:.3g} of {c.replace('_', ' ')}" for c in as_good
+            )
+            notes.append(
+                f"{_CALLED[name]} is not shown, as it does not tell good from bad "
+                f"here: {real:.3g} of real images, {others}."
+            )
+            continue
+        kept[name] = float(np.mean(values))
+        kept[f"{name}_standard_error"] = standard_error(values)
+        kept |= {f"{name}_of_{what}": each[name] for what, each in found.items()}
+    return kept, notes
 
 
 def label_accuracy(
     model, classifier, seed=0, samples_per_class=SAMPLES_PER_CLASS, classes=None
 ):
-    """How often samples show the class that was asked for.
+    """How often samples show the class that was asked for, a share.
 
     Args:
         model: a `zoo.ConditionalVAE` of classes.
@@ -93,25 +186,40 @@ def label_accuracy(
         seed: fixes the samples.
         samples_per_class: samples of each class.
         classes: labels to ask for; None for all that the model knows.
-
-    Returns:
-        dict: "sample_label_accuracy", its standard error and "samples_per_class".
     """
     if classes is None:
         classes = np.arange(model.num_classes)
     labels = np.repeat(classes, samples_per_class)
     _, read = classifier.look_at(model.sample(len(labels), labels, seed=seed))
-    return {
-        **_share("sample_label_accuracy", read == labels),
-        "samples_per_class": samples_per_class,
-    }
+    return float(np.mean(read == labels))
 
 
-def _share(name, hits):
-    return _with_error(name, float(np.mean(hits)), len(hits))
+def noise_like(images, rng):
+    """White noise with the mean and spread of all pixels, within [0, 1]."""
+    noise = rng.normal(images.mean(), images.std(), images.shape)
+    return np.clip(noise, 0, 1).astype(np.float32)
 
 
-def _with_error(name, share, count):
-    """A share of `count` independent cases, with its standard error."""
-    error = float(np.sqrt(share * (1 - share) / count))
-    return {name: share, f"{name}_standard_error": error}
+def shuffled(images, rng):
+    """Images whose pixels have changed places, those of each in another way."""
+    count, height, width, channels = images.shape
+    pixels = images.reshape(count, height * width, channels)
+    order = np.argsort(rng.random(pixels.shape[:2]), axis=1)
+    return np.take_along_axis(pixels, order[..., None], axis=1).reshape(images.shape)
+
+
+def _hold_out(data):
+    """Some training images, in random order, and the data without them."""
+    order = np.random.default_rng(0).permutation(len(data.train))
+    count = min(len(data.test), len(order) // 5)
+    rest = np.sort(order[count:])
+    left = {"train": data.train[rest], "train_labels": data.train_labels[rest]}
+    return data.train[order[:count]], dataclasses.replace(data, **left)
+
+
+def _reads_classes(model):
+    return bool(getattr(model, "num_classes", None))
+
+
+def _samples(model, count, labels, seed):
+    return np.concatenate(list(model.iter_sample(count, labels, seed=seed)))

@@ -8,6 +8,7 @@ import numpy as np
 
 import zoo
 from recipes.common.provenance import on_gpu
+from recipes.common.published import further_draws
 from recipes.data import load_images
 from recipes.data.augment import check_kinds
 from recipes.data.reading import reading_images
@@ -32,6 +33,7 @@ def train(
     resume=False,
     command=None,
     console=None,
+    scored_on="test",
 ):
     """Runs a recipe from data to preset.
 
@@ -45,6 +47,8 @@ def train(
         resume: go on with the run in `out`.
         command: how the run was started, for its records.
         console: `rich.console.Console` for progress.
+        scored_on: the images that the figures are of, "test" or "validation": where
+            settings are chosen by them, the test split is to be left alone.
 
     Returns:
         `pathlib.Path` of the preset, `<out>/preset`.
@@ -96,16 +100,22 @@ def train(
     # A preset is kept in float32, which every machine computes well.
     model = build_model("float32")
     model.set_weights(fitted.get_weights())
-    with reading_images(run.console):
-        test = load_images(
-            recipe.dataset,
-            image_shape=recipe.image_shape,
-            data_dir=data_dir,
-            splits="test",
+    if scored_on == "validation":
+        scored = dataclasses.replace(
+            data, test=data.validation, test_labels=data.validation_labels
         )
+    else:
+        with reading_images(run.console):
+            scored = load_images(
+                recipe.dataset,
+                image_shape=recipe.image_shape,
+                data_dir=data_dir,
+                splits="test",
+            )
     return run.finish(
         model,
-        test,
+        scored,
+        split=scored_on,
         binarized=recipe.binarized,
         metadata={
             "summary": recipe.summary,
@@ -116,10 +126,11 @@ def train(
                 "training_images": len(data.train),
                 "mean": _mean(data.train),
             },
-            "anchors": [list(anchor) for anchor in recipe.anchors],
+            "anchors": [anchor.record() for anchor in recipe.anchors],
             "training": run.record(command, dtype),
         },
         num_importance_samples=recipe.num_importance_samples,
+        further=further_draws(recipe.anchors, recipe.num_importance_samples),
     )
 
 

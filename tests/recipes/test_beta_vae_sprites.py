@@ -85,6 +85,12 @@ def test_recipe_leads_to_a_scored_preset(tmp_path):
     for name in SCORES:
         assert 0 <= metrics[name] <= 1
         assert f"| {metrics[name]:.3f} |" in card
+    each = metrics["mig_per_factor"]
+    assert metrics["mig"] == pytest.approx(np.mean(list(each.values())))
+    assert set(each) == set(FACTOR_NAMES)
+    for name, gap in each.items():
+        assert f"| MIG of {name} | {gap:.3f} |" in card
+    assert "latents of a deviation below 0.05" in card
     assert "MIG, of posterior means on the grid of factors" in card
     assert "MIG, of posterior means" in result.output
     assert zoo.preset_info(preset)["metrics"] == metrics
@@ -108,6 +114,9 @@ def test_family_keeps_what_is_finished(tmp_path, monkeypatch):
     row = measure(member, tmp_path, **options)
     assert row["setting"] == "beta 4" and row["training"]["epochs"] == 2
     assert row["training"]["command"] == "the command"
+    # The test split is not looked at where settings are chosen.
+    assert row["metrics"]["validation_images"] == 10
+    assert "test_images" not in row["metrics"] and "precision" not in row["metrics"]
     columns = STUDIES["beta_vae_family"]
     assert {key for key, _ in columns.values()} <= set(row["metrics"])
 
@@ -148,12 +157,14 @@ def test_comparison_averages_seeds():
         training = {"epochs": 1, "batch_size": 2, "learning_rate": 0.1, "seed": seed}
         training |= {"seconds": 60, "backend": "jax", "hardware": "2 cores"}
         words = {"title": name.upper(), "setting": "beta 1"}
-        return {"name": name, **words, "metrics": {"mig": value}, "training": training}
+        metrics = {"mig": value, "validation_images": 2000}
+        return {"name": name, **words, "metrics": metrics, "training": training}
 
     rows = [row("a", 0, 0.25), row("b", 0, 1), row("a", 1, 0.75), row("b", 1, 1)]
     lines = study_section(rows, {"MIG": ("mig", "{:.3f}")}).splitlines()
     header, _, first, second, _, caption = lines
     assert header == "| model | setting | MIG | trained |" and "2 seeds" in caption
+    assert caption.endswith("Figures are of 2,000 validation images.")
     assert first == "| A | beta 1 | 0.500 | 60 s |"
     assert second == "| B | beta 1 | 1.000 | 60 s |"
 

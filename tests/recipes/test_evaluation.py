@@ -3,20 +3,31 @@
 import io
 import itertools
 import json
+import re
 
+import keras
 import numpy as np
 import pytest
 from rich.console import Console
 
 import zoo
 from recipes.common.presets import read_preset
+from recipes.data import binarize, load_images
 from recipes.documents.metric_rows import metric_rows
+from recipes.metrics.classifier import trained_classifier
 from recipes.metrics.comparable import check_comparable
 from recipes.metrics.evaluation import evaluate_preset, image_metrics
 from recipes.metrics.intervals import confidence_intervals
 from recipes.metrics.preset_pair import compare_presets, comparison_rows
 from recipes.metrics.resumable import ResumableValues
-from recipes.metrics.sample_quality import sample_quality
+from recipes.metrics.sample_quality import (
+    CONTROLS,
+    noise_like,
+    sample_quality,
+    shuffled,
+    told_apart,
+)
+from recipes.metrics.without_labels import without_labels
 
 SHAPE = (12, 12, 1)
 
@@ -75,7 +86,17 @@ def test_evaluation_says_all_there_is(presets, source):
     assert "latents" in metrics["diagnosis"][0]
     # Untrained weights draw grey squares, not stripes.
     assert metrics["precision"] < 0.1
-    assert metrics["fid"] > 10 * metrics["fid_of_training_images"]
+    assert metrics["fid"] > 10 * metrics["fid_of_real_images"]
+    assert metrics["classifier_training_images"] == 300 - 60
+    rows = {row[0]: row[1:] for row in metric_rows(metrics)}
+    told = (
+        f"FID of samples, in features of this classifier, on {keras.backend.backend()}"
+    )
+    assert rows[told][1]  # the interval over five seeds
+    # As they were stored before, without controls, figures of samples are not drawn.
+    former = {"fid": 1.0, "precision": 0.997, "recall": 0.5, "elbo": -1.0}
+    former |= {"classifier_test_accuracy": 0.54, "fid_of_training_images": 0.1}
+    assert [row[0] for row in metric_rows(former)] == ["ELBO, 1 draw, nats"]
 
 
 def test_kl_that_all_images_share_is_no_information(tmp_path, source):
@@ -113,8 +134,6 @@ def test_errors_shrink_with_the_number_of_images(presets, source):
     options = {"num_importance_samples": 3, "console": quiet()}
     values = image_metrics(model, x, **options)["elbo"]
     metrics = evaluate(presets / "small", source)
-    from recipes.data import binarize
-
     values = image_metrics(model, binarize(x), **options)["elbo"]
     expected = np.std(values, ddof=1) / np.sqrt(len(x))
     assert metrics["elbo_standard_error"] == pytest.approx(expected, rel=1e-4)
@@ -185,8 +204,6 @@ def test_two_presets_are_compared_image_by_image(presets, source):
     options = {"num_importance_samples": 5, "console": quiet()}
     compared = compare_presets(pair, source, **options)
     assert compared["presets"] == ["small", "large"]
-    from recipes.data import binarize
-
     x = binarize(source["x_test"])
     first, second = (zoo.from_preset(p).elbo(x, seed=0)["elbo"] for p in pair)
     found = compared["figures"]["elbo"]
@@ -273,33 +290,148 @@ def test_what_is_given_the_label_says_so(tmp_path, source):
 
 
 class Copycat:
-    """A model whose samples are given images."""
+    """A model whose samples are given images, in another order for each seed."""
 
-    def __init__(self, images):
+    def __init__(self, images, **facts):
         self.images = images
+        vars(self).update(facts)
 
     def iter_sample(self, count, labels=None, seed=None):
-        yield self.images[: count // 2]
-        yield self.images[count // 2 : count]
+        order = np.random.default_rng(seed).permutation(len(self.images))
+        yield self.images[order[: count // 2]]
+        yield self.images[order[count // 2 : count]]
+
+    def sample(self, count, labels=None, seed=None):
+        return self.images[labels]
 
 
 @pytest.mark.parametrize("kind", ["real", "one class", "noise"])
 def test_samples_are_judged(source, kind):
-    from recipes.data import load_images
-
-    data = load_images(source, splits=("train", "test"))
+    data = load_images(source, splits=("train", "test"), validation=0)
     images, labels = draw(400, 2)
     samples = {
         "real": images,
         "one class": images[labels == 0],
         "noise": np.random.default_rng(0).random(images.shape, dtype="float32"),
     }[kind]
-    found = sample_quality(Copycat(samples), data, epochs=3)
-    assert found["samples_compared"] == 60
+    found = sample_quality(Copycat(samples), data, takes_labels=False, epochs=3)
+    assert found["samples_compared"] == 60 and found["sample_notes"] == []
+    for control in CONTROLS:
+        assert found[f"precision_of_{control}"] < 0.1
+        assert found[f"fid_of_{control}"] > 10 * found["fid_of_real_images"]
     if kind == "real":
-        assert found["precision"] > 0.6 and found["recall"] > 0.6
-        assert found["fid"] < 10 * found["fid_of_training_images"]
+        for name in ("precision", "recall"):
+            difference = found[name] - found[f"{name}_of_real_images"]
+            assert abs(difference) < 0.2 and found[f"{name}_standard_error"] > 0
+        assert found["fid"] < 10 * found["fid_of_real_images"]
     elif kind == "one class":
         assert found["precision"] > 0.6 and found["recall"] < 0.7
     else:
         assert found["precision"] < 0.1
+
+
+def test_samples_that_show_their_label_stand_beside_controls(source):
+    data = load_images(source, splits=("train", "test"), validation=0)
+    first = [np.flatnonzero(source["y_test"] == label)[0] for label in (0, 1)]
+    model = Copycat(source["x_test"][[*first, *range(58)]], num_classes=2)
+    found = sample_quality(model, data, takes_labels=True, epochs=3)
+    assert found["sample_label_accuracy"] == 1
+    assert found["sample_label_accuracy_of_noise"] == pytest.approx(0.5, abs=0.2)
+    real = found["sample_label_accuracy_of_real_images"]
+    assert real == found["classifier_test_accuracy"]
+
+
+def test_a_classifier_is_trained_once_for_all_presets_of_a_data_set(source):
+    data = load_images(source, splits=("train", "test"), validation=0)
+    first = trained_classifier(data, epochs=1)
+    assert trained_classifier(data, epochs=1) is first
+    assert trained_classifier(data, epochs=2) is not first
+    again = trained_classifier(data, epochs=1)
+    for one, other in zip(
+        first.network.get_weights(), again.network.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_classifiers_that_guess_judge_nothing(source):
+    labels = np.random.default_rng(0).integers(0, 2, 300)
+    data = load_images(
+        {**source, "y_train": labels}, splits=("train", "test"), validation=0
+    )
+    found = sample_quality(Copycat(None), data, takes_labels=False, epochs=1)
+    assert {"fid", "precision", "recall"}.isdisjoint(found)
+    (note,) = found["sample_notes"]
+    assert re.match(r"Samples are not judged: .* gets \d\d\.\d% .* must get 85%", note)
+
+
+def test_figures_that_controls_reach_are_left_out():
+    real, noise = {"fid": 1.0, "precision": 0.85}, {"fid": 90.0, "precision": 0.999}
+    found = {"real_images": real, "noise": noise, "shuffled_pixels": noise}
+    drawn = [{"fid": 20.0 + each, "precision": 0.99} for each in range(5)]
+    kept, notes = told_apart(drawn, found)
+    assert kept["fid"] == 22 and kept["fid_of_noise"] == 90
+    assert kept["fid_standard_error"] == pytest.approx(np.sqrt(2.5 / 5))
+    assert not any(name.startswith("precision") for name in kept)
+    assert notes == [
+        "Precision is not shown, as it does not tell good from bad here: 0.85 of real "
+        "images, 0.999 of noise and 0.999 of shuffled pixels."
+    ]
+    # Nor does one whose seeds are further apart than real images and noise are.
+    drawn = [{"fid": each} for each in (0.0, 90.0)]
+    assert told_apart(drawn, found)[0] == {}
+
+
+def test_controls_have_the_pixels_of_real_images():
+    images = np.random.default_rng(0).random((50, 8, 8, 3), dtype="float32") / 2
+    moved = shuffled(images, np.random.default_rng(1))
+    assert moved.shape == images.shape and not np.array_equal(moved, images)
+    # Whole pixels change places.
+    assert {tuple(p) for p in moved[0].reshape(-1, 3)} == {
+        tuple(p) for p in images[0].reshape(-1, 3)
+    }
+    noise = noise_like(images, np.random.default_rng(1))
+    assert noise.mean() == pytest.approx(images.mean(), abs=0.02)
+    assert noise.min() >= 0 and noise.max() <= 1
+
+
+class Mixture:
+    """p(x|y) of one pixel, in closed form: log-likelihoods are exact."""
+
+    num_classes = 3
+
+    def __init__(self, log_p):
+        self.log_p, self.asked = log_p, []
+
+    def log_marginal_likelihood(self, x, labels, k, batch_size, seed):
+        self.asked.append((len(x), k))
+        return self.log_p[x[:, 0, 0, 0].astype(int), labels]
+
+
+def test_likelihood_without_the_label_is_that_of_the_mixture():
+    rng = np.random.default_rng(0)
+    log_p = np.log(rng.random((7, 3))) - 500
+    x, labels = np.arange(7.0).reshape(7, 1, 1, 1), rng.integers(0, 3, 7)
+    model = Mixture(log_p)
+    own = log_p[np.arange(7), labels]
+    found = without_labels(model, x, labels, own, 60, batch_size=4)
+    exact = np.log(np.mean(np.exp(log_p + 500), axis=1)) - 500
+    np.testing.assert_allclose(found["nll_without_label"], -exact)
+    np.testing.assert_allclose(found["elbo_without_label"], exact)
+    # One draw of each label for the ELBO; of the others together as many as of its own.
+    assert {k for _, k in model.asked} == {1, 20}
+    assert sum(count for count, k in model.asked if k == 20) == 2 * 7
+
+
+def test_what_is_given_the_label_is_told_without_it(tmp_path, source):
+    preset = untrained(tmp_path / "given", labelled(num_classes=2))
+    metrics = evaluate(preset, source, num_importance_samples=40)
+    assert metrics["draws_of_other_labels"] == 20
+    x, seed = binarize(source["x_test"]), {"seed": 0}
+    each = zoo.from_preset(preset).class_log_likelihoods(x, 40, **seed)
+    exact = np.logaddexp.reduce(each, axis=1) - np.log(2)
+    assert metrics["nll_without_label"] == pytest.approx(-exact.mean(), abs=0.05)
+    assert metrics["nll_without_label"] <= metrics["nll"] + np.log(2) + 1e-6
+    assert -metrics["elbo_without_label"] >= metrics["nll_without_label"]
+    rows = [row[0] for row in metric_rows(metrics, given=True)]
+    assert "NLL given the label, importance-weighted, K = 40, nats" in rows
+    assert "NLL without the label, K = 40 of its own, 20 of others" in rows

@@ -49,12 +49,21 @@ def preset(folder):
         "test_images": 297,
         "command": "vae-zoo evaluate tiny",
         "diagnosis": ["All of it has collapsed."],
+        "sample_notes": ["Precision is not shown."],
+        "nll": 100.25,
+        "num_importance_samples": 9,
     }
+    protocol = {"metric": "nll", "data": "digits", "draws": 9, "prior": "learned"}
+    protocol |= {"differs": "smaller"}
     return preset_of(
         model,
         folder / "tiny",
         metrics=metrics,
-        anchors=[["Somebody et al.", "99.9"]],
+        # The second as presets of former versions have it.
+        anchors=[
+            {"model": "Somebody et al.", "value": "99.9", **protocol},
+            ["Who knows how", "12.3"],
+        ],
         training={"command": "vae-zoo train tiny", "epochs": 3, "seconds": 12.0},
     )
 
@@ -124,8 +133,12 @@ def test_page_says_what_is_stored(page):
         "vae-zoo evaluate tiny",
         "vae-zoo train tiny",
         "All of it has collapsed.",
+        "Precision is not shown.",
         "Somebody et al.",
         "99.9",
+        "NLL, K = 9; digits, test images; prior learned",
+        "100.25 (smaller)",
+        "Who knows how",
     ):
         assert said in text
     # What is not code is escaped.

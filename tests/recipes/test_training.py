@@ -18,8 +18,10 @@ from event_files import read_events
 from rich.console import Console
 
 import zoo
+from recipes.common.published import Published, further_draws, published_of
 from recipes.data import binarize, load_images
-from recipes.recipe import Recipe, Training
+from recipes.documents.published import published_rows
+from recipes.recipe import RECIPES, Recipe, Training, get_recipe
 from recipes.runs import callbacks as run_callbacks
 from recipes.runs import training as recipe_training
 from recipes.runs.run import make_optimizer
@@ -63,7 +65,10 @@ def tiny_recipe(**changes):
         training=Training(**{**training, **changes}),
         build_model=build_model,
         num_importance_samples=5,
-        anchors=(("somebody's model", "12.3"),),
+        anchors=(
+            Published("somebody's model", "12.3", "nll", "tiny images", draws=3),
+            Published("a better one", "1.2", "nll", draws=9, differs="smaller"),
+        ),
     )
 
 
@@ -205,7 +210,14 @@ def test_records_say_how_the_run_was_made_and_not_where(finished):
     assert record["seconds"] > 0
     assert info["dataset"]["training_images"] == 160
     card = (finished.preset / "README.md").read_text()
-    assert "somebody's model" in card
+    # Each by its protocol; ours is computed by it where it asks for fewer draws.
+    metrics = info["metrics"]
+    ours = metrics["nll_k3"]
+    assert ours >= metrics["nll"] and f"| NLL, K = 3, nats | {ours:.2f} |" in card
+    row = f"NLL, K = 3; tiny images, test images | 12.3 | {ours:.2f} |"
+    assert f"| somebody's model | {row}" in card
+    row = f"NLL, K = 9 | 1.2 | {metrics['nll']:.2f} (K = 5, smaller) |"
+    assert f"| a better one | {row}" in card
     assert f"{info['metrics']['nll']:.2f}" in card
     for text in (card, (finished.preset / "metadata.json").read_text()):
         assert str(finished.out) not in text and str(HERE) not in text
@@ -515,3 +527,40 @@ def test_early_stopping_ends_a_run_and_its_resume(tmp_path, monkeypatch):
     train(recipe, out=tmp_path / "run", resume=True, console=console)
     assert "The model was trained already." in console.file.getvalue()
     assert state_of(tmp_path / "run") == state
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_shipped_presets_have_the_published_figures_of_their_recipes(name):
+    info = zoo.preset_info(name)
+    published = published_of(info)
+    assert published == list(get_recipe(name).anchors)
+    for row, each in zip(published_rows(info), published, strict=True):
+        assert row[0] == each.model and row[2] == each.value
+        assert each.data in row[1]
+        assert each.differs in row[3] and row[3] != "-"
+
+
+def test_ours_has_no_more_draws_than_the_published_figure():
+    def ours(**protocol):
+        published = Published("a", "1", "nll", **protocol).record()
+        info = {"metrics": metrics, "anchors": [published]}
+        return published_rows(info)[0][3]
+
+    metrics = {"nll": 80.0, "nll_k128": 80.5, "num_importance_samples": 1000}
+    assert ours(draws=1000) == "80.00" and ours(draws=128) == "80.50"
+    # Ours of fewer draws is the larger bound, and says so.
+    assert ours(draws=5000) == "80.00 (K = 1,000)"
+    assert ours(draws=None, differs="deeper") == "80.00 (K = 1,000, deeper)"
+    assert ours(draws=64) == "-"  # never was computed
+    assert ours(split="training") == "-"
+    known = [Published("a", "1", "nll", draws=k) for k in (5000, 128, 128, None)]
+    assert further_draws([*known, Published("b", "2", "mig")], 1000) == [128]
+
+
+def test_shipped_flow_is_what_its_recipe_builds():
+    from recipes.conv_vae_mnist import build_model
+
+    model = build_model(beta=1.0, seed=0, dtype="float32")
+    stored = zoo.from_preset("conv_vae_mnist", load_weights=False)
+    assert model.prior.get_config() == stored.prior.get_config()
+    assert [w.shape for w in model.weights] == [w.shape for w in stored.weights]

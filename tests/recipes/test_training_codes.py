@@ -9,6 +9,7 @@ from rich.console import Console
 
 import zoo
 from recipes.common.contact_sheet import contact_sheet_png
+from recipes.documents.metric_rows import metric_rows
 from recipes.metrics.evaluation import evaluate_preset
 from recipes.recipe import Recipe, Training
 from recipes.runs import callbacks as run_callbacks
@@ -183,3 +184,15 @@ def test_fine_tuning_trains_the_prior_on_the_new_codes(finished, tmp_path):
     info = zoo.preset_info(tuned)
     assert info["training"]["prior"]["epochs"] == 4
     assert info["metrics"]["prior_nats_per_code"] < np.log(4)
+
+
+def test_likelihood_with_uniform_codes_stands_beside_that_of_the_prior(finished):
+    metrics = zoo.preset_info(finished[0])["metrics"]
+    # Four codes of four an image, of equal frequency: 4 ln 4 nats.
+    expected = -metrics["reconstruction"] - 4 * np.log(4)
+    assert metrics["elbo_uniform_codes"] == pytest.approx(expected)
+    assert metrics["elbo_uniform_codes"] < metrics["elbo"]
+    bits = -expected / (64 * np.log(2))
+    assert metrics["elbo_uniform_codes_bits_per_dim"] == pytest.approx(bits)
+    rows = {row[0]: row[1] for row in metric_rows(metrics)}
+    assert rows["bits/dim of the ELBO, were the codes uniform"] == f"{bits:.3f}"

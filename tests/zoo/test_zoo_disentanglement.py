@@ -17,6 +17,7 @@ from zoo.evaluation.disentanglement import (
     disentanglement,
     factor_vae_score,
     mig,
+    mig_per_factor,
     mutual_information,
     sap,
 )
@@ -60,7 +61,7 @@ def rotated(factors):
 
 def test_factors_themselves_are_disentangled():
     scores = disentanglement(lambda f: f, make_grid(4, 3, 3), **SMALL)
-    assert scores.keys() == SCORES
+    assert scores.keys() == SCORES | {"mig_per_factor"}
     assert scores["factor_vae_score"] == scores["beta_vae_score"] == 1
     assert scores["mig"] == pytest.approx(1, abs=0.02)
     for part in ("disentanglement", "completeness", "informativeness"):
@@ -103,6 +104,9 @@ def test_mig_by_hand():
 
     representation = represent(codes, 4, 4)
     assert mig(representation, 20_000) == pytest.approx(1 / 4, abs=2e-3)
+    each = mig_per_factor(representation, 20_000)
+    assert list(each) == ["a", "b"]
+    assert list(each.values()) == pytest.approx([1 / 2, 0], abs=2e-3)
     # A dimension with an outlier fits in one bin, and knows nothing.
     outlier = represent(lambda f: codes(f) + 1e6 * (f.sum(1) == 6)[:, None], 4, 4)
     assert mig(outlier, 2000) < 0.05
@@ -137,7 +141,14 @@ def test_factor_vae_score_leaves_collapsed_dimensions_out():
 
     representation = represent(codes, 8, 8)
     assert factor_vae_score(representation, **SMALL) == 1
-    assert factor_vae_score(representation, **SMALL, min_std=0.0) < 0.9
+    loose = factor_vae_score(representation, **SMALL, min_std=0.0)
+    assert loose < 0.9
+    options = {"metrics": "factor_vae_score", "min_std": 0.0, **SMALL}
+    assert disentanglement(codes, make_grid(8, 8), **options) == {
+        "factor_vae_score": loose
+    }
+    with pytest.raises(ValueError, match="`min_std` must be a number >= 0; got -1"):
+        disentanglement(codes, make_grid(8, 8), min_std=-1)
     assert factor_vae_score(represent(lambda f: f / 1000, 8, 8), **SMALL) == 0
 
 

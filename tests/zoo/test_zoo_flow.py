@@ -102,6 +102,16 @@ def test_any_two_dimensions_meet(latent_dim):
     assert len(np.unique(columns, axis=0)) == latent_dim
 
 
+@pytest.mark.parametrize(("latent_dim", "layers"), [(2, 6), (9, 8), (40, 12)])
+def test_by_default_any_two_dimensions_meet(latent_dim, layers):
+    prior = zoo.priors.get("flow", latent_dim)
+    assert prior.num_layers == prior.get_config()["num_layers"] == layers
+    fixed = np.array([coupling.fixed for coupling in prior.couplings], bool)
+    for d in range(latent_dim):  # some layer moves one of the two, and not the other
+        apart = np.any(fixed != fixed[:, d : d + 1], axis=0)
+        assert np.flatnonzero(~apart).tolist() == [d]
+
+
 @pytest.mark.parametrize("sign", (-1, 1))
 def test_huge_log_scales_stay_finite(sign):
     prior = make_flow(4, num_layers=32, scale=0.0)

@@ -181,8 +181,8 @@ def test_gradient_passes_straight_through(features, name):
     if name == "fsq, channels":  # up to the slope of the bounding function
         levels = np.array([3, 2, 4])
         half = (levels - 1) / 2 * (1 - 1e-3)
-        shift = np.tan(np.where(levels % 2 == 0, 0.5, 0) / half)
-        weights = weights * half * (1 - np.tanh(features + shift) ** 2) / (levels // 2)
+        shift = np.tan(np.array([0, 0, 0.5]) / half)  # of two levels none is at 0
+        weights = weights * half * (1 - np.tanh(features + shift) ** 2) / [1, 0.5, 2]
     np.testing.assert_allclose(slope, weights, rtol=1e-4, atol=1e-5)
 
 
@@ -350,14 +350,17 @@ def test_fsq_codes_and_vectors_are_a_bijection(levels):
     for channel, count in enumerate(levels):
         values = np.unique(vectors[:, channel].round(5))
         expected = (np.arange(count) - count // 2) / (count // 2)
+        if count == 2:
+            expected = np.array([-1, 1])
         np.testing.assert_allclose(values, expected, atol=1e-5)
     np.testing.assert_allclose(vectors[0], [-1] * len(levels), atol=1e-6)
     # Features deep inside each level are given its code.
     half = (np.array(levels) - 1) / 2 * (1 - 1e-3)
     offset = np.where(np.array(levels) % 2 == 0, 0.5, 0.0)
-    digits = vectors * (np.array(levels) // 2)
+    two = np.array(levels) == 2
+    digits = np.where(two, (vectors - 1) / 2, vectors * (np.array(levels) // 2))
     inner = np.clip((digits + offset) / half, -1 + 1e-4, 1 - 1e-4)
-    inside = np.arctanh(inner) - np.tan(offset / half)
+    inside = np.arctanh(inner) - np.where(two, 0, np.tan(offset / half))
     out = run(quantizer, inside[:, None, None, :])
     np.testing.assert_array_equal(out.codes, codes)
 
@@ -381,6 +384,16 @@ def test_fsq_reaches_every_level_and_no_other():
     out = run(quantizer, np.repeat(x, 5).reshape(-1, 1, 1, 5))
     for channel, count in enumerate((2, 3, 4, 5, 8)):
         assert len(np.unique(out.features[..., channel].round(5))) == count
+
+
+def test_fsq_of_two_levels_is_symmetric_about_zero():
+    """Upside down features have upside down codes: none is the rule, none the rare."""
+    quantizer = FiniteScalarQuantizer((2, 3))
+    x = np.random.default_rng(0).normal(size=(500, 1, 1, 2)).astype("float32")
+    features = run(quantizer, x).features
+    assert set(np.unique(features[..., 0])) == {-1, 1}
+    np.testing.assert_array_equal(run(quantizer, -x).features, -features)
+    np.testing.assert_array_equal(features[..., 0], np.sign(x[..., 0]))
 
 
 @pytest.mark.parametrize(

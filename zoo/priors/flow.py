@@ -11,6 +11,9 @@ from zoo.networks.seeding import InitializerSeeds
 from zoo.priors.base import Prior, register
 from zoo.validation import check_whole_number
 
+# Of a flow that is not told how many layers it has.
+LEAST_LAYERS = 6
+
 
 @register("flow")
 @keras.saving.register_keras_serializable(package="zoo")
@@ -29,7 +32,10 @@ class Flow(Prior):
 
     Args:
         latent_dim: number of latent dimensions, >= 2.
-        num_layers: number of coupling layers, from 1 to 32.
+        num_layers: number of coupling layers, from 1 to 32. None is two for each binary
+            digit of an index, and at least 6: 12 of 40 dimensions. Of any two of them
+            one then moves given the other; with fewer layers some pairs meet through
+            others alone.
         hidden_units: units of the hidden layer in each coupling layer.
         seed: integer that fixes the initial weights, or None.
 
@@ -51,7 +57,7 @@ class Flow(Prior):
     def __init__(
         self,
         latent_dim: int,
-        num_layers: int = 6,
+        num_layers: int | None = None,
         hidden_units: int = 128,
         seed: int | None = None,
         name: str = "flow",
@@ -64,6 +70,8 @@ class Flow(Prior):
                 "A flow moves latent dimensions given the others: `latent_dim` must be "
                 "at least 2; got 1."
             )
+        if num_layers is None:
+            num_layers = max(LEAST_LAYERS, 2 * _digits(self.latent_dim))
         self.num_layers = check_whole_number(num_layers, "num_layers", 1, 32)
         self.hidden_units = check_whole_number(hidden_units, "hidden_units", 1)
         self.seed = None if seed is None else int(seed)
@@ -121,12 +129,16 @@ class Flow(Prior):
         }
 
 
+def _digits(latent_dim):
+    """How many binary digits tell the dimensions apart."""
+    return (latent_dim - 1).bit_length()
+
+
 def fixed_dimensions(latent_dim, layer):
     """Which dimensions a layer leaves as they are: a list of booleans, some of each.
 
     Any two dimensions differ in some digit, and so one of them moves given the other
     in one of the layers, if there are two for each digit.
     """
-    digits = (latent_dim - 1).bit_length()
-    digit = layer // 2 % digits
+    digit = layer // 2 % _digits(latent_dim)
     return [(d >> digit) % 2 == layer % 2 for d in range(latent_dim)]

@@ -27,7 +27,9 @@ class FiniteScalarQuantizer(Quantizer):
 
     Args:
         levels: number of levels of each channel of a code, >= 2; the paper advises 5 or
-            more.
+            more. An odd number of them, and two, lie symmetrically about 0, two as -1
+            and 1; others that are even go from -1 to one step short of 1, with 0 in the
+            middle of a level, as in the paper.
         code_dim: features at a position. Where this is not the number of all channels,
             features are normalized over a position (Ba et al., "Layer Normalization",
             2016) and learned linear maps lead from them to channels and back.
@@ -108,13 +110,24 @@ class FiniteScalarQuantizer(Quantizer):
         levels = np.tile(self.levels, self.depth)
         half = (levels - 1) / 2 * (1 - MARGIN)
         offset = np.where(levels % 2 == 0, 0.5, 0.0)
-        # Zero lies well within a level, also where the number of levels is even.
-        shift = np.tan(offset / half)
+        # Zero lies well within a level, also where the number of levels is even; of two
+        # it is the boundary, or the upper one would have nearly all.
+        shift = np.where(levels == 2, 0.0, np.tan(offset / half))
         return ops.tanh(channels + _tensor(shift)) * _tensor(half) - _tensor(offset)
 
     def _middle(self):
         """The number of the level at 0, of each channel: a float32 tensor."""
         return _tensor(np.tile(self.levels, self.depth) // 2)
+
+    def _scaled(self, rounded):
+        """Levels around 0 to numbers in [-1, 1]."""
+        two = np.tile(self.levels, self.depth) == 2
+        if not two.any():
+            return rounded / self._middle()
+        # -1 and 0 to -1 and 1.
+        return rounded * _tensor(np.where(two, 2.0, 1.0)) / self._middle() + _tensor(
+            np.where(two, 1.0, 0.0)
+        )
 
     def call(self, features, training=False, step=0.0):
         """See `Quantizer.call`."""
@@ -153,7 +166,7 @@ class FiniteScalarQuantizer(Quantizer):
 
     def _features(self, rounded):
         """Levels around 0 to features: levels in [-1, 1], then the linear map."""
-        channels = rounded / self._middle()
+        channels = self._scaled(rounded)
         if self.projects:
             channels = matmul(channels, self.up_kernel) + self.up_bias
         return channels

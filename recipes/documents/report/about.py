@@ -6,11 +6,13 @@ from recipes.common.histories import read_checkpoint
 from recipes.common.labels import takes_labels
 from recipes.common.latents import latents_of, the_codes
 from recipes.common.opening import open_source
-from recipes.documents.metric_rows import metric_rows
+from recipes.documents.metric_rows import metric_rows, notes
+from recipes.documents.published import published_rows
 from recipes.documents.texts import (
     data_name,
     duration,
     epochs_and_time,
+    images_scored,
     latents_text,
     megabytes,
 )
@@ -31,8 +33,9 @@ class About:
         has_codes, num_classes, num_attributes: what it takes.
         facts: (name, value) of the first table.
         metrics: (what, value, interval) of its evaluation; `scored_by` is the command.
-        published: (model, figure) that others reached.
+        published: rows of `recipes.documents.published.COLUMNS`.
         diagnosis: sentences on what the latents are used for.
+        notes: sentences on what the rows of metrics do not say.
         settings: (name, value) of its training; `trained_by` is the command.
     """
 
@@ -50,6 +53,7 @@ class About:
     scored_by: str = ""
     published: tuple = ()
     diagnosis: tuple = ()
+    notes: tuple = ()
     settings: tuple = ()
     trained_by: str = ""
 
@@ -106,8 +110,9 @@ def _of_preset(preset):
         metrics=tuple(metric_rows(metrics, latents_of(info), takes_labels(info))),
         scored_on=metrics and _scored_on(data, metrics, info),
         scored_by=metrics.get("command", ""),
-        published=tuple(map(tuple, info.get("anchors", []))),
+        published=tuple(published_rows(info)),
         diagnosis=tuple(metrics.get("diagnosis", [])),
+        notes=tuple(notes(metrics)),
         settings=tuple(
             (name.replace("_", " "), str(value))
             for name, value in sorted(training.items())
@@ -181,5 +186,5 @@ def _versions(training):
 def _scored_on(data, metrics, info):
     given = ", given the label" if takes_labels(info) else ""
     once = ", binarized once" if metrics.get("binarized") else ""
-    count, name = metrics.get("test_images", 0), data.get("name", "its data")
-    return f"On all {count:,} test images of {name}{once}{given}"
+    name = data.get("name", "its data")
+    return f"On all {images_scored(metrics)} of {name}{once}{given}"

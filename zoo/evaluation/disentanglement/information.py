@@ -36,16 +36,29 @@ def mig(representation, num_train=10_000, num_bins=20, seed=0):
     >>> round(mig(both), 2)  # two dimensions that know the same
     0.0
     """
+    gaps = mig_per_factor(representation, num_train, num_bins, seed)
+    return float(np.mean(list(gaps.values())))
+
+
+def mig_per_factor(representation, num_train=10_000, num_bins=20, seed=0):
+    """The gap of each factor, whose mean `mig` is: {name: float in [0, 1]}.
+
+    Args:
+        representation, num_train, num_bins, seed: as for `mig`.
+
+    Raises:
+        ValueError: as `Representation.varied_sample`.
+    """
     factors, codes = representation.varied_sample(
         num_train, np.random.default_rng(seed)
     )
     bins = [_binned(column, num_bins) for column in codes.T]
-    gaps = []
-    for factor in factors.T:
+    gaps = {}
+    for name, factor in zip(representation.factor_names, factors.T, strict=True):
         information = np.sort([mutual_information(code, factor) for code in bins])
         entropy = mutual_information(factor, factor)
-        gaps.append((information[-1] - information[-2]) / entropy)
-    return float(np.mean(gaps))
+        gaps[name] = float((information[-1] - information[-2]) / entropy)
+    return gaps
 
 
 def mutual_information(first, second):
