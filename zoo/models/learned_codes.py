@@ -91,7 +91,7 @@ class LearnedCodes:
         """SHA-256 of all weights that codes depend on, in hexadecimal."""
         digest = hashlib.sha256()
         for weight in (*self.encoder.weights, *self.quantizer.weights):
-            digest.update(np.ascontiguousarray(ops.convert_to_numpy(weight)))
+            digest.update(ops.convert_to_numpy(weight).tobytes())
         return digest.hexdigest()
 
     def check_frozen(self):

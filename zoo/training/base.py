@@ -154,7 +154,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
                 left it.
         """
         if class_weight is not None:
-            refuse_class_weight()
+            inputs.refuse_class_weight()
         self.build_remaining()
         self.check_frozen()
         refusals = []
@@ -268,7 +268,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             ValueError, TypeError: if the data are not what the model takes.
         """
         if class_weight is not None:
-            refuse_class_weight()
+            inputs.refuse_class_weight()
         self.build_remaining()
         self.check_frozen()
         x, y = self._check_training_data(x, y)
@@ -296,15 +296,3 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             return super().test_on_batch(
                 x, y, sample_weight=sample_weight, return_dict=return_dict
             )
-
-
-def refuse_class_weight():
-    """Says what to give instead.
-
-    Raises:
-        ValueError: always.
-    """
-    raise ValueError(
-        "`class_weight` weighs classes, of which an ELBO knows none: give "
-        "`sample_weight`, one number an image, such as weights[labels]."
-    )

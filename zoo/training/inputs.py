@@ -119,3 +119,15 @@ def split_validation(x, labels, sample_weight, fraction):
         return tuple(None if a is None else a[part] for a in (x, labels, sample_weight))
 
     return side(slice(None, cut)), side(slice(cut, None))
+
+
+def refuse_class_weight():
+    """Says what to give instead.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(
+        "`class_weight` weighs classes, of which an ELBO knows none: give "
+        "`sample_weight`, one number an image, such as weights[labels]."
+    )
