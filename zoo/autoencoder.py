@@ -228,7 +228,8 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
         x = validation.check_images(x, self.image_shape)
         labels = self.check_labels(labels, len(x))
         self.build_remaining()
-        return self._at_the_mean(ops.convert_to_tensor(x), labels)[0]
+        with self.without_gradients():
+            return self._at_the_mean(ops.convert_to_tensor(x), labels)[0]
 
     def decode(self, z: Any, labels: Any = None) -> Any:
         """E[x|z], the expected image: a tensor (N, H, W, C) in [0, 1].

@@ -267,6 +267,8 @@ def test_temperature_scales_all_levels(known):
 
 def test_encode_gives_the_groups(known):
     posteriors = known.encode(IMAGES)
+    for posterior in posteriors.values():  # NumPy reads no tensor with gradients
+        assert np.asarray(posterior.kl()).shape == (len(IMAGES),)
     assert list(posteriors) == ["top", "low"]
     z = {name: array(posterior.mean) for name, posterior in posteriors.items()}
     assert z["top"].shape == (len(X), TOP) and z["low"].shape == (len(X), LOW)

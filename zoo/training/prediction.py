@@ -3,6 +3,8 @@
 # Mixed into a model, whose attributes a checker does not know here.
 # pyright: reportAttributeAccessIssue=false
 
+import contextlib
+
 import keras
 from keras import ops
 
@@ -12,6 +14,10 @@ from zoo.training.placeholders import without_placeholder
 
 class Prediction:
     """Mixed into `keras.Model`: `predict` for models with labels and without."""
+
+    def without_gradients(self):
+        """A context in which what is computed keeps no way back to the weights."""
+        return contextlib.nullcontext()
 
     def predict(self, x, batch_size=None, *args, labels=None, **kwargs):
         """Reconstructions, as `reconstruct` gives them, in batches of one's choice.

@@ -32,6 +32,10 @@ class TorchTrainer(ELBOTrainer):
             self.optimizer.apply(gradients, variables)
         return self.get_metrics_result()
 
+    def without_gradients(self):
+        """See `Prediction.without_gradients`."""
+        return torch.no_grad()
+
     def draw_order(self, count):
         """See `ELBOTrainer.draw_order`; here by torch's generator."""
         return np.array(list(torch.utils.data.RandomSampler(range(count))), np.int64)
@@ -47,7 +51,7 @@ class TorchTrainer(ELBOTrainer):
         """A function of arrays without gradients, returning NumPy arrays."""
 
         def call(*arrays):
-            with torch.no_grad():
+            with self.without_gradients():
                 outputs = function(*(keras.ops.convert_to_tensor(a) for a in arrays))
             return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
 
