@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -47,8 +48,11 @@ def tuned(preset, pictures, out, **options):
 
 
 def assert_same(weights, others):
+    """To the bit; but for what JAX's compiler makes of a gather within a step."""
     for one, other in zip(weights, others, strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(
+            one, other, rtol=0, atol=1e-6 if keras.backend.backend() == "jax" else 0
+        )
 
 
 def interrupted(preset, pictures, out, monkeypatch, **options):

@@ -47,7 +47,7 @@ def with_seeded_order(options: dict[str, Any], least: int = 1) -> dict[str, Any]
         "x": loader.shuffled(packed, batch_size, least),
         "y": None,
         "sample_weight": None,
-        "batch_size": None,
+        "batch_size": batch_size,  # for those who log it
         "shuffle": False,
         "validation_batch_size": size,
     }
