@@ -175,6 +175,10 @@ def finetune(
         ValueError, OSError: if preset, data or folders are not usable, or if the ELBO
             of the validation images is no better than before.
     """
+    if not 0 < learning_rate < np.inf:
+        raise ValueError(
+            f"`learning_rate` must be a number above 0; got {learning_rate!r}."
+        )
     info = zoo.preset_info(preset)
     binarized = bool(info.get("dataset", {}).get("binarized"))
     model = zoo.from_preset(preset)

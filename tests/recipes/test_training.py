@@ -439,6 +439,11 @@ def test_finetuning_goes_on_from_the_preset(finished, tmp_path):
     assert "Fine-tuned from tiny: the ELBO of 9" in (preset / "README.md").read_text()
 
 
+def test_learning_rate_must_be_above_zero(finished):
+    with pytest.raises(ValueError, match="`learning_rate` must be .* 0; got -0.1"):
+        finetune(finished.preset, draw_images(), learning_rate=-0.1)
+
+
 def test_finetuning_that_gains_nothing_says_so_and_leaves_no_preset(finished, tmp_path):
     options = {"learning_rate": 10.0, "epochs": 1, "out": tmp_path, "console": quiet()}
     with pytest.raises(ValueError, match="^Nothing was gained, so no preset .* before"):
