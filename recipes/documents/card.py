@@ -167,4 +167,17 @@ def evaluation_lines(metrics):
         "```sh",
         metrics["command"],
         "```",
+        *_judged_apart(metrics),
+    ]
+
+
+def _judged_apart(metrics):
+    """That a classifier on another backend than the command's looked at samples."""
+    backend = metrics.get("classifier_backend")
+    if backend is None or backend in metrics["versions"]:
+        return []
+    return [
+        "",
+        f"What a classifier sees of samples was computed apart, on {backend}; on the "
+        "backend of this command it is trained from other first weights.",
     ]

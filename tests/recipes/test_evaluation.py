@@ -13,6 +13,7 @@ from rich.console import Console
 import zoo
 from recipes.common.presets import read_preset
 from recipes.data import binarize, load_images
+from recipes.documents.card import evaluation_lines
 from recipes.documents.metric_rows import metric_rows
 from recipes.metrics.classifier import trained_classifier
 from recipes.metrics.comparable import check_comparable
@@ -435,3 +436,17 @@ def test_what_is_given_the_label_is_told_without_it(tmp_path, source):
     rows = [row[0] for row in metric_rows(metrics, given=True)]
     assert "NLL given the label, importance-weighted, K = 40, nats" in rows
     assert "NLL without the label, K = 40 of its own, 20 of others" in rows
+
+
+def test_a_card_says_that_samples_were_judged_on_another_backend():
+    metrics = {
+        "command": "vae-zoo evaluate p",
+        "versions": {"tensorflow": "2"},
+        "hardware": "a machine",
+        "seed": 0,
+        "seconds": 1.0,
+    }
+    assert "apart" not in " ".join(evaluation_lines(metrics))
+    for backend, apart in (("jax", True), ("tensorflow", False)):
+        lines = evaluation_lines({**metrics, "classifier_backend": backend})
+        assert ("computed apart, on jax" in " ".join(lines)) is apart
