@@ -47,6 +47,26 @@ def is_text(labels: Any) -> bool:
     return False
 
 
+def checked_names(class_names: Any, num_classes: Any) -> list[str] | None:
+    """Names of the classes 0, 1, ... as a model keeps them; None if there are none.
+
+    Raises:
+        ValueError: if they are not as many as the classes.
+
+    >>> checked_names(("cat", "dog"), 2)
+    ['cat', 'dog']
+    """
+    if class_names is None:
+        return None
+    names = [str(name) for name in class_names]
+    if len(names) != num_classes:
+        raise ValueError(
+            f"`class_names` must name {num_classes or 'no'} classes; got {len(names)} "
+            "names."
+        )
+    return names
+
+
 def numbers_of(labels: Any, class_names: Any) -> Any:
     """Names of classes as their numbers; any other labels as they are.
 

@@ -34,6 +34,7 @@ def trained_prior(code_shape, codebook_size=K, num_classes=None):
         num_layers=2,
         num_heads=3,
         num_classes=num_classes,
+        class_names=num_classes and [f"class {i}" for i in range(num_classes)],
         seed=0,
     )
     prior.build(None)
@@ -220,6 +221,8 @@ def test_labels_choose_what_is_drawn(codes):
     drawn = [codes.sampler.sample(9, y, seed=0) for y in range(4)]
     for one, other in itertools.combinations(drawn, 2):
         assert np.abs(one - other).max() > 1e-3
+    named = codes.sampler.sample(9, "class 2", seed=0)
+    np.testing.assert_array_equal(named, drawn[2])
     for labels, message in (
         (None, "this model is conditional; got None"),
         ([0, 1, 2], "got shape"),

@@ -309,10 +309,13 @@ def test_prior_is_frozen_from_the_start(tmp_path):
         assert len(built.prior.weights) > 0 == len(built.prior.trainable_variables)
 
 
+NAMES = ("none", "one", "two", "three", "all")
+
+
 @pytest.fixture(scope="module")
 def labelled(x):
     """A model whose prior knows of its images how many quarters are bright."""
-    prior = zoo.CodePrior(4, (2, 2), num_classes=5, **SMALL)
+    prior = zoo.CodePrior(4, (2, 2), num_classes=5, class_names=NAMES, **SMALL)
     model = make_model(prior=prior)
     quick_compile(model, keras.optimizers.Adam(0.02))
     labels = (x[:, ::4, ::4, 0].sum((1, 2)) + 0.5).astype("int32")
@@ -347,7 +350,11 @@ def test_labels_tell_the_prior_something(labelled, x):
     np.testing.assert_allclose(
         labelled.sample(3, labels=0, seed=0), images[:3], atol=1e-6
     )
-    assert np.abs(images[:3] - labelled.sample(3, labels=4, seed=0)).max() > 1e-3
+    named = labelled.sample(3, labels="All", seed=0)
+    np.testing.assert_array_equal(named, labelled.sample(3, labels=4, seed=0))
+    assert np.abs(images[:3] - named).max() > 1e-3
+    with pytest.raises(ValueError, match="none, one, two, three, all; got 'five'"):
+        labelled.sample(1, labels="five")
 
 
 def test_networks_do_without_labels(labelled, x, tmp_path):
@@ -361,7 +368,10 @@ def test_networks_do_without_labels(labelled, x, tmp_path):
         array(labelled.decode(codes, labels)), array(labelled.decode(codes))
     )
     labelled.save_to_preset(tmp_path / "p")
-    assert zoo.preset_info(tmp_path / "p")["num_classes"] == 5
+    info = zoo.preset_info(tmp_path / "p")
+    assert info["num_classes"] == 5
+    assert info["class_names"] == zoo.from_preset(tmp_path / "p").class_names
+    assert tuple(info["class_names"]) == NAMES
     loaded = zoo.from_preset(tmp_path / "p")
     np.testing.assert_allclose(
         loaded.sample(4, labels=1, seed=3),
@@ -399,6 +409,10 @@ def test_networks_do_without_labels(labelled, x, tmp_path):
         ),
         (lambda m, x: make_model(prior=prior_for()).sample(1, labels=0), "no labels"),
         (lambda m, x: make_prior(num_classes=0), "`num_classes` .*>= 1; got 0"),
+        (
+            lambda m, x: make_prior(num_classes=3, class_names=["a", "b"]),
+            "`class_names` must name 3 classes; got 2 names",
+        ),
     ],
 )
 def test_wrong_labels_are_refused(labelled, x, call, said):

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from keras import ops
 
 from zoo import validation
+from zoo.class_names import checked_names
 from zoo.labels import check_labels, check_presence, wanted_labels
 from zoo.models.networked import NetworkedVAE
 from zoo.priors import LabelNormal
@@ -82,13 +83,7 @@ class ConditionalVAE(NetworkedVAE):
             num_attributes = validation.check_whole_number(
                 num_attributes, "num_attributes", 1
             )
-        if class_names is not None:
-            class_names = [str(given) for given in class_names]
-            if len(class_names) != num_classes:
-                raise ValueError(
-                    f"`class_names` must name {num_classes or 'no'} classes; got "
-                    f"{len(class_names)} names."
-                )
+        class_names = checked_names(class_names, num_classes)
         label_dim: Any = num_classes or num_attributes
         if prior == "label_normal":
             latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)

@@ -33,6 +33,11 @@ class LearnedCodes:
         return getattr(self.prior, "num_classes", None)
 
     @property
+    def class_names(self):
+        """Names of these classes; None if they have none."""
+        return getattr(self.prior, "class_names", None)
+
+    @property
     def label_dim(self):
         """`num_classes`, 0 without labels."""
         return self.num_classes or 0
@@ -60,7 +65,9 @@ class LearnedCodes:
                 f"The prior of this {type(self).__name__} is of codes given a label: "
                 f"it needs labels, {wanted_labels(self.num_classes)}; got none."
             )
-        return check_labels(labels, count, self.num_classes)
+        return check_labels(
+            labels, count, self.num_classes, class_names=self.class_names
+        )
 
     def check_network_labels(self, labels, count=None):
         """Labels that make no difference, so that they may be missing."""

@@ -64,9 +64,10 @@ def preset_info(name_or_folder: str | os.PathLike[str]) -> dict[str, Any]:
         last three as far as they were recorded), "image_shape", "latents" (a list of
         {"name", "shape", "codebook_size"}, one for each group of latents, the last
         None where they are no codes), "latent_dim" and "codebook_size" (one of them
-        None), "code_shape" (of models with codes), "num_classes" and "num_attributes"
-        (both None for models without labels, of which a prior may be the one that sees
-        them), and "trainable" ({part: bool}, where some of it is frozen).
+        None), "code_shape" (of models with codes), "num_classes", "class_names" and
+        "num_attributes" (all None for models without labels, of which a prior may be
+        the one that sees them), and "trainable" ({part: bool}, where some of it is
+        frozen).
 
     Raises:
         ValueError, FileNotFoundError: if there is no such preset.
@@ -87,7 +88,8 @@ def preset_info(name_or_folder: str | os.PathLike[str]) -> dict[str, Any]:
         "latents": _latents(config, metadata),
         "latent_dim": config.get("latent_dim"),
         "codebook_size": config.get("codebook_size"),
-        "num_classes": _num_classes(config),
+        "num_classes": _of_labels(config, "num_classes"),
+        "class_names": _of_labels(config, "class_names"),
         "num_attributes": config.get("num_attributes"),
         **metadata,
     }
@@ -117,8 +119,8 @@ def _latents(config, metadata):
     return []
 
 
-def _num_classes(config):
+def _of_labels(config, name):
     """Of the model itself, or of a prior that alone sees labels."""
     prior = config.get("prior")
     beside = prior["config"] if isinstance(prior, dict) else {}
-    return config.get("num_classes", beside.get("num_classes"))
+    return config.get(name, beside.get(name))

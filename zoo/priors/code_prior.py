@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.class_names import checked_names
 from zoo.networks.transformer import CausalTransformer
 from zoo.priors.drawing import draw_codes
 from zoo.training.code_prior import fit_code_prior
@@ -30,6 +31,8 @@ class CodePrior(keras.layers.Layer):
         width, num_layers, num_heads: of the transformer.
         num_classes: labels are whole numbers from 0 to num_classes - 1; None for a
             prior without labels.
+        class_names: names of the classes, kept with the model and its exports; labels
+            may be given by them.
         seed: integer that fixes the initial weights, or None.
         fitted_to: `codes_digest` of the model whose codes it knows, which `fit_prior`
             notes; None if that is not known.
@@ -59,6 +62,7 @@ class CodePrior(keras.layers.Layer):
         num_layers: int = 4,
         num_heads: int = 4,
         num_classes: int | None = None,
+        class_names: list[str] | None = None,
         seed: int | None = None,
         fitted_to: str | None = None,
         name: str = "code_prior",
@@ -72,6 +76,7 @@ class CodePrior(keras.layers.Layer):
         if num_classes is not None:
             num_classes = check_whole_number(num_classes, "num_classes", 1)
         self.num_classes = num_classes
+        self.class_names = checked_names(class_names, num_classes)
         self.seed = None if seed is None else int(seed)
         self.fitted_to = fitted_to
         dtype = self.dtype_policy
@@ -261,6 +266,7 @@ class CodePrior(keras.layers.Layer):
             "num_layers": len(self.transformer.blocks),
             "num_heads": self.transformer.num_heads,
             "num_classes": self.num_classes,
+            "class_names": self.class_names,
             "seed": self.seed,
             "fitted_to": self.fitted_to,
         }
