@@ -14,6 +14,7 @@ from recipes.commands.options import (
     Epochs,
     Invert,
     Memory,
+    OtherData,
     Out,
     Overwrite,
     PresetName,
@@ -23,6 +24,7 @@ from recipes.commands.options import (
 )
 from recipes.commands.starting import start_keras
 from recipes.commands.train import finetune_preset, train_recipe
+from recipes.common.defaults import FINETUNING_BATCH, FINETUNING_RATE, MEMORY
 from recipes.common.errors import one_sentence_errors
 
 
@@ -137,10 +139,12 @@ def finetune(
         int | None,
         typer.Option(min=1, help="Passes over the images; 3, or more of few."),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 32,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Images a step.")
+    ] = FINETUNING_BATCH,
     learning_rate: Annotated[
         float, typer.Option(help="Of Adam, at its highest.")
-    ] = 5e-4,
+    ] = FINETUNING_RATE,
     backend: Backend = None,
     dtype: Dtype = None,
     data_dir: DataDir = None,
@@ -149,7 +153,7 @@ def finetune(
     resume: Resume = False,
     strict: Strict = False,
     invert: Invert = False,
-    memory: Memory = 0.7,
+    memory: Memory = MEMORY,
     augment: Augment = None,
 ):
     """Trains a preset further, on your own images."""
@@ -178,9 +182,7 @@ def evaluate(
         tuple[str, str] | None,
         typer.Option(metavar="A B", help="Two presets side by side instead."),
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Other images than those it was made for.")
-    ] = None,
+    data: OtherData = None,
     data_dir: DataDir = None,
     num_importance_samples: Annotated[
         int | None, typer.Option(min=1, help="K; else that of the stored figures.")
@@ -281,12 +283,12 @@ def plot(
     temperature: Annotated[
         float | None, typer.Option(min=0, help="Scale of the prior, of samples.")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Other images than those it was made for.")
-    ] = None,
+    data: OtherData = None,
     data_dir: DataDir = None,
     backend: Backend = None,
     overwrite: Overwrite = False,
+    strict: Strict = False,
+    invert: Invert = False,
 ):
     """Draws a plot of a preset, of a run, or of an ONNX file without Keras.
 
@@ -303,6 +305,8 @@ def plot(
         data=data,
         data_dir=data_dir,
         backend=backend,
+        strict=strict,
+        invert=invert,
         seed=seed,
         num_samples=num_samples,
         label=label,
@@ -318,13 +322,13 @@ def report(
         typer.Argument(metavar="P", help="Preset, run folder, or ONNX file."),
     ],
     out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
-    data: Annotated[
-        str | None, typer.Option(help="Other images than those it was made for.")
-    ] = None,
+    data: OtherData = None,
     data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes what is drawn.")] = 0,
     backend: Backend = None,
     overwrite: Overwrite = False,
+    strict: Strict = False,
+    invert: Invert = False,
 ):
     """One HTML page about a model: plots, figures, training, code."""
     from recipes.documents.report import write_report
@@ -337,6 +341,8 @@ def report(
         backend=backend,
         seed=seed,
         overwrite=overwrite,
+        strict=strict,
+        invert=invert,
     )
     for sentence in missing:
         print(f"Not drawn: {sentence}")

@@ -27,6 +27,9 @@ Strict = Annotated[
 Invert = Annotated[
     bool, typer.Option("--invert", help="Turn black to white and white to black.")
 ]
+OtherData = Annotated[
+    str | None, typer.Option(help="Other images than those it was made for.")
+]
 Memory = Annotated[
     float, typer.Option(help="Gigabytes for images; of more, a stream from disk.")
 ]

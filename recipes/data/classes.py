@@ -1,4 +1,4 @@
-"""Classes of images matched by their names to those that a model knows."""
+"""The labels of images for a model, and classes matched by name to those it knows."""
 
 from __future__ import annotations
 
@@ -46,6 +46,37 @@ def match_classes(data, known):
     return dataclasses.replace(
         data, **labels, class_names=known, report=[*data.report, said]
     )
+
+
+def labels_for(model, data, split):
+    """The labels of a split if the model takes labels, else None.
+
+    Raises:
+        ValueError: if it does and there are none.
+    """
+    if not model.label_dim:
+        return None
+    labels = getattr(data, f"{split}_labels")
+    if labels is None:
+        raise ValueError(
+            f"{type(model).__name__} needs labels beside the images, and {data.name} "
+            "has none: give images in one sub-folder a class, or an .npz with labels."
+        )
+    return labels
+
+
+def known_classes(model, data):
+    """The data with the labels that the model has for classes of these names.
+
+    Args:
+        model: a model of the zoo; one that takes no labels leaves the data as it is.
+        data: `recipes.data.ImageData`.
+
+    Raises:
+        ValueError: if the model does not know all of them.
+    """
+    known = getattr(model, "class_names", None) if model.label_dim else None
+    return match_classes(data, known)
 
 
 def class_numbers(names, known, what: str) -> np.ndarray:

@@ -161,3 +161,14 @@ class ArrayGrid(FactorGrid):
                 f"{missing:,} of {self.num_images:,} combinations have none."
             )
         return rows
+
+
+class InvertedGrid(FactorGrid):
+    """The negatives of a grid's images: black is white, and white is black."""
+
+    def __init__(self, grid):
+        super().__init__(grid.factor_names, grid.factor_sizes)
+        self._grid = grid
+
+    def images(self, factors) -> np.ndarray:
+        return 1 - self._grid.images(factors)

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from recipes.common.defaults import MEMORY
 from recipes.data.augment import Augmentation, check_kinds
 from recipes.data.geometry import check_image_shape, check_size
 from recipes.data.on_disk import DiskArray
@@ -87,7 +88,7 @@ def load_images(
     download: bool = False,
     strict: bool = False,
     invert: bool = False,
-    memory: float = 0.7,
+    memory: float = MEMORY,
     augment=(),
 ) -> ImageData:
     """Loads images from a data set, a folder, an `.npz` file or arrays.

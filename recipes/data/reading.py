@@ -1,4 +1,4 @@
-"""A sign of life while images are read."""
+"""What a person sees while images are read, and what is said of them then."""
 
 from recipes.common.progress import working
 from recipes.data.locations import import_early
@@ -8,3 +8,9 @@ def reading_images(console=None):
     """`working` around `recipes.data.load_images`."""
     import_early()
     return working("Reading the images", console)
+
+
+def print_report(report, console):
+    """Prints the report of an `ImageData`, which is not the main thing on screen."""
+    for line in report:
+        console.print(line, style="dim", markup=False, highlight=False)

@@ -5,6 +5,7 @@ import time
 from recipes.common.latents import the_vector
 from recipes.common.progress import working
 from recipes.data import load_factor_grid
+from recipes.data.factors import InvertedGrid
 from recipes.data.reading import reading_images
 from zoo.evaluation.disentanglement import disentanglement
 
@@ -14,13 +15,14 @@ SIZES = {"num_train": 10_000, "num_test": 5_000}
 MIN_STD = 0.05
 
 
-def factor_grid(model, data, source, *, data_dir=None, console=None):
+def factor_grid(model, data, source, *, data_dir=None, invert=False, console=None):
     """The factor grid that a model can be scored on, if there is one.
 
     Args:
         model: a model of the zoo.
         data: `recipes.data.ImageData` of the source.
         source, data_dir: as in `recipes.data.load_factor_grid`.
+        invert: turn black to white and white to black, as those of `data` are.
         console: `rich.console.Console` that is told why a grid is of no use.
 
     Returns:
@@ -41,7 +43,7 @@ def factor_grid(model, data, source, *, data_dir=None, console=None):
     else:
         shape = grid.images(grid.factors([0])).shape[1:]
         if shape == tuple(model.image_shape):
-            return grid
+            return InvertedGrid(grid) if invert else grid
         reason = f"the model takes images {model.image_shape}, the grid has {shape}."
     if console is not None:
         console.print(f"Disentanglement is not scored: {reason}", style="dim")

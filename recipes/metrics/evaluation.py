@@ -1,160 +1,34 @@
 """Figures of a preset on the test split, with all that is needed to get them again."""
 
-import itertools
 import time
 
 import keras
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 
 import zoo
-from recipes.common.latents import the_codes, the_vector
+from recipes.common.latents import the_codes
 from recipes.common.progress import working
 from recipes.common.published import TRAINING, further_draws, published_of
 from recipes.data import binarize, load_images
-from recipes.data.classes import match_classes
-from recipes.data.reading import reading_images
+from recipes.data.classes import known_classes, labels_for
+from recipes.data.reading import print_report, reading_images
 from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
+from recipes.metrics.each_image import (
+    IMAGES_PER_STEP,
+    LEAST_ERROR,
+    blocks,
+    image_metrics,
+)
 from recipes.metrics.intervals import confidence_intervals, standard_error
-from recipes.metrics.polarity import polarity_sentence
+from recipes.metrics.polarity import print_polarity
 from recipes.metrics.resumable import ResumableValues
 from recipes.metrics.sample_quality import sample_quality
+from recipes.metrics.use_of_latents import convergence, use_of_latents
 from recipes.metrics.without_labels import draws_of_others, without_labels
-from zoo.evaluation.codes import code_statistics
-from zoo.evaluation.diagnosis import (
-    SILENT,
-    diagnose_codes,
-    diagnose_latents,
-    worse_than_the_mean,
-)
-from zoo.evaluation.information import mutual_information
-from zoo.evaluation.latents import active_units, kl_per_latent
-from zoo.inference import BATCH
 
 # Of the dict of metrics: to be raised when a name changes its meaning.
 SCHEMA_VERSION = 1
-
-# Images scored between two steps of the progress bar: few, so that most of a compiled
-# call goes into draws and little into encoding the same images again.
-IMAGES_PER_STEP = 10
-
-# Of so many draws, fewer than so many that count are too few for an estimate.
-ENOUGH_DRAWS, LEAST_ESS = 50, 2
-
-# Squared errors are counted as no smaller: a PSNR of at most 100 dB.
-LEAST_ERROR = 1e-10
-
-
-def labels_for(model, data, split):
-    """The labels of a split if the model takes labels, else None.
-
-    Raises:
-        ValueError: if it does and there are none.
-    """
-    if not model.label_dim:
-        return None
-    labels = getattr(data, f"{split}_labels")
-    if labels is None:
-        raise ValueError(
-            f"{type(model).__name__} needs labels beside the images, and {data.name} "
-            "has none: give images in one sub-folder a class, or an .npz with labels."
-        )
-    return labels
-
-
-def known_classes(model, data):
-    """The data with the labels that the model has for classes of these names.
-
-    Args:
-        model: a model of the zoo; one that takes no labels leaves the data as it is.
-        data: `recipes.data.ImageData`.
-
-    Raises:
-        ValueError: if the model does not know all of them.
-    """
-    known = getattr(model, "class_names", None) if model.label_dim else None
-    return match_classes(data, known)
-
-
-def image_metrics(
-    model,
-    test,
-    labels=None,
-    *,
-    num_importance_samples,
-    further=(),
-    seed=0,
-    console,
-    finished=None,
-):
-    """What can be said of each test image by itself.
-
-    Args:
-        model: a model of the zoo.
-        test: images (N, H, W, C), float32 in [0, 1], binarized already if need be.
-        labels: (N,), for models that take them; all figures are then given y.
-        num_importance_samples: K of the importance-weighted NLL.
-        further: other K, to be compared with published figures of theirs.
-        seed: fixes the noise of the estimates.
-        console: `rich.console.Console` for progress.
-        finished: `ResumableValues`, log-likelihoods to go on with, or None.
-
-    Returns:
-        dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats, of
-        several groups of latents "kl_<group>"; "nll_ess", the effective number of the
-        K draws; "nll_k<K>" of each further K; "mse", the squared error a pixel; "psnr"
-        in dB.
-
-    Raises:
-        ValueError: if the ELBO is not finite.
-        OSError: if what is finished cannot be kept.
-    """
-    with working("ELBO", console):
-        terms = model.elbo(test, labels, seed=seed)
-    if not np.all(np.isfinite(terms["elbo"])):
-        raise ValueError(
-            "The model's ELBO on the test images is not finite: its weights are broken."
-        )
-    finished = finished or ResumableValues(None, {})
-    batches = model.iter_log_marginal_likelihood(
-        test,
-        labels,
-        num_importance_samples,
-        batch_size=IMAGES_PER_STEP,
-        seed=seed,
-        skip=len(finished.values),
-        with_ess=True,
-    )
-    try:
-        for values in track(
-            batches,
-            description=f"IW-{num_importance_samples} likelihood",
-            total=-(-(len(test) - len(finished.values)) // IMAGES_PER_STEP),
-            console=console,
-        ):
-            finished.extend(values)
-    finally:  # interrupted or not
-        finished.save()
-    options = {"batch_size": IMAGES_PER_STEP, "seed": seed}
-    others = {}
-    for k in further:
-        with working(f"IW-{k} likelihood", console):
-            others[f"nll_k{k}"] = -model.log_marginal_likelihood(
-                test, labels, k, **options
-            )
-    with working("Reconstructions", console):
-        mse = np.concatenate(list(_squared_errors(model, test, labels)))
-    return {
-        "elbo": terms["elbo"],
-        "reconstruction": -terms["log_likelihood"],
-        **{name: nats for name, nats in terms.items() if name.startswith("kl")},
-        "nll": -finished.values[:, 0],
-        "nll_ess": finished.values[:, 1],
-        **others,
-        "mse": mse,
-        "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
-    }
 
 
 def evaluate_model(
@@ -239,13 +113,13 @@ def evaluate_model(
         ("mse_over_variance", np.mean(test, dtype=np.float64)),
         ("mse_over_mean_image", np.mean(test, axis=0, dtype=np.float64)),
     ):
-        parts = [np.mean(np.square(x - mean)) * len(x) for x in _blocks(test)]
+        parts = [np.mean(np.square(x - mean)) * len(x) for x in blocks(test)]
         variance = sum(parts) / len(test)
         metrics[name] = float(metrics["mse"] / max(variance, LEAST_ERROR))
     with working("Use of the latents", console):
-        latents = _latents(model, test, labels, metrics)
+        latents = use_of_latents(model, test, labels, metrics)
     if not metrics.get("exact_codes"):  # of which every draw is the same
-        latents["diagnosis"] += _convergence(metrics["nll_ess"], num_importance_samples)
+        latents["diagnosis"] += convergence(metrics["nll_ess"], num_importance_samples)
     if model.remark_on_prior:
         latents["diagnosis"].insert(0, model.remark_on_prior)
     return metrics | {
@@ -307,12 +181,17 @@ def evaluate_preset(
     with reading_images(console):
         model = zoo.from_preset(preset)
         data = known_classes(model, load_images(source, splits="test", **options))
-    for line in data.report if other else ():
-        (console or Console()).print(line, style="dim", markup=False)
-    said = polarity_sentence(model, info, data.test, invert) if other else None
-    if said:
-        (console or Console()).print(said, style="yellow", markup=False)
-    grid = factor_grid(model, data, source, data_dir=data_dir, console=console)
+    if other:
+        print_report(data.report, console or Console())
+        print_polarity(model, info, data.test, invert, console or Console())
+    grid = factor_grid(
+        model,
+        data,
+        source,
+        data_dir=data_dir,
+        invert=options["invert"],
+        console=console,
+    )
     labels = labels_for(model, data, "test")
     settings = {
         "figures": ["log p(x)", "effective sample size"],
@@ -399,72 +278,6 @@ def is_inverted(info):
 def stored_k(info):
     """The K of the figures that are stored with a preset."""
     return info.get("metrics", {}).get("num_importance_samples", 100)
-
-
-def _latents(model, test, labels, metrics):
-    """How much of the latents is used, in figures and in words."""
-    if the_codes(model.latents):
-        return _codes(model, test, labels, metrics["mse_over_mean_image"])
-    if the_vector(model.latents):
-        kl = kl_per_latent(model, test, labels)
-        figures = {
-            "active_units": active_units(model, test, labels),
-            "kl_per_latent": [round(float(value), 4) for value in kl],
-        }
-        information = mutual_information(model, test, labels)
-        if information is not None:
-            figures["mutual_information"], figures["mutual_information_bound"] = (
-                information
-            )
-        figures["diagnosis"] = diagnose_latents(
-            kl,
-            metrics["kl"],
-            active=figures["active_units"],
-            error=metrics["mse_over_mean_image"],
-            information=information,
-        )
-        return figures
-    kl = {spec.name: metrics[f"kl_{spec.name}"] for spec in model.latents}
-    each = ", ".join(f"{name} {nats:.1f}" for name, nats in kl.items())
-    used = sum(nats >= SILENT for nats in kl.values())
-    told = f"{used} of {len(kl)} groups of latents are in use; nats of KL an image: "
-    useless = worse_than_the_mean(metrics["mse_over_mean_image"])
-    return {"diagnosis": [*useless, f"{told}{each}."]}
-
-
-def _blocks(images):
-    """Some images at a time: what is computed of them takes as much memory again."""
-    for start in range(0, len(images), BATCH):
-        yield images[start : start + BATCH]
-
-
-def _squared_errors(model, test, labels):
-    """Yields the mean squared error a pixel of each reconstruction, block by block."""
-    beside = itertools.repeat(None) if labels is None else _blocks(labels)
-    for images, known in zip(_blocks(test), beside, strict=False):
-        error = np.square(model.reconstruct(images, known) - images)
-        yield np.mean(error, axis=(1, 2, 3), dtype=np.float64)
-
-
-def _convergence(ess, k):
-    """A list of one sentence where an importance-weighted likelihood says little."""
-    if k < ENOUGH_DRAWS or ess >= LEAST_ESS:
-        return []
-    return [
-        f"The NLL has not converged: of {k:,} draws {ess:.1f} count, so that it is an "
-        "upper bound that more draws would lower."
-    ]
-
-
-def _codes(model, test, labels, error):
-    statistics = code_statistics(model, test, labels)
-    diagnosis = diagnose_codes(
-        statistics["codebook_usage"],
-        statistics["perplexity"],
-        model.latents[0].codebook_size,
-        error=error,
-    )
-    return {**statistics, "diagnosis": diagnosis}
 
 
 def _certain(model, test, labels):

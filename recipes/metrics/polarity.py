@@ -7,6 +7,13 @@ _LEAST_DISTANCE = 0.3
 NUM_SAMPLES = 64
 
 
+def print_polarity(model, info, images, inverted, console):
+    """Prints the sentence of `polarity_sentence`, if there is one."""
+    said = polarity_sentence(model, info, images, inverted)
+    if said:
+        console.print(said, style="yellow", markup=False, highlight=False)
+
+
 def polarity_sentence(model, info, images, inverted=False):
     """Says so if images look like the negatives of those a preset was trained on.
 

@@ -9,18 +9,18 @@ import zoo
 from recipes.common.labels import given_labels, takes_labels
 from recipes.common.presets import read_preset
 from recipes.data import binarize, load_images
-from recipes.data.reading import reading_images
+from recipes.data.classes import known_classes, labels_for
+from recipes.data.reading import print_report, reading_images
 from recipes.metrics.comparable import check_comparable
+from recipes.metrics.each_image import image_metrics
 from recipes.metrics.evaluation import (
     SCHEMA_VERSION,
     data_source,
-    image_metrics,
     is_inverted,
-    known_classes,
-    labels_for,
     stored_k,
 )
 from recipes.metrics.intervals import DEVIATIONS, standard_error
+from recipes.metrics.polarity import print_polarity
 
 # (what, name, format) of the figures that are compared; each is one of an image.
 COMPARED = (
@@ -66,6 +66,7 @@ def compare_presets(
         ValueError, OSError: if they cannot be compared, or one cannot be loaded.
     """
     start = time.monotonic()
+    console = console or Console()
     presets = [read_preset(preset) for preset in pair]
     check_comparable(*presets)
     infos = [preset.info for preset in presets]
@@ -81,19 +82,23 @@ def compare_presets(
             strict=strict,
             invert=invert or (own and is_inverted(infos[0])),
         )
+    if not own:
+        print_report(data.report, console)
     binarized = bool(infos[0].get("dataset", {}).get("binarized"))
     test = binarize(data.test) if binarized else data.test
     k = num_importance_samples or min(stored_k(info) for info in infos)
     values = []
-    for preset in pair:
+    for preset, info in zip(pair, infos, strict=True):
         model = zoo.from_preset(preset)
+        if not own:
+            print_polarity(model, info, data.test, invert, console)
         figures = image_metrics(
             model,
             test,
             labels_for(model, known_classes(model, data), "test"),
             num_importance_samples=k,
             seed=seed,
-            console=console or Console(),
+            console=console,
         )
         values.append(figures)
     return {

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from recipes.data import binarize
-from recipes.metrics.evaluation import labels_for
+from recipes.data.classes import labels_for
 from recipes.metrics.intervals import standard_error
 
 

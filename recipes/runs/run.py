@@ -14,10 +14,11 @@ from recipes.common.files import make_folder
 from recipes.common.progress import working
 from recipes.common.provenance import hardware
 from recipes.data import binarize
+from recipes.data.classes import labels_for
 from recipes.data.rows import changes_of
 from recipes.documents.card import write_card
 from recipes.documents.preset_pictures import write_pictures
-from recipes.metrics.evaluation import evaluate_model, labels_for
+from recipes.metrics.evaluation import evaluate_model
 from recipes.recipe import Training
 from recipes.runs import callbacks as run_callbacks
 from recipes.runs.tensorboard import (

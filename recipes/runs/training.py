@@ -7,13 +7,14 @@ import keras
 import numpy as np
 
 import zoo
+from recipes.common.defaults import FINETUNING_BATCH, FINETUNING_RATE, MEMORY
 from recipes.common.provenance import on_gpu
 from recipes.common.published import further_draws
 from recipes.data import load_images
 from recipes.data.augment import check_kinds
-from recipes.data.reading import reading_images
-from recipes.metrics.evaluation import known_classes
-from recipes.metrics.polarity import polarity_sentence
+from recipes.data.classes import known_classes
+from recipes.data.reading import print_report, reading_images
+from recipes.metrics.polarity import print_polarity
 from recipes.recipe import Training
 from recipes.runs.gain import Gain
 from recipes.runs.run import Run, steps_per_epoch
@@ -82,8 +83,7 @@ def train(
             validation=recipe.validation,
             seed=seed,
         )
-    for line in data.report:
-        run.console.print(line, style="dim")
+    print_report(data.report, run.console)
 
     def build_model(dtype):
         steps = training.warmup_epochs * steps_per_epoch(data.train, training)
@@ -139,8 +139,8 @@ def finetune(
     source,
     *,
     epochs=None,
-    batch_size=32,
-    learning_rate=5e-4,
+    batch_size=FINETUNING_BATCH,
+    learning_rate=FINETUNING_RATE,
     dtype=None,
     data_dir=None,
     out=None,
@@ -148,7 +148,7 @@ def finetune(
     resume=False,
     strict=False,
     invert=False,
-    memory=0.7,
+    memory=MEMORY,
     augment=(),
     command=None,
     console=None,
@@ -207,11 +207,8 @@ def finetune(
             "inverted": invert,
         },
     )
-    for line in data.report:
-        run.console.print(line, style="dim")
-    said = polarity_sentence(model, info, data.train, invert)
-    if said:
-        run.console.print(said, style="yellow", markup=False)
+    print_report(data.report, run.console)
+    print_polarity(model, info, data.train, invert, run.console)
     training = Training(
         epochs or _epochs_of_finetuning(data.train, batch_size),
         batch_size,

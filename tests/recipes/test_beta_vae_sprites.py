@@ -172,7 +172,12 @@ def test_comparison_averages_seeds():
 def test_grid_is_none_where_scores_make_no_sense():
     data = load_images("sprites", splits="test")
     model = zoo.DenseVAE((64, 64, 1), 2, (4,), seed=0)
-    assert factor_grid(model, data, "sprites").num_images == 48
+    grid = factor_grid(model, data, "sprites")
+    assert grid.num_images == 48
+    negatives = factor_grid(model, data, "sprites", invert=True)
+    assert negatives.factor_names == grid.factor_names
+    chosen = grid.sample(5)
+    np.testing.assert_array_equal(negatives.images(chosen), 1 - grid.images(chosen))
     assert factor_grid(zoo.DenseVAE((64, 64, 1), 1, (4,)), data, "sprites") is None
     plain = dataclasses.replace(data, factor_names=None)
     assert factor_grid(model, plain, "sprites") is None

@@ -17,7 +17,8 @@ from recipes.documents.card import evaluation_lines
 from recipes.documents.metric_rows import metric_rows
 from recipes.metrics.classifier import trained_classifier
 from recipes.metrics.comparable import check_comparable
-from recipes.metrics.evaluation import evaluate_preset, image_metrics
+from recipes.metrics.each_image import image_metrics
+from recipes.metrics.evaluation import evaluate_preset
 from recipes.metrics.intervals import confidence_intervals
 from recipes.metrics.preset_pair import compare_presets, comparison_rows
 from recipes.metrics.resumable import ResumableValues

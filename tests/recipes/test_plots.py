@@ -520,6 +520,23 @@ def test_damaged_histories_are_told(how, unfinished, dense, tmp_path):
     assert "history.json' is damaged" in fail("plot", "training", preset)
 
 
+def test_pictures_left_out_are_said_or_refused(dense, images, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i, image in enumerate(images.test[:40, ..., 0]):
+        Image.fromarray((255 * image).astype("uint8")).save(folder / f"{i:02}.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    asked = ("reconstructions", dense, "--data", folder, "--out")
+    result = run("plot", *asked, tmp_path / "a.png")
+    assert result.exit_code == 0 and "broken.png" in result.stderr
+    assert "broken.png" in fail("plot", *asked, tmp_path / "b.png", "--strict")
+    result = run("report", dense, "--data", folder, "--out", tmp_path / "a.html")
+    assert result.exit_code == 0 and "broken.png" in result.stderr
+    strict = ("--out", tmp_path / "b.html", "--strict")
+    assert "broken.png" in fail("report", dense, "--data", folder, *strict)
+    assert "looks at no images" in fail("plot", "samples", dense, "--data", folder)
+
+
 # Exported files.
 
 WITHOUT_KERAS = """

@@ -10,6 +10,7 @@ import zoo
 from recipes.data import load_images
 from recipes.metrics.evaluation import evaluate_preset
 from recipes.metrics.polarity import polarity_sentence
+from recipes.metrics.preset_pair import compare_presets
 from recipes.plots.subjects.opening import open_subject
 from recipes.runs.training import finetune
 
@@ -108,6 +109,12 @@ def test_fine_tuning_and_evaluation_say_it_and_invert(tmp_path):
     negatives, _ = told(evaluate_preset, preset, 1 - drawings, **options)
     assert inverted["elbo"] == pytest.approx(negatives["elbo"], rel=1e-5)
     assert plain["elbo"] != pytest.approx(negatives["elbo"], rel=1e-5)
+    pair = (preset, preset)
+    compared, said = told(compare_presets, pair, drawings, **options)
+    assert said and compared["figures"]["elbo"]["values"] == [plain["elbo"]] * 2
+    compared, said = told(compare_presets, pair, drawings, invert=True, **options)
+    assert not said
+    assert compared["figures"]["elbo"]["values"] == [inverted["elbo"]] * 2
 
 
 def test_a_preset_of_negatives_is_looked_at_with_negatives(tmp_path):
@@ -125,3 +132,8 @@ def test_a_preset_of_negatives_is_looked_at_with_negatives(tmp_path):
     shown = open_subject(preset).load_images().images
     test = load_images(name, splits="test", invert=True).test
     np.testing.assert_array_equal(shown, test)
+    # Given by hand, and not twice.
+    subject = open_subject(preset, data=name, invert=True)
+    np.testing.assert_array_equal(subject.load_images().images, test)
+    subject = open_subject(preset, data=name)
+    np.testing.assert_array_equal(subject.load_images().images, 1 - test)

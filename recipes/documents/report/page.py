@@ -9,6 +9,7 @@ from rich.progress import track
 
 from recipes import plots
 from recipes.common.files import check_output, write_whole
+from recipes.data.reading import print_report
 from recipes.documents.report import about, usage
 
 TEMPLATE = "page.html.j2"
@@ -34,6 +35,8 @@ def write_report(
     overwrite=False,
     console=None,
     address=None,
+    strict=False,
+    invert=False,
 ):
     """Writes the page: no file beside it, no address outside it, no script.
 
@@ -48,6 +51,7 @@ def write_report(
         overwrite: replace a file.
         console: `rich.console.Console` for progress.
         address: what the page's code calls the model, where `source` is about to move.
+        strict, invert: as `recipes.data.load_images` takes them.
 
     Returns:
         list of sentences: why which kinds of plots are missing.
@@ -60,12 +64,19 @@ def write_report(
     template = _template()
     known = about.about(source, address)
     subject = plots.open_subject(
-        source, data=data, data_dir=data_dir, backend=backend, seed=seed
+        source,
+        data=data,
+        data_dir=data_dir,
+        backend=backend,
+        seed=seed,
+        strict=strict,
+        invert=invert,
     )
+    console = console or Console(stderr=True)
     # Asked for, so that their absence is no footnote.
-    if data is not None and subject.why_no_images:
-        raise ValueError(subject.why_no_images)
-    pictures, missing = _draw(subject, console or Console(stderr=True))
+    if data is not None:
+        print_report(subject.images.report, console)
+    pictures, missing = _draw(subject, console)
     # A model of attributes draws samples, though no plot can choose them.
     can_sample = not subject.no_model and subject.why_no_samples() is None
     page = template.render(

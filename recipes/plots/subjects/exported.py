@@ -15,9 +15,9 @@ class ExportedSubject(Subject):
 
     Args:
         path: a decoder.onnx, or a folder with an encoder, too.
-        data, data_dir, seed: as for `Subject`. A file knows its images where it has a
-            shipped preset's own weights, and names it; otherwise those that are given
-            are encoded as they are, without binarizing.
+        data, data_dir, seed, strict, invert: as for `Subject`. A file knows its images
+            where it has a shipped preset's own weights, and names it; otherwise those
+            that are given are encoded as they are, without binarizing.
     """
 
     def __init__(self, path, **options):

@@ -20,6 +20,7 @@ class ImageSet:
         class_names: names of the labels, or None.
         words: what they are, such as "2,000 of the 10,000 test images of mnist".
         short: the same for a few of them, such as "test images of mnist".
+        report: sentences on how they were read, such as which files were skipped.
     """
 
     images: np.ndarray
@@ -27,6 +28,7 @@ class ImageSet:
     class_names: tuple | None
     words: str
     short: str
+    report: tuple = ()
 
     def name_of(self, label):
         """What the data set calls a class."""
@@ -43,13 +45,13 @@ def import_readers():
         importlib.import_module("recipes.data.digits")
 
 
-def read_images(source, image_shape, data_dir=None, binarized=False, invert=False):
+def read_images(source, image_shape, data_dir=None, binarized=False, **reading):
     """At most `MAX_IMAGES` of a test split, evenly spaced: an `ImageSet`.
 
     Args:
-        source, image_shape, data_dir, invert: as `recipes.data.load_images` takes
-            them.
+        source, image_shape, data_dir: as `recipes.data.load_images` takes them.
         binarized: whether they are binarized, as for the figures of an evaluation.
+        reading: `strict` and `invert` of `recipes.data.load_images`.
 
     Raises:
         ValueError, OSError, ImportError: if there are none, or none that fit.
@@ -61,7 +63,7 @@ def read_images(source, image_shape, data_dir=None, binarized=False, invert=Fals
         image_shape=image_shape,
         data_dir=data_dir,
         splits="test",
-        invert=invert,
+        **reading,
     )
     images, labels = data.test, data.test_labels
     if binarized:
@@ -77,4 +79,5 @@ def read_images(source, image_shape, data_dir=None, binarized=False, invert=Fals
         data.class_names,
         f"{part} {total:,} {short}",
         short,
+        tuple(data.report),
     )

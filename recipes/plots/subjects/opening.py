@@ -20,7 +20,15 @@ class UnfinishedRun(Subject):
         return self._histories
 
 
-def open_subject(source, data=None, data_dir=None, backend=None, seed=0):
+def open_subject(
+    source,
+    data=None,
+    data_dir=None,
+    backend=None,
+    seed=0,
+    strict=False,
+    invert=False,
+):
     """What plots are to be drawn of. Nothing large is read, and Keras not started.
 
     Args:
@@ -31,11 +39,18 @@ def open_subject(source, data=None, data_dir=None, backend=None, seed=0):
         data_dir: folder of prepared TFDS data sets.
         backend: of Keras; None is that of the environment.
         seed: of what plots draw at random, unless they are told another.
+        strict, invert: as `recipes.data.load_images` takes them.
 
     Raises:
         ValueError, OSError: if there is no such thing, or it is damaged.
     """
-    options = {"data": data, "data_dir": data_dir, "seed": seed}
+    options = {
+        "data": data,
+        "data_dir": data_dir,
+        "seed": seed,
+        "strict": strict,
+        "invert": invert,
+    }
     found = open_source(source)
     if found.kind == "exported":
         from recipes.plots.subjects.exported import ExportedSubject

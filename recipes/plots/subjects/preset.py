@@ -20,7 +20,7 @@ class PresetSubject(Subject):
         preset: `recipes.common.presets.Preset`.
         histories: as `Subject.histories`; None reads those in the preset's folder.
         backend: of Keras, or None for that of the environment.
-        data, data_dir, seed: as for `Subject`.
+        data, data_dir, seed, strict, invert: as for `Subject`.
     """
 
     def __init__(self, preset, histories=None, backend=None, **options):

@@ -32,12 +32,24 @@ class Subject:
         data: what `recipes.data.load_images` takes, or None for the preset's own.
         data_dir: folder of prepared TFDS data sets, or None.
         seed: of what plots draw at random, unless they are told another.
+        strict, invert: as `recipes.data.load_images` takes them. The preset's own
+            images are inverted if they were when it was trained.
     """
 
     # A sentence on why there is no model to ask, or None.
     no_model = None
 
-    def __init__(self, name, facts, preset=None, data=None, data_dir=None, seed=0):
+    def __init__(
+        self,
+        name,
+        facts,
+        preset=None,
+        data=None,
+        data_dir=None,
+        seed=0,
+        strict=False,
+        invert=False,
+    ):
         self.name = name
         for fact in FACTS:
             setattr(self, fact, facts.get(fact))
@@ -45,6 +57,7 @@ class Subject:
         self.latents = latents_of(facts)
         self.preset = preset
         self.data, self.data_dir, self.seed = data, data_dir, seed
+        self.strict, self.invert = strict, invert
 
     @property
     def has_codes(self):
@@ -147,14 +160,19 @@ class Subject:
                 f"{self.name!r} does not say which images it was made for: give some "
                 "with --data."
             )
-        binarized = inverted = False
+        binarized, invert = False, self.invert
         if self.preset is not None:
             own = self.preset.config.get("dynamic_binarization", False)
             dataset = self.preset.entry("dataset")
             binarized = bool(dataset.get("binarized", own))
-            inverted = self.data is None and bool(dataset.get("inverted"))
+            invert |= self.data is None and bool(dataset.get("inverted"))
         found = read_images(
-            self._source, self.image_shape, self.data_dir, binarized, inverted
+            self._source,
+            self.image_shape,
+            self.data_dir,
+            binarized,
+            strict=self.strict,
+            invert=invert,
         )
         if self.is_conditional and found.labels is None:
             raise ValueError(

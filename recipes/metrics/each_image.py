@@ -1,0 +1,111 @@
+"""What can be said of each test image by itself: the ELBO, log p(x), squared errors."""
+
+import itertools
+
+import numpy as np
+from rich.progress import track
+
+from recipes.common.progress import working
+from recipes.metrics.resumable import ResumableValues
+from zoo.inference import BATCH
+
+# Images scored between two steps of the progress bar: few, so that most of a compiled
+# call goes into draws and little into encoding the same images again.
+IMAGES_PER_STEP = 10
+
+# Squared errors are counted as no smaller: a PSNR of at most 100 dB.
+LEAST_ERROR = 1e-10
+
+
+def image_metrics(
+    model,
+    test,
+    labels=None,
+    *,
+    num_importance_samples,
+    further=(),
+    seed=0,
+    console,
+    finished=None,
+):
+    """What can be said of each test image by itself.
+
+    Args:
+        model: a model of the zoo.
+        test: images (N, H, W, C), float32 in [0, 1], binarized already if need be.
+        labels: (N,), for models that take them; all figures are then given y.
+        num_importance_samples: K of the importance-weighted NLL.
+        further: other K, to be compared with published figures of theirs.
+        seed: fixes the noise of the estimates.
+        console: `rich.console.Console` for progress.
+        finished: `ResumableValues`, log-likelihoods to go on with, or None.
+
+    Returns:
+        dict of arrays (N,): "elbo", "reconstruction", "kl" and "nll" in nats, of
+        several groups of latents "kl_<group>"; "nll_ess", the effective number of the
+        K draws; "nll_k<K>" of each further K; "mse", the squared error a pixel; "psnr"
+        in dB.
+
+    Raises:
+        ValueError: if the ELBO is not finite.
+        OSError: if what is finished cannot be kept.
+    """
+    with working("ELBO", console):
+        terms = model.elbo(test, labels, seed=seed)
+    if not np.all(np.isfinite(terms["elbo"])):
+        raise ValueError(
+            "The model's ELBO on the test images is not finite: its weights are broken."
+        )
+    finished = finished or ResumableValues(None, {})
+    batches = model.iter_log_marginal_likelihood(
+        test,
+        labels,
+        num_importance_samples,
+        batch_size=IMAGES_PER_STEP,
+        seed=seed,
+        skip=len(finished.values),
+        with_ess=True,
+    )
+    try:
+        for values in track(
+            batches,
+            description=f"IW-{num_importance_samples} likelihood",
+            total=-(-(len(test) - len(finished.values)) // IMAGES_PER_STEP),
+            console=console,
+        ):
+            finished.extend(values)
+    finally:  # interrupted or not
+        finished.save()
+    options = {"batch_size": IMAGES_PER_STEP, "seed": seed}
+    others = {}
+    for k in further:
+        with working(f"IW-{k} likelihood", console):
+            others[f"nll_k{k}"] = -model.log_marginal_likelihood(
+                test, labels, k, **options
+            )
+    with working("Reconstructions", console):
+        mse = np.concatenate(list(_squared_errors(model, test, labels)))
+    return {
+        "elbo": terms["elbo"],
+        "reconstruction": -terms["log_likelihood"],
+        **{name: nats for name, nats in terms.items() if name.startswith("kl")},
+        "nll": -finished.values[:, 0],
+        "nll_ess": finished.values[:, 1],
+        **others,
+        "mse": mse,
+        "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
+    }
+
+
+def blocks(images):
+    """Some images at a time: what is computed of them takes as much memory again."""
+    for start in range(0, len(images), BATCH):
+        yield images[start : start + BATCH]
+
+
+def _squared_errors(model, test, labels):
+    """Yields the mean squared error a pixel of each reconstruction, block by block."""
+    beside = itertools.repeat(None) if labels is None else blocks(labels)
+    for images, known in zip(blocks(test), beside, strict=False):
+        error = np.square(model.reconstruct(images, known) - images)
+        yield np.mean(error, axis=(1, 2, 3), dtype=np.float64)
