@@ -1,9 +1,12 @@
 """What a page says and knows of its model."""
 
+import json
+
 from export.explorer.latents import describe_latents
 from export.priors import RECORDS
 from export.runtime.session import Session
 from export.runtime.signature import has_codes
+from export.shipped import shipped_preset
 
 _PRIORS = {
     "standard_normal": "standard normal prior",
@@ -105,6 +108,7 @@ def _in_python(exported):
     Weights that were rounded for the export are no longer those of the preset.
     """
     metadata = exported.metadata
-    if metadata.get("preset") and metadata.get("quantize") is None:
-        return f'zoo.from_preset("{metadata["preset"]}")'
-    return f'export.Sampler("{exported.path.resolve().name}")'
+    preset = shipped_preset(metadata)
+    if preset and metadata.get("quantize") is None:
+        return f"zoo.from_preset({json.dumps(preset)})"
+    return f"export.Sampler({json.dumps(exported.path.resolve().name)})"

@@ -11,6 +11,7 @@ from export.explorer.assets import read_assets
 from export.explorer.describe import describe, facts, warning
 from export.explorer.exported import read_exported
 from export.explorer.pieces import cut
+from export.shipped import shipped_preset
 
 # Nothing may be fetched or sent. The worker is made from what the page carries, and
 # `data:` is the icon; WebAssembly counts as evaluated code.
@@ -46,7 +47,8 @@ def make_page(file_or_folder, *, title=None, summary=None, importance=None):
     """
     assets = read_assets()
     exported = read_exported(file_or_folder)
-    title = title or exported.metadata["preset"] or exported.path.resolve().stem
+    title = title or shipped_preset(exported.metadata)
+    title = title or exported.path.resolve().stem
     pieces, parts = cut(exported.files)
     description = describe(exported, parts, title, importance)
     data = {"worker": assets.worker, "runtime": assets.runtime}
@@ -87,7 +89,7 @@ def _data_element(name, content):
 
 
 def _colophon(assets, exported):
-    version = exported.metadata["versions"].get("vae-zoo", "")
+    version = (exported.metadata["versions"] or {}).get("vae-zoo", "")
     return (
         f"Made by vae-zoo {version}. The page carries the model and onnxruntime-web "
         f"{assets.versions['onnxruntime-web']}, which runs it in this browser: nothing "

@@ -49,9 +49,15 @@ def run_in_chunks(session, feeds, threads, fixed=None):
         left.put(start)
 
     def work():
-        with contextlib.suppress(Empty):
-            while True:
-                run_one(left.get_nowait())
+        try:
+            with contextlib.suppress(Empty):
+                while True:
+                    run_one(left.get_nowait())
+        except BaseException:
+            with contextlib.suppress(Empty):
+                while True:  # other threads need not go on
+                    left.get_nowait()
+            raise
 
     # The calling thread works, too: it is there already.
     helpers = min(threads, len(starts)) - 1

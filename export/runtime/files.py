@@ -1,4 +1,4 @@
-"""Reading an exported file: whole, unchanged and self-contained, or not at all.
+"""Reading an exported file: whole and unchanged, or not at all.
 
 onnxruntime loads a file with a flipped weight bit without a word. Every exported file
 therefore ends with a metadata entry `content_sha256`: 64 hexadecimal digits, the
@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 from export.errors import RuntimeModelError
-from export.runtime.protobuf import has_external_data, looks_like_onnx
+from export.runtime.protobuf import looks_like_onnx
 
 MAX_FILE_BYTES = 64 * 2**20
 
@@ -54,31 +54,29 @@ def check_digest(data, name):
 
 
 def read_model(path):
-    """The bytes of an exported ONNX file, once they have passed every check.
+    """The bytes of an exported ONNX file that nothing has changed since.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        RuntimeModelError: if it is too large, damaged, foreign, or keeps its weights
-            in another file.
+        FileNotFoundError: if there is no such file, or it is no regular one.
+        RuntimeModelError: if it is too large, damaged or foreign.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     with open(path, "rb") as file:
-        data = file.read(MAX_FILE_BYTES + 1)
+        return check_model(file.read(MAX_FILE_BYTES + 1), path)
+
+
+def check_model(data, name):
+    """The bytes of a file, if nothing has changed them.
+
+    Raises:
+        RuntimeModelError: as `read_model`.
+    """
     if len(data) > MAX_FILE_BYTES:
         raise RuntimeModelError(
-            f"{path} is larger than {MAX_FILE_BYTES // 2**20} MB, the most this "
+            f"{name} is larger than {MAX_FILE_BYTES // 2**20} MB, the most this "
             "runtime loads."
         )
-    check_digest(data, path)
-    try:
-        external = has_external_data(data)
-    except ValueError as error:
-        raise RuntimeModelError(f"{path} is not valid ONNX: {error}.") from error
-    if external:
-        raise RuntimeModelError(
-            f"{path} keeps weights in another file (ONNX external data), which this "
-            "runtime refuses; export it as a single file."
-        )
+    check_digest(data, name)
     return data

@@ -4,6 +4,7 @@ import json
 
 from export.errors import RuntimeModelError
 from export.runtime.signature import GENERATOR_KIND, PRIOR_STEP_KIND, has_codes
+from zoo.text import is_name, printable
 
 FORMAT = "vae-zoo-onnx/1"
 # Stored as they are; every other metadata value is JSON.
@@ -17,7 +18,10 @@ TEXT_KEYS = (
 )
 # Entries that not every file has: read as None where they are missing.
 _OPTIONAL = (
+    "model",
     "preset",
+    "latent_prior",
+    "versions",
     "latent_dim",
     "codebook_size",
     "code_shape",
@@ -56,8 +60,15 @@ def parse(stored, kinds, path):
         }
         metadata = {**dict.fromkeys(_OPTIONAL), **metadata}
         good = _is_complete(metadata, kind)
-    except (ValueError, KeyError, TypeError):
-        good = False
+        harmless = _is_harmless(metadata)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        good = harmless = False
+    if good and not harmless:
+        raise RuntimeModelError(
+            f"{path} cannot be used: in its metadata `model`, `preset` and "
+            "`latent_prior` must be names of letters, digits, '.', '_' and '-', and "
+            "`versions` and `class_names` plain text."
+        )
     if not good:
         raise RuntimeModelError(
             f"{path} cannot be used: its metadata must give `image_shape` (three "
@@ -70,6 +81,7 @@ def parse(stored, kinds, path):
 
 
 def _is_complete(metadata, kind):
+    """Whether there is what a model is run by, and it is of its type."""
     sizes = list(metadata["image_shape"])
     good = len(sizes) == 3 and isinstance(metadata["golden"], dict)
     if kind == GENERATOR_KIND:
@@ -94,4 +106,19 @@ def _is_complete(metadata, kind):
     names = metadata["class_names"]
     if names is not None:
         good = good and type(names) is list and len(names) == labels[0]
+        good = good and all(map(_is_plain, names))
     return good
+
+
+def _is_harmless(metadata):
+    """Whether what is shown, or put into code, is text and names."""
+    names = [metadata["model"], metadata["preset"], metadata["latent_prior"]]
+    versions = metadata["versions"] or {}
+    texts = [metadata.get("quantize"), *versions, *versions.values()]
+    return all(name is None or is_name(name) for name in names) and all(
+        text is None or _is_plain(text) for text in texts
+    )
+
+
+def _is_plain(text):
+    return isinstance(text, str) and printable(text) == text and "\n" not in text

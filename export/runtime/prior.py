@@ -21,6 +21,6 @@ def read_prior(session):
         return record.from_json(session.prior_parameters, metadata)
     except (ValueError, KeyError, TypeError) as error:
         raise RuntimeModelError(
-            f"{session.path} cannot be used: the `prior_parameters` in its metadata "
+            f"{session.name} cannot be used: the `prior_parameters` in its metadata "
             f"are damaged ({error})."
         ) from error

@@ -1,7 +1,5 @@
 """`Sampler`: images from an exported decoder."""
 
-import threading
-from pathlib import Path
 from typing import Any
 
 from export.errors import RuntimeModelError
@@ -22,23 +20,10 @@ from export.runtime.drawing import (
     step_codes,
 )
 from export.runtime.labels import check_labels
-from export.runtime.manifest import (
-    ENCODER,
-    GENERATOR,
-    PRIOR_STEP,
-    check_file,
-    check_files,
-    main_file,
-    read_manifest,
-)
+from export.runtime.manifest import ENCODER, GENERATOR, PRIOR_STEP
+from export.runtime.opened import OpenedModel, reopened
 from export.runtime.prior import read_prior
-from export.runtime.session import Session
-from export.runtime.signature import (
-    DECODER_KIND,
-    GENERATOR_KIND,
-    has_codes,
-    networks_see_labels,
-)
+from export.runtime.signature import DECODER_KIND, has_codes, networks_see_labels
 
 
 class Sampler:
@@ -52,12 +37,18 @@ class Sampler:
     sampler.onnx, which does all in one graph, is for programs without this package, and
     is only verified here.
 
+    It can be pickled: by the path of its file, which must be there and the same where
+    it is unpickled, or with the bytes that it was given.
+
     Args:
-        file_or_folder: a decoder.onnx written by `export.export_decoder`, a folder
-            written by `export.export_model`, which also offers `encode`, or a
-            generator.onnx out of one.
+        file_or_folder_or_bytes: a decoder.onnx written by `export.export_decoder`, a
+            folder written by `export.export_model`, which also offers `encode`, or a
+            generator.onnx out of one; or the bytes of such a file, or a file object.
         threads: how many threads large jobs may use; None means up to 4 of the cores
             there are. Small jobs use the calling thread.
+        providers: what onnxruntime is to compute with, the first that can: names such
+            as "CUDAExecutionProvider", or (name, options); None is the CPU. Seeds keep
+            their images up to that provider's rounding.
 
     Attributes:
         metadata: dict of what the file says about itself: `model`, `preset`,
@@ -66,12 +57,15 @@ class Sampler:
             `class_names` and `num_attributes` (None without labels), `versions`,
             `opset`, `quantize`, `max_abs_error` and `extreme_error` (against Keras),
             `content_sha256`.
+        path: of the file or folder; None of bytes.
 
     Raises:
         FileNotFoundError: if there is no such file or folder.
         RuntimeModelError: if the file is truncated, damaged in any bit, larger than 64
-            MB, keeps weights elsewhere, or was not exported by this project.
-        TypeError, ValueError: if `threads` is not an integer >= 1.
+            MB, keeps weights elsewhere, holds operators that no exported file needs, or
+            was not exported by this project.
+        TypeError, ValueError: if `threads` is not an integer >= 1, or if a provider is
+            not installed.
 
     Example:
 
@@ -83,23 +77,26 @@ class Sampler:
     ((16, 28, 28, 1), 'float32')
     """
 
-    def __init__(self, file_or_folder: Any, threads: int | None = None):
+    def __init__(
+        self,
+        file_or_folder_or_bytes: Any,
+        threads: int | None = None,
+        providers: Any = None,
+    ):
         self._threads = check_threads(threads)
-        self._lock = threading.Lock()
-        self._others = {}
-        self._manifest = None
-        self.path = path = Path(file_or_folder)
-        if path.is_dir():
-            self._manifest = read_manifest(path)
-            name = main_file(self._manifest)
-            check_file(path, name, self._manifest)
-            path = path / name
-        self._main = Session(path, DECODER_KIND, GENERATOR_KIND)
+        self._options = (threads, providers)
+        self._opened = OpenedModel(file_or_folder_or_bytes, providers)
+        self._main = self._opened.main
+        self.path = self._opened.path
         self.metadata: dict[str, Any] = self._main.metadata
         self.image_shape = tuple(self.metadata["image_shape"])
         self.latent_dim = self.metadata["latent_dim"]
         self._has_codes = has_codes(self.metadata)
         self._latents = read_prior(self._main) if self.can_decode else None
+
+    def __reduce__(self):
+        digest = self.metadata["content_sha256"]
+        return reopened, (type(self), self._opened.source, *self._options, digest)
 
     def __repr__(self):
         takes = [f"image_shape={self.image_shape}"]
@@ -108,7 +105,7 @@ class Sampler:
             if self.metadata[key] is not None:
                 takes.append(f"{key}={self.metadata[key]}")
         model = self.metadata.get("model")
-        return f"Sampler({str(self.path)!r}: {model}, {', '.join(takes)})"
+        return f"Sampler({str(self._opened)!r}: {model}, {', '.join(takes)})"
 
     @property
     def can_decode(self) -> bool:
@@ -118,7 +115,7 @@ class Sampler:
     @property
     def can_encode(self) -> bool:
         """Whether there is an encoder here, for `encode`."""
-        return self._lists(ENCODER)
+        return self._opened.lists(ENCODER)
 
     def sample(
         self, num_samples: int, labels=None, temperature=1.0, seed: Any = 0, first=0
@@ -150,15 +147,15 @@ class Sampler:
         if self._latents is not None:
             z = draw_latents(self._latents, self.latent_dim, draw)
             return self.decode(z, draw.labels)
-        if self._lists(PRIOR_STEP):
-            step, shape = self._load(PRIOR_STEP), self.metadata["code_shape"]
+        if self._opened.lists(PRIOR_STEP):
+            step, shape = self._opened.load(PRIOR_STEP), self.metadata["code_shape"]
             return self.decode(step_codes(step, shape, draw, self._threads))
-        if self._lists(GENERATOR) or not self.can_decode:
+        if self._opened.lists(GENERATOR) or not self.can_decode:
             return generate(self._generator(), draw, self._threads)
-        return refuse(self.metadata, self.path)
+        return refuse(self.metadata, self._opened)
 
     def _generator(self):
-        return self._load(GENERATOR) if self.can_decode else self._main
+        return self._opened.load(GENERATOR) if self.can_decode else self._main
 
     def draw_latents(
         self, num_samples: int, labels=None, temperature=1.0, seed: Any = 0, first=0
@@ -179,17 +176,17 @@ class Sampler:
         draw = check_draw(num_samples, labels, temperature, seed, first, self.metadata)
         if self._has_codes:
             raise RuntimeModelError(
-                f"{self._main.path} decodes codes, and has no latent vectors to "
+                f"{self._main.name} decodes codes, and has no latent vectors to "
                 "draw: use `sample`."
             )
         if self._latents is not None:
             return draw_latents(self._latents, self.latent_dim, draw)
-        if self._lists(GENERATOR) or not self.can_decode:
+        if self._opened.lists(GENERATOR) or not self.can_decode:
             raise RuntimeModelError(
-                f"{self.path} draws images, and gives no latents of its prior: use "
+                f"{self._opened} draws images, and gives no latents of its prior: use "
                 "`sample`."
             )
-        return refuse(self.metadata, self.path)
+        return refuse(self.metadata, self._opened)
 
     def decode(self, z: Any, labels: Any = None) -> Float32:
         """E[x|z], or E[x|z, y]: the expected image of each latent.
@@ -208,7 +205,7 @@ class Sampler:
         """
         if not self.can_decode:
             raise RuntimeModelError(
-                f"{self.path} has no decoder of latents: its model draws several "
+                f"{self._opened} has no decoder of latents: its model draws several "
                 "groups of them, and `sample` runs generator.onnx."
             )
         (wanted,) = (v for name, v in self._main.inputs.items() if name != "labels")
@@ -241,10 +238,10 @@ class Sampler:
         labels = self._network_labels(labels, len(images))
         if not self.can_encode:
             raise RuntimeModelError(
-                f"{self.path} has no encoder: open the folder that "
+                f"{self._opened} has no encoder: open the folder that "
                 "export.export_model wrote."
             )
-        outputs = self._run(self._load(ENCODER), images, labels)
+        outputs = self._run(self._opened.load(ENCODER), images, labels)
         if list(outputs) == ["codes"]:
             return outputs["codes"]
         if list(outputs) == ["mean", "log_var"]:
@@ -259,25 +256,12 @@ class Sampler:
         labels = check_labels(labels, count, self.metadata)
         return labels if needed else None
 
-    def _lists(self, name):
-        """Whether this is a folder with a file of this name."""
-        return self._manifest is not None and name in self._manifest["files"]
-
     def _run(self, session, rows, labels) -> Any:
         """Runs a file on what its first input is, and labels if there are any."""
         feeds = {next(iter(session.inputs)): rows}
         if labels is not None:
             feeds["labels"] = labels
         return run_in_chunks(session, feeds, self._threads)
-
-    def _load(self, name):
-        """Another file of the folder, loaded at first use: sampling needs none."""
-        with self._lock:
-            if name not in self._others:
-                check_file(self.path, name, self._manifest)
-                kind = name.removesuffix(".onnx")
-                self._others[name] = Session(self.path / name, kind)
-            return self._others[name]
 
     def verify(self) -> dict[str, Any]:
         """Replays the golden vectors kept in each file, and checks the manifest.
@@ -290,11 +274,4 @@ class Sampler:
             RuntimeModelError: if an output is further away than the tolerance, or a
                 file is not the one that the manifest lists.
         """
-        sessions = [self._main]
-        if self._manifest is not None:
-            check_files(self.path, self._manifest)
-            others = set(self._manifest["files"]) - {main_file(self._manifest)}
-            sessions += [self._load(name) for name in sorted(others)]
-        files = {Path(s.path).name: s.verify() for s in sessions}
-        worst = max(entry["max_abs_error"] for entry in files.values())
-        return {"files": files, "max_abs_error": worst}
+        return self._opened.verify()

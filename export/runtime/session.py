@@ -3,10 +3,14 @@
 import onnxruntime
 
 from export.errors import RuntimeModelError
-from export.runtime.files import read_model
+from export.runtime.contents import check_operators, inspect
+from export.runtime.files import check_model, read_model
 from export.runtime.golden import replay
 from export.runtime.metadata import parse
+from export.runtime.operators import LOOP
+from export.runtime.patience import run_within
 from export.runtime.signature import signature
+from zoo.text import printable
 
 _ONNX_TYPES = {
     "float32": "tensor(float)",
@@ -15,15 +19,26 @@ _ONNX_TYPES = {
 }
 
 
+# For a chunk of rows by a file that loops: minutes, where seconds are usual.
+MAX_SECONDS = 300
+
+
+# Pixels lie in [0, 1], but for what arithmetic rounds.
+_ROUNDING = 1e-5
+
+
 class Session:
     """An onnxruntime session on one checked file.
 
     Args:
-        path: an ONNX file written by `export`.
+        path: an ONNX file written by `export`; None of bytes.
         *kinds: what it may be: "decoder", "encoder", "generator", "sampler" or
             "prior_step".
+        data: bytes of the file, if they are not to be read from `path`.
+        providers: of onnxruntime, names or (name, options); None is the CPU alone.
 
     Attributes:
+        name: how errors name it.
         kind: which of them it is.
         metadata: what the file says about itself.
         inputs, outputs: {name: `signature.Value`}.
@@ -33,11 +48,18 @@ class Session:
     Raises:
         FileNotFoundError: if there is no such file.
         RuntimeModelError: if it is broken or something else.
+        ValueError: if a provider is not installed.
     """
 
-    def __init__(self, path, *kinds):
-        self.path = path
-        data = read_model(path)
+    def __init__(self, path, *kinds, data=None, providers=None):
+        self.name = "<bytes>" if path is None else str(path)
+        providers = _checked(providers)
+        data = read_model(path) if data is None else check_model(data, self.name)
+        contents = inspect(data, self.name)
+        metadata = parse(contents.stored, kinds, self.name)
+        self.kind = kind = metadata["kind"]
+        check_operators(contents, kind, self.name)
+        self._loops = LOOP in contents.operators
         options = onnxruntime.SessionOptions()
         # Parallelism comes from chunks on Python threads: faster than threads inside
         # an operator for these small models, and the same result for any number.
@@ -48,15 +70,12 @@ class Session:
         options.log_severity_level = 4  # failures arrive as exceptions
         try:
             self._session = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
+                data, options, providers=providers
             )
-            stored = self._session.get_modelmeta().custom_metadata_map
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise RuntimeModelError(
-                f"onnxruntime cannot load {path}: {_first_line(error)}"
+                f"onnxruntime cannot load {self.name}: {_first_line(error)}"
             ) from error
-        metadata = parse(stored, kinds, path)
-        self.kind = kind = metadata["kind"]
         self.golden = metadata.pop("golden")
         self.prior_parameters = metadata.pop("prior_parameters", None)
         self.metadata = metadata
@@ -66,8 +85,8 @@ class Session:
         names = [[value.name for value in values] for values in given]
         if names != [list(values) for values in wanted]:
             raise RuntimeModelError(
-                f"{path} has inputs {names[0]} and outputs {names[1]}; by what it says "
-                f"of its model, this {kind} must have {list(self.inputs)} and "
+                f"{self.name} has inputs {names[0]} and outputs {names[1]}; by what it "
+                f"says of its model, this {kind} must have {list(self.inputs)} and "
                 f"{list(self.outputs)}."
             )
         for value in (*given[0], *given[1]):
@@ -81,7 +100,7 @@ class Session:
             or shape[1:] != wanted.row_shape
         ):
             raise RuntimeModelError(
-                f"{self.path} contradicts itself: by its metadata `{value.name}` is "
+                f"{self.name} contradicts itself: by its metadata `{value.name}` is "
                 f"{wanted.dtype} of shape {wanted.shape}, but it is a {value.type} of "
                 f"shape {shape}."
             )
@@ -89,12 +108,29 @@ class Session:
     def run(self, feeds):
         """Runs the file on {input name: array}: {output name: array}."""
         try:
-            outputs = self._session.run(list(self.outputs), feeds)
+            if self._loops:
+                outputs = run_within(MAX_SECONDS, self._session, self.outputs, feeds)
+            else:
+                outputs = self._session.run(list(self.outputs), feeds)
+        except TimeoutError as error:
+            raise RuntimeModelError(f"{self.name} was stopped: {error}") from error
         except Exception as error:  # as above
             raise RuntimeModelError(
-                f"onnxruntime failed on {self.path}: {_first_line(error)}"
+                f"onnxruntime failed on {self.name}: {_first_line(error)}"
             ) from error
-        return dict(zip(self.outputs, outputs, strict=True))
+        results = dict(zip(self.outputs, outputs, strict=True))
+        if "image" in results:
+            self._check_pixels(results["image"])
+        return results
+
+    def _check_pixels(self, images):
+        """What is promised of images holds of those that a stranger's file gives."""
+        least, most = -_ROUNDING, 1 + _ROUNDING
+        if images.size and not (images.min() >= least and images.max() <= most):
+            raise RuntimeModelError(
+                f"{self.name} gave pixels from {images.min():.4g} to "
+                f"{images.max():.4g}, not in [0, 1]."
+            )
 
     def verify(self):
         """Replays the golden vectors kept in the file.
@@ -110,11 +146,11 @@ class Session:
             error = replay(self.run, self.golden)
         except (ValueError, KeyError, TypeError) as problem:
             raise RuntimeModelError(
-                f"{self.path} has malformed golden vectors: {problem}."
+                f"{self.name} has malformed golden vectors: {problem}."
             ) from problem
         if not error <= tolerance:
             raise RuntimeModelError(
-                f"{self.path} does not reproduce its golden vectors: the largest error "
+                f"{self.name} does not reproduce its golden vectors: the largest error "
                 f"is {error:.2g}, at most {tolerance:.2g} is allowed."
             )
         return {
@@ -126,4 +162,21 @@ class Session:
 
 def _first_line(error):
     lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    return printable(lines[0][:300]) if lines else type(error).__name__
+
+
+def _checked(providers):
+    """`providers` as onnxruntime takes them; it passes over those it does not have."""
+    if providers is None:
+        return ["CPUExecutionProvider"]
+    if isinstance(providers, str):
+        providers = [providers]
+    there = onnxruntime.get_available_providers()
+    for provider in providers:
+        name = provider if isinstance(provider, str) else provider[0]
+        if name not in there:
+            raise ValueError(
+                "`providers` must be among those of the onnxruntime that is installed, "
+                f"{', '.join(there)}; got {name!r}."
+            )
+    return list(providers)

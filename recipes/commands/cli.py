@@ -26,6 +26,7 @@ from recipes.commands.starting import start_keras
 from recipes.commands.train import finetune_preset, train_recipe
 from recipes.common.defaults import FINETUNING_BATCH, FINETUNING_RATE, MEMORY
 from recipes.common.errors import one_sentence_errors
+from zoo.text import printable
 
 
 class Group(typer.core.TyperGroup):
@@ -345,7 +346,7 @@ def report(
         invert=invert,
     )
     for sentence in missing:
-        print(f"Not drawn: {sentence}")
+        print(printable(f"Not drawn: {sentence}"))
     print(f"Written: {out}")
 
 

@@ -131,7 +131,7 @@ class _Demo:
 
     def _step(self, text):
         self.steps += 1
-        self.console.print(f"[bold]{self.steps}. {text}[/]")
+        self.console.print(f"{self.steps}. {text}", style="bold")
 
     def _fit(self, model, images):
         """The same training for both: plain ELBO, Adam, batches, seed."""
@@ -230,7 +230,7 @@ class _Demo:
             with working("Converting in a fresh TensorFlow process, about 30 s"):
                 exported = export.export_model(model, self.folder / "onnx")
         except ImportError as error:
-            self.console.print(f"  Left out: {error}", markup=False)
+            self.console.print(f"  Left out: {error}")
             return {"export": None}
         self.console.print(
             f"  {exported.bytes / 1e6:.1f} MB, largest error against Keras "

@@ -1,12 +1,12 @@
 """`vae-zoo sample`, `export` and `verify`: what they do."""
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
 
 import export
 from recipes.commands.screen import new_table, print_table, screen
 from recipes.commands.starting import load_preset
+from recipes.common.console import Terminal
 from recipes.common.contact_sheet import save_contact_sheet
 from recipes.common.files import check_output
 from recipes.common.labels import class_asked_for
@@ -46,7 +46,7 @@ def _draw(model, num_samples, label, temperature, seed):
     from zoo.inference import BATCH
 
     batches = model.iter_sample(num_samples, label, temperature, seed)
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     batches = track(
         batches,
         "Sampling",

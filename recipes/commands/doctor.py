@@ -60,9 +60,8 @@ def diagnose(console, data_dir=None):
     """Prints everything; returns whether nothing that is installed is broken."""
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     version = importlib.metadata.version("vae-zoo")
-    console.print(
-        f"[bold]vae-zoo {version}[/], Python {platform.python_version()}, {system}\n"
-    )
+    python = platform.python_version()
+    console.print(f"vae-zoo {version}, Python {python}, {system}\n", style="bold")
     healthy = [_backends(console), _extras(console)]
     _data(console, data_dir)
     healthy.append(_presets(console))
@@ -112,7 +111,7 @@ def _backends(console):
     )
     for name in BACKENDS:
         missing = ("-", "-", f'not installed: pip install "vae-zoo[{name}]"')
-        table.add_row(name, *(_plain(text) for text in answers.get(name, missing)))
+        table.add_row(name, *answers.get(name, missing))
     print_table(console, table)
     chosen = os.environ.get("KERAS_BACKEND")
     if chosen:
@@ -133,7 +132,7 @@ def _extras(console):
             f"{_NAMES.get(m, m)} {'missing' if m in missing else installed_version(m)}"
             for m in modules
         )
-        table.add_row(purpose, _plain(packages), _plain(state))
+        table.add_row(purpose, packages, state)
     print_table(console, table)
     console.print()
     return all(is_installed(name) for name in _EXTRAS[0][2])
@@ -145,10 +144,10 @@ def _data(console, data_dir):
     held = ", ".join(prepared_datasets(data_dir))
     if not held:
         held = "no data sets" if folder.is_dir() else "not there"
-    table.add_row("data (TFDS_DATA_DIR)", _plain(str(folder)), _plain(held))
+    table.add_row("data (TFDS_DATA_DIR)", str(folder), held)
     cache = cache_folder()
     held = ", ".join(prepared_datasets(cache)) or "nothing yet"
-    table.add_row("cache", _plain(str(cache)), _plain(held))
+    table.add_row("cache", str(cache), held)
     print_table(console, table)
     console.print("digits and sprites are embedded: there without any folder.\n")
 
@@ -164,14 +163,9 @@ def _presets(console):
         except (ValueError, OSError) as error:
             problem, size = str(error), "?"
         healthy &= problem is None
-        table.add_row(name, size, _plain(problem or "checksums match"))
+        table.add_row(name, size, problem or "checksums match")
     if names:
         print_table(console, table)
     else:
         console.print("No presets ship with this installation.")
     return healthy
-
-
-def _plain(text):
-    # Rich would take square brackets for markup.
-    return text.replace("[", r"\[")

@@ -4,13 +4,13 @@ import json
 import shlex
 
 import keras
-from rich.console import Console
 
 import zoo.presets
 from recipes.commands.command_line import without_folders
 from recipes.commands.screen import new_table, print_table, screen
 from recipes.commands.tables import metrics_table
 from recipes.common.backend import versions
+from recipes.common.console import Terminal
 from recipes.common.files import write_whole
 from recipes.common.labels import takes_labels
 from recipes.common.latents import latents_of
@@ -20,6 +20,7 @@ from recipes.documents.metric_rows import COLUMNS, metric_rows, notes
 from recipes.documents.texts import markdown_table
 from recipes.metrics.evaluation import evaluate_preset
 from recipes.metrics.preset_pair import compare_presets, comparison_rows
+from zoo.text import printable
 
 
 def score(
@@ -53,7 +54,7 @@ def score(
         data_dir=data_dir,
         num_importance_samples=num_importance_samples,
         seed=seed,
-        console=Console(stderr=True),
+        console=Terminal(stderr=True),
         **reading,
         **kept,
     )
@@ -62,7 +63,7 @@ def score(
     console = screen()
     print_table(console, metrics_table(metrics, preset.name, preset.info))
     for sentence in (*metrics["diagnosis"], *notes(metrics)):
-        console.print(sentence, markup=False, highlight=False)
+        console.print(sentence)
     if out:
         info = preset.info
         rows = metric_rows(metrics, latents_of(info), takes_labels(info))
@@ -72,7 +73,7 @@ def score(
         # A preset that no recipe made has not all that a card tells.
         if preset.entry("training"):
             write_card(preset.folder)
-        print(f"Kept in: {preset.folder}")
+        print(printable(f"Kept in: {preset.folder}"))
     return metrics
 
 
@@ -93,7 +94,7 @@ def score_pair(
         data_dir=data_dir,
         num_importance_samples=num_importance_samples,
         seed=seed,
-        console=Console(stderr=True),
+        console=Terminal(stderr=True),
         **reading,
     )
     names = [preset.name for preset in pair]

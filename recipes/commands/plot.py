@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from recipes import plots
+from recipes.common.console import Terminal
 from recipes.common.files import check_output, write_whole
 from recipes.common.progress import working
 from recipes.data.reading import print_report
+from zoo.text import printable
 
 
 def plot(
@@ -58,5 +58,5 @@ def plot(
         words = plots.caption(kind.name, subject, **options)
     write_whole(out, content)
     if data is not None and kind.reads_images:
-        print_report(subject.images.report, Console(stderr=True))
-    print(f"{out}: {words}")
+        print_report(subject.images.report, Terminal(stderr=True))
+    print(printable(f"{out}: {words}"))

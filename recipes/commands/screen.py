@@ -3,9 +3,10 @@
 import sys
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from recipes.common.console import Terminal
 
 # Columns of characters in a pipe or a file, where nothing is cut or wrapped.
 UNLIMITED = 100_000
@@ -17,7 +18,7 @@ def screen(file=None):
     Args:
         file: where it writes; None is stdout.
     """
-    console = Console(file=file or sys.stdout)
+    console = Terminal(file=file or sys.stdout)
     if not console.is_terminal:
         console.width = UNLIMITED
     return console

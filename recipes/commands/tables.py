@@ -20,6 +20,7 @@ from recipes.documents.texts import (
 )
 from recipes.recipe import RECIPES, get_recipe
 from zoo.presets import list_presets
+from zoo.text import printable
 
 
 def print_overview():
@@ -29,7 +30,7 @@ def print_overview():
         try:
             presets.append(read_preset(name))
         except ValueError as error:
-            print(error, file=sys.stderr)
+            print(printable(str(error)), file=sys.stderr)
     console = screen()
     if presets:
         left_out = print_table(console, presets_table(presets), less=LESS)
@@ -121,10 +122,10 @@ def print_details(console, preset):
     table.show_header = False
     for name, value in about:
         if value not in (None, False):
-            table.add_row(Text(name, style="dim"), Text(str(value)))
+            table.add_row(Text(name, style="dim"), printable(str(value)))
     print_line(console, preset.name, style="bold")
     if preset.info.get("summary"):
-        console.print(preset.info["summary"], markup=False, highlight=False)
+        console.print(preset.info["summary"])
     console.print()
     print_table(console, table)
     if training.get("command"):
@@ -134,7 +135,7 @@ def print_details(console, preset):
         title = "Figures on the test split"
         print_table(console, metrics_table(metrics, title, preset.info))
         for sentence in notes(metrics):
-            console.print(sentence, markup=False, highlight=False)
+            console.print(sentence)
         console.print()
         if metrics.get("command"):
             print_line(console, f"Again: {metrics['command']}\n")

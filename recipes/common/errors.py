@@ -5,6 +5,8 @@ import sys
 
 import typer
 
+from zoo.text import printable
+
 # What users cause, and can mend when they are told in a sentence.
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError)
 
@@ -44,7 +46,7 @@ def sentence(error):
         text = f"{where}{error.strerror}."
     if isinstance(error, MemoryError):
         text = f"There is not enough memory. {text}"
-    return " ".join(text.split()) or f"{type(error).__name__}."
+    return printable(" ".join(text.split())) or f"{type(error).__name__}."
 
 
 def listed(names, most):

@@ -11,11 +11,12 @@ def working(what, console=None):
         what: is being done.
         console: `rich.console.Console`; else that of stderr.
     """
-    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    from recipes.common.console import Terminal
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    console = console or Console(stderr=True)
+    console = console or Terminal(stderr=True)
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:

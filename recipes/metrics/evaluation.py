@@ -4,9 +4,9 @@ import time
 
 import keras
 import numpy as np
-from rich.console import Console
 
 import zoo
+from recipes.common.console import Terminal
 from recipes.common.latents import the_codes
 from recipes.common.progress import working
 from recipes.common.published import TRAINING, further_draws, published_of
@@ -64,7 +64,7 @@ def evaluate_model(
         ValueError, OSError: as `image_metrics`.
     """
     start = time.monotonic()
-    console = console or Console()
+    console = console or Terminal()
     if binarized:
         test = binarize(test)
     values = image_metrics(
@@ -182,8 +182,8 @@ def evaluate_preset(
         model = zoo.from_preset(preset)
         data = known_classes(model, load_images(source, splits="test", **options))
     if other:
-        print_report(data.report, console or Console())
-        print_polarity(model, info, data.test, invert, console or Console())
+        print_report(data.report, console or Terminal())
+        print_polarity(model, info, data.test, invert, console or Terminal())
     grid = factor_grid(
         model,
         data,

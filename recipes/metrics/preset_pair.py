@@ -3,9 +3,9 @@
 import time
 
 import numpy as np
-from rich.console import Console
 
 import zoo
+from recipes.common.console import Terminal
 from recipes.common.labels import given_labels, takes_labels
 from recipes.common.presets import read_preset
 from recipes.data import binarize, load_images
@@ -66,7 +66,7 @@ def compare_presets(
         ValueError, OSError: if they cannot be compared, or one cannot be loaded.
     """
     start = time.monotonic()
-    console = console or Console()
+    console = console or Terminal()
     presets = [read_preset(preset) for preset in pair]
     check_comparable(*presets)
     infos = [preset.info for preset in presets]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from rich.console import Console
 
 import zoo
 from recipes.common.backend import versions
+from recipes.common.console import Terminal
 from recipes.common.files import make_folder
 from recipes.common.progress import working
 from recipes.common.provenance import hardware
@@ -104,7 +104,7 @@ class Run:
         self.folder = Path(folder)
         self.name = name
         self.seed = seed
-        self.console = console or Console()
+        self.console = console or Terminal()
         self.settings = settings or {}
         self.phases = {}
         self.logs = self.folder / "logs"

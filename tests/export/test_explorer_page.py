@@ -8,8 +8,13 @@ import json
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import urllib.error
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -268,8 +273,6 @@ def test_command_tells_mistakes(folder, tmp_path, monkeypatch, arguments, code, 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="interrupts as Unix does")
 def test_command_serves_until_interrupted(folder):
-    import urllib.request
-
     check_built()
     process = subprocess.Popen(
         [
@@ -284,6 +287,7 @@ def test_command_serves_until_interrupted(folder):
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         # A shell leaves what it starts in the background deaf to it.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
@@ -293,7 +297,26 @@ def test_command_serves_until_interrupted(folder):
         with urllib.request.urlopen(url, timeout=30) as answer:
             assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
             assert b"data-runtime" in answer.read()
+        # A name of somebody's own that resolves to this machine.
+        for host, status in (("evil.example:80", 421), ("localhost", 421)):
+            request = urllib.request.Request(url, headers={"Host": host})
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=30)
+            assert refused.value.code == status
+        port = urllib.parse.urlsplit(url).port
+        request = urllib.request.Request(url, headers={"Host": f"localhost:{port}"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 200
+        # A browser that goes away says nothing here.
+        asked = f"GET / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode()
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
+                connection.sendall(asked)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
+        assert "Traceback" not in process.stderr.read()
     finally:
         process.kill()

@@ -381,7 +381,7 @@ def test_only_codes_at_an_edge_may_differ(codes):
 def test_stored_draw_fits_its_seed_though_none_keeps_away(codes, monkeypatch):
     monkeypatch.setattr(compare_codes, "_GOLDEN_DISTANCE", 1.0)
     monkeypatch.setattr(compare_codes, "_GOLDEN_DRAWS", 4)
-    session = codes.sampler._load("sampler.onnx")
+    session = codes.sampler._opened.load("sampler.onnx")
     tried = [codes.feeds(1, seed) for seed in range(4)]
     distances = [
         compare_codes.beyond_edges(codes.model, feeds, session.run(feeds)["codes"])
@@ -393,7 +393,7 @@ def test_stored_draw_fits_its_seed_though_none_keeps_away(codes, monkeypatch):
 
 
 def test_a_sampler_that_draws_otherwise_is_refused(codes, monkeypatch):
-    session = codes.sampler._load("sampler.onnx")
+    session = codes.sampler._opened.load("sampler.onnx")
     run = session.run
 
     def other_seed(feeds):

@@ -147,6 +147,7 @@ def _of_unfinished_run(folder):
 
 def _of_export(path):
     import export
+    from export.shipped import shipped_preset
 
     says = export.Sampler(path).metadata
     files = path.iterdir() if path.is_dir() else [path]
@@ -154,12 +155,12 @@ def _of_export(path):
         "model": says["model"],
         "image": _shape(says["image_shape"]),
         "latents": latents_text(says),
-        "prior": says.get("latent_prior", "").replace("_", " "),
+        "prior": (says["latent_prior"] or "").replace("_", " "),
         "files": megabytes(sum(file.stat().st_size for file in files)),
-        "made with": ", ".join(f"{k} {v}" for k, v in says["versions"].items()),
+        "made with": _versions(says),
     }
     return About(
-        title=says.get("preset") or path.stem,
+        title=shipped_preset(says) or path.stem,
         address=str(path),
         kind="exported",
         summary=f"{says['model']}, exported to ONNX: it runs without Keras.",
@@ -180,7 +181,7 @@ def _shape(shape):
 
 
 def _versions(training):
-    return ", ".join(f"{k} {v}" for k, v in training.get("versions", {}).items())
+    return ", ".join(f"{k} {v}" for k, v in (training.get("versions") or {}).items())
 
 
 def _scored_on(data, metrics, info):

@@ -4,10 +4,10 @@ import base64
 import importlib.resources
 from typing import NamedTuple
 
-from rich.console import Console
 from rich.progress import track
 
 from recipes import plots
+from recipes.common.console import Terminal
 from recipes.common.files import check_output, write_whole
 from recipes.data.reading import print_report
 from recipes.documents.report import about, usage
@@ -72,7 +72,7 @@ def write_report(
         strict=strict,
         invert=invert,
     )
-    console = console or Console(stderr=True)
+    console = console or Terminal(stderr=True)
     # Asked for, so that their absence is no footnote.
     if data is not None:
         print_report(subject.images.report, console)

@@ -23,7 +23,13 @@ def blocks(about, can_sample=True):
         can_sample: whether it has a prior to draw from.
     """
     if about.kind == "run":
-        return [Block("Go on with it", "sh", f"vae-zoo train {about.title} --resume")]
+        return [
+            Block(
+                "Go on with it",
+                "sh",
+                f"vae-zoo train {shlex.quote(about.title)} --resume",
+            )
+        ]
     if about.kind == "exported":
         return _of_export(about, can_sample)
     name = in_quotes(about.address)

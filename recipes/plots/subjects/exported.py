@@ -3,11 +3,11 @@
 import numpy as np
 
 import export
+from export.shipped import shipped_preset
 from recipes.common.errors import sentence
 from recipes.common.presets import read_preset
 from recipes.plots.subjects.subject import Subject
 from zoo.evaluation.statistics import kl_to_own_normal, kl_to_standard_normal
-from zoo.presets import list_presets
 
 
 class ExportedSubject(Subject):
@@ -24,9 +24,8 @@ class ExportedSubject(Subject):
         self.sampler = export.Sampler(path)
         metadata = self.sampler.metadata
         facts = {**metadata, "prior": metadata.get("latent_prior")}
-        name, preset = metadata.get("preset"), None
-        if name and name in list_presets():
-            preset = read_preset(name)
+        name = shipped_preset(metadata)
+        preset = name and read_preset(name)
         super().__init__(name or self.sampler.path.stem, facts, preset, **options)
 
     @property
