@@ -12,6 +12,7 @@ from export.options import DIFFERING_CODES_TOLERANCES, EXTREME_TOLERANCES, TOLER
 from export.readme import readme
 from export.report import ExportReport, ModelReport
 from export.runtime.manifest import DECODER, MANIFEST, MANIFEST_FORMAT
+from zoo.presets import preset_info
 
 # What `latent_error` reports; a file has one of them at most.
 _LATENT = ("latents", "differing_codes")
@@ -34,6 +35,8 @@ def folder(model, workspace, path, opset, quantize, verify):
         "format": MANIFEST_FORMAT,
         **description,
         "noise": model.noise._asdict(),
+        "quantize": quantize,
+        **_source(description),
         "files": {
             name: {
                 "sha256": files[name].sha256,
@@ -59,6 +62,16 @@ def folder(model, workspace, path, opset, quantize, verify):
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         files=files,
     )
+
+
+def _source(description):
+    """Of a shipped preset's own weights: their licence, and the images behind them."""
+    preset = description.get("preset")
+    if preset is None:
+        return {}
+    data = preset_info(preset)["dataset"]
+    source = {"data": data["name"], "data_license": data.get("license")}
+    return {"license": "Apache-2.0", **source}
 
 
 def _convert(model, workspace, whole, opset, quantize, verify):

@@ -16,9 +16,14 @@ def readme(manifest):
     """Markdown text for a manifest's folder: what it is and how to use it."""
     return "\n".join(
         [
+            *_front_matter(manifest),
             f"# {manifest.get('preset') or manifest['model']}, exported by vae-zoo",
             "",
             *_files(manifest),
+            "",
+            *_prior(manifest),
+            "",
+            *_made_of(manifest),
             "",
             "With numpy and onnxruntime alone:",
             "",
@@ -33,6 +38,66 @@ def readme(manifest):
             "",
         ]
     )
+
+
+def _front_matter(manifest):
+    """What model hubs read: between two lines of dashes, in YAML."""
+    lines = ["library_name: onnx"]
+    if manifest.get("license"):
+        lines.append(f"license: {manifest['license'].lower()}")
+    if manifest.get("data"):
+        lines += ["datasets:", f"- {manifest['data']}"]
+    if SAMPLER in manifest["files"] and not _labels(manifest):
+        lines.append("pipeline_tag: unconditional-image-generation")
+    tags = ("variational-autoencoder", "vae-zoo", "onnxruntime")
+    return ["---", *lines, "tags:", *(f"- {tag}" for tag in tags), "---", ""]
+
+
+def _prior(manifest):
+    """Where what the decoder takes comes from: not from N(0, I), unless it is said."""
+    drawn = [name for name in (SAMPLER, GENERATOR) if name in manifest["files"]]
+    by = " and ".join(f"`{name}`" for name in drawn)
+    draw = f"{by} draw from it." if drawn else "Nothing here draws from it."
+    name = manifest.get("latent_prior")
+    if name == "standard_normal":
+        return ["Samples are `decoder.onnx` of `z` drawn from N(0, I)."]
+    if name == "uniform_codes":
+        return [
+            "The model has no learned prior over its codes: drawn at random they give "
+            "no images",
+            "like those it was trained on.",
+        ]
+    if has_codes(manifest):
+        return [f"Codes have a learned prior, one after another: {draw}"]
+    if name is None:
+        return [f"Its groups of latents are drawn one after another: {draw}"]
+    kinds = {
+        "label_normal": "learned for each label",
+        "flow": "learned by a flow",
+    }
+    kind = kinds.get(name, f"{name!r}")
+    return [
+        f"The prior of `z` is {kind}, and is not N(0, I), of which `decoder.onnx`",
+        f"makes nothing of use: {draw}",
+    ]
+
+
+def _made_of(manifest):
+    """Versions, how weights are stored, and what images the model was trained on."""
+    versions = ", ".join(f"{k} {v}" for k, v in manifest["versions"].items())
+    stored = {"fp16": "16 bits", "int8": "8 bits"}.get(manifest.get("quantize"))
+    lines = [f"Made with {versions}; onnxruntime 1.21 or later runs all files."]
+    if stored:
+        lines.append(
+            f"Weights of the networks are stored in {stored}, those of the prior in 32."
+        )
+    if manifest.get("data"):
+        licence = manifest.get("data_license") or "not stated by its source"
+        lines.append(
+            f"Trained on {manifest['data']} (licence of the images: {licence}); "
+            f"weights: {manifest['license']}."
+        )
+    return lines
 
 
 def _files(manifest):

@@ -230,7 +230,7 @@ class _Demo:
             with working("Converting in a fresh TensorFlow process, about 30 s"):
                 exported = export.export_model(model, self.folder / "onnx")
         except ImportError as error:
-            self.console.print(f"  Left out: {error}")
+            self.console.print(f"  Left out: {error}", markup=False)
             return {"export": None}
         self.console.print(
             f"  {exported.bytes / 1e6:.1f} MB, largest error against Keras "

@@ -8,20 +8,14 @@ from rich.text import Text
 
 from recipes.common.console import Terminal
 
-# Columns of characters in a pipe or a file, where nothing is cut or wrapped.
-UNLIMITED = 100_000
-
 
 def screen(file=None):
-    """A `rich.console.Console`: of the terminal's width, or of none in a pipe.
+    """The `recipes.common.console.Terminal` of what a command prints.
 
     Args:
         file: where it writes; None is stdout.
     """
-    console = Terminal(file=file or sys.stdout)
-    if not console.is_terminal:
-        console.width = UNLIMITED
-    return console
+    return Terminal(file=file or sys.stdout)
 
 
 def new_table(title, *columns, numbers=(), whole=()):

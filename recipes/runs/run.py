@@ -327,5 +327,5 @@ class Run:
         with working("Drawing the pictures of the model card", self.console):
             write_pictures(preset, model, images, shown, histories)
             write_card(preset)
-        self.console.print(f"Preset: {preset}")
+        self.console.print(f"Preset: {preset}", soft_wrap=True)
         return preset

@@ -128,6 +128,7 @@ def test_golden_vectors_are_replayed_with_labels(conditional):
 
 def test_readme_of_the_folder_runs(conditional, monkeypatch):
     text = (conditional.folder / "README.md").read_text("utf-8")
+    assert "The prior of `z` is learned for each label, and is not N(0, I)" in text
     code = text.split("```python\n")[1].split("```")[0]
     monkeypatch.chdir(conditional.folder)
     names = {}

@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -111,6 +112,8 @@ def test_file_is_plain_standard_onnx(folder):
 
 def test_readme_of_the_folder_runs_with_onnxruntime_alone(folder, sampler, monkeypatch):
     text = (folder / "README.md").read_text()
+    assert text.startswith("---\nlibrary_name: onnx\n")
+    assert "`z` drawn from N(0, I)" in text and "Made with vae-zoo" in text
     code = text.split("```python\n")[1].split("```")[0]
     monkeypatch.chdir(folder)
     names = {}
@@ -121,6 +124,9 @@ def test_readme_of_the_folder_runs_with_onnxruntime_alone(folder, sampler, monke
 @pytest.mark.parametrize(("kind", "factor"), [("fp16", 0.6), ("int8", 0.4)])
 def test_quantized_weights_are_smaller_and_close(model, exports, kind, factor):
     report, full = exports[kind].files["decoder.onnx"], exports[None].files
+    bits = {"fp16": "16", "int8": "8"}[kind]
+    text = (Path(exports[kind].path) / "README.md").read_text()
+    assert f"stored in {bits} bits" in text
     golden = 4 * 4 * 16 * 12 * 3 * 4 / 3  # base64 of four images, in every file
     assert report.bytes - golden < factor * (full["decoder.onnx"].bytes - golden)
     assert 1e-6 < report.max_abs_error <= options.TOLERANCES[kind]

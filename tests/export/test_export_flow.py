@@ -1,6 +1,7 @@
 """A model whose prior is a flow: in sampler.onnx, and in NumPy from decoder.onnx."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -50,6 +51,12 @@ def samplers(reports):
     return export.Sampler(folder.path), export.Sampler(
         folder.files["decoder.onnx"].path
     )
+
+
+def test_readme_says_what_z_is_drawn_from(reports):
+    text = (Path(reports[None].path) / "README.md").read_text("utf-8")
+    assert "The prior of `z` is learned by a flow, and is not N(0, I)" in text
+    assert "use: `sampler.onnx` and `generator.onnx` draw from it." in text
 
 
 def run(path, num_samples):
