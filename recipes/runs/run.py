@@ -1,6 +1,7 @@
 """One run in one folder, from first step to preset; can be killed and resumed."""
 
 import dataclasses
+import shutil
 import sys
 from pathlib import Path
 
@@ -315,9 +316,12 @@ class Run:
             console=self.console,
             **evaluation,
         )
-        preset = self.folder / "preset"
+        # It gets its name when card and pictures are in it: a run that is killed before
+        # is not finished, and what it leaves is swept by the next.
+        preset, unfinished = self.folder / "preset", self.folder / ".preset"
+        shutil.rmtree(unfinished, ignore_errors=True)
         model.save_to_preset(
-            preset, metadata={**metadata, "preset": self.name, "metrics": metrics}
+            unfinished, metadata={**metadata, "preset": self.name, "metrics": metrics}
         )
         images = binarize(test[:64]) if binarized else test[:64]
         shown = None if labels is None else labels[:64]
@@ -325,7 +329,8 @@ class Run:
             name: phase.checkpoint.history for name, phase in self.phases.items()
         }
         with working("Drawing the pictures of the model card", self.console):
-            write_pictures(preset, model, images, shown, histories)
-            write_card(preset)
+            write_pictures(unfinished, model, images, shown, histories)
+            write_card(unfinished)
+        unfinished.rename(preset)
         self.console.print(f"Preset: {preset}", soft_wrap=True)
         return preset

@@ -359,6 +359,23 @@ def test_killed_run_resumes_to_the_result_of_an_uninterrupted_one(finished, tmp_
     assert int(model.steps_trained) in {10 * e for e in range(2, EPOCHS + 1)}
 
 
+def test_a_preset_without_its_card_is_not_finished(finished, tmp_path, monkeypatch):
+    out = Path(shutil.copytree(finished.out, tmp_path / "run"))
+    shutil.rmtree(out / "preset")
+
+    def fail(preset):
+        assert (preset / "samples.png").is_file()
+        raise OSError("No space left.")
+
+    monkeypatch.setattr("recipes.runs.run.write_card", fail)
+    with pytest.raises(OSError, match="No space left"):
+        train(tiny_recipe(), out=out, resume=True, console=quiet())
+    assert not (out / "preset").exists()
+    monkeypatch.undo()
+    preset = train(tiny_recipe(), out=out, resume=True, console=quiet())
+    assert (preset / "README.md").is_file() and not (out / ".preset").exists()
+
+
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.9])
 @pytest.mark.parametrize("damage", ["truncated", "flipped"])
 def test_damaged_checkpoint_is_refused(interrupted, tmp_path, damage, place):
