@@ -4,6 +4,7 @@ Those of training alone are left out: an exported file needs no objective.
 """
 
 import importlib
+import sys
 
 from export.errors import ExportError
 
@@ -21,7 +22,8 @@ def prepare(folder):
 
     Returns:
         dicts of `module`, `class_name` and `registered_name`, of classes that are
-        neither of Keras nor of the zoo: JSON values.
+        neither of the zoo nor of those of Keras that every preset may hold: JSON
+        values.
 
     Raises:
         ExportError: if one of them is defined in the script that runs.
@@ -80,6 +82,16 @@ def find(entries):
     return found
 
 
+def _is_found(entry, module):
+    """Whether a process finds a class by itself, and every preset may hold it."""
+    from zoo.presets.allowed import is_listed
+
+    root = module.partition(".")[0]
+    if root == "keras" and entry["class_name"] != "function":
+        return is_listed(entry)
+    return root in _FOUND
+
+
 def _foreign(value):
     """The entries of a configuration that name a user's classes and functions."""
     found = {}
@@ -93,7 +105,10 @@ def _foreign(value):
             module, class_name = value.get("module", ""), value.get("class_name")
             if module is None and class_name:  # what Keras writes of a script's
                 module = "__main__"
-            if not module or str(module).partition(".")[0] in _FOUND:
+            # That of a live object is imported; another is text, perhaps a stranger's.
+            if not (isinstance(module, str) and class_name and module in sys.modules):
+                continue
+            if _is_found(value, module):
                 continue
             if class_name == "function":
                 class_name = str(value.get("config")).rpartition(">")[2]

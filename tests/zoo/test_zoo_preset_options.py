@@ -280,4 +280,4 @@ def test_neither_settings_nor_moved_modules_change_a_preset(tmp_path, grey):
     for name in ("conv", "vq"):
         samples = np.load(tmp_path / name / "samples.npy")
         np.testing.assert_allclose(samples, models[name].reconstruct(grey), atol=1e-5)
-    assert "holds a Lambda, Python code, which is unsafe to load" in process.stdout
+    assert "A Lambda is Python code, which no preset holds" in process.stdout

@@ -408,18 +408,6 @@ def test_preset_that_is_no_vae_is_refused(copied):
         zoo.from_preset(copied)
 
 
-def test_preset_cannot_bring_code(copied):
-    model = custom_vae()
-    config = keras.saving.serialize_keras_object(model)
-    layer = keras.layers.Lambda(lambda x: x)
-    config["config"]["encoder"]["config"]["layers"].insert(
-        1, keras.saving.serialize_keras_object(layer)
-    )
-    rewritten(copied, config)
-    with pytest.raises(ValueError, match="(?is)lambda.*unsafe"):
-        zoo.from_preset(copied, load_weights=False)
-
-
 # Names.
 
 

@@ -1,11 +1,15 @@
 """What a preset may hold: layers that whoever loads it finds again, and no code."""
 
-import importlib
+import sys
 from typing import Any
 
 import keras
 
 _CODE = ("Lambda", "__lambda__")
+LAMBDA = (
+    "A Lambda is Python code, which no preset holds: write a layer with `get_config` "
+    "instead, registered by @keras.saving.register_keras_serializable()."
+)
 
 
 def unsavable(model: keras.Model) -> str | None:
@@ -33,11 +37,7 @@ def refusal(config: dict[str, Any]) -> str | None:
             values += value
         elif isinstance(value, dict):
             if holds_code(value):
-                return (
-                    "A Lambda is Python code, which no preset holds: write a layer "
-                    "with `get_config` instead, registered by "
-                    "@keras.saving.register_keras_serializable()."
-                )
+                return LAMBDA
             if "registered_name" in value and not _is_found(value):
                 return (
                     f"{value.get('class_name')} cannot be found again by who loads "
@@ -55,14 +55,16 @@ def holds_code(value: dict[str, Any]) -> bool:
 
 def _is_found(value):
     name, class_name = value.get("registered_name"), value.get("class_name")
-    if name and keras.saving.get_registered_object(name) is not None:
+    if class_name == "function":  # which Keras calls by name, where a config stands
+        name = class_name = value.get("config")
+    if (
+        isinstance(name, str)
+        and name
+        and keras.saving.get_registered_object(name) is not None
+    ):
         return True
-    if not value.get("module"):
+    # That of a live object is imported; nothing is imported because it has a name.
+    module = sys.modules.get(value.get("module") or "")
+    if module is None:
         return False
-    try:
-        module = importlib.import_module(value["module"])
-    except ImportError:
-        return False
-    # Keras calls a function by its name, in the place of a configuration.
-    wanted = value.get("config") if class_name == "function" else class_name
-    return isinstance(wanted, str) and hasattr(module, wanted)
+    return isinstance(class_name, str) and hasattr(module, class_name)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 import zoo
+from zoo.presets.allowed import not_allowed, without_compiling
 from zoo.presets.files import CONFIG, WEIGHTS, check_digest, read_json, read_metadata
-from zoo.presets.findable import holds_code
 from zoo.presets.folder import preset_folder
 from zoo.presets.precision import with_dtype
 from zoo.presets.trainable import set_trainable_parts
@@ -41,6 +41,8 @@ def from_preset(
     Args:
         name_or_folder: the name of a shipped preset or a folder that
             `save_to_preset` wrote, on whichever backend.
+            Of classes it may name those that are registered with Keras, or given by
+            `keras.saving.custom_object_scope`, and those of Keras that hold no code.
         load_weights: False gives the same architecture with fresh weights.
         dtype: dtype or policy of the networks, such as "mixed_bfloat16", instead of
             the one that the model was saved with; terms of the ELBO are float32 in any
@@ -52,8 +54,8 @@ def from_preset(
 
     Raises:
         ValueError, FileNotFoundError: if there is no such preset, its files are
-            incomplete or damaged, its weights are not the model's, or there is no such
-            dtype.
+            incomplete or damaged, its weights are not the model's, it names a class
+            that no preset may hold, or there is no such dtype.
 
     Example:
 
@@ -67,21 +69,14 @@ def from_preset(
     for name in (CONFIG, WEIGHTS) if load_weights else (CONFIG,):
         check_digest(folder, name, metadata)
     config = read_json(folder, CONFIG)
-    _check_no_code(config, folder)
     if dtype is not None:
         config = with_dtype(config, dtype)
     register_classes()
-    model = keras.saving.deserialize_keras_object(config)
-    # Autoencoder has it. It imports this module, which thus cannot import it.
-    if not hasattr(model, "save_to_preset"):
-        raise ValueError(
-            f"The preset {str(folder)!r} holds a {type(model).__name__}, not a model "
-            "of the zoo."
-        )
+    model = _made_of(config, folder)
     model.preset_name = metadata.get("preset")
     if load_weights:
         _check_count(model, metadata, folder)
-        model.load_weights(folder / WEIGHTS)
+        _load_weights(model, folder)
     set_trainable_parts(model, metadata, folder)
     return model
 
@@ -100,20 +95,52 @@ def register_classes() -> None:
                 importlib.import_module(part.name)
 
 
-def _check_no_code(config, folder):
-    """Refuses Python code, also where Keras has been told to run it."""
-    values = [config]
-    while values:
-        value = values.pop()
-        if isinstance(value, dict):
-            if holds_code(value):
-                raise ValueError(
-                    f"{CONFIG} in the preset {str(folder)!r} holds a Lambda, Python "
-                    "code, which is unsafe to load: a preset brings none."
-                )
-            values += value.values()
-        elif isinstance(value, list):
-            values += value
+def _made_of(config, folder):
+    """The model that a configuration describes.
+
+    Raises:
+        ValueError: if it names what no preset may hold, or makes no model of the zoo.
+    """
+    where, config = f"{CONFIG} in the preset {str(folder)!r}", without_compiling(config)
+    if why := not_allowed(config):
+        raise ValueError(f"{where} holds what no preset may. {why}")
+    try:
+        model = keras.saving.deserialize_keras_object(config)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a constructor says of its arguments
+        raise ValueError(f"{where} makes no model: {_in_short(error)}") from error
+    # Autoencoder has it. It imports this module, which thus cannot import it.
+    if not hasattr(model, "save_to_preset"):
+        raise ValueError(
+            f"The preset {str(folder)!r} holds a {type(model).__name__}, not a model "
+            "of the zoo."
+        )
+    return model
+
+
+def _load_weights(model, folder):
+    """Sets the weights to those of the preset's file.
+
+    Raises:
+        ValueError: if they are not the model's.
+    """
+    try:
+        model.load_weights(folder / WEIGHTS)
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{WEIGHTS} in the preset {str(folder)!r} does not fit the "
+            f"{type(model).__name__} of its {CONFIG}: {_in_short(error)}"
+        ) from error
+
+
+def _in_short(error):
+    """What an error says, in a line; of Keras' own the cause, without the config."""
+    text = " ".join(str(error).rpartition("Exception encountered: ")[2].split())
+    text = text or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:297]}..."
 
 
 def _check_count(model, metadata, folder):
