@@ -6,14 +6,12 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 
-# Bounds the memory of intermediate results, and keeps them in the caches.
-CHUNK = 64
 # With fewer rows a thread costs more to start than it saves.
 _MIN_ROWS = 32
 
 
 def run_in_chunks(session, feeds, threads, fixed=None):
-    """Runs `session` over rows, at most 64 at a time on each thread.
+    """Runs `session` over rows, a chunk at a time on each thread.
 
     Args:
         session: a `Session`.
@@ -31,7 +29,7 @@ def run_in_chunks(session, feeds, threads, fixed=None):
     }
 
     # What is less than a chunk for every thread is shared out among them.
-    most = min(CHUNK, max(_MIN_ROWS, -(-rows // threads)))
+    most = min(session.chunk, max(_MIN_ROWS, -(-rows // threads)))
 
     def run_one(start):
         chunk = {name: array[start : start + most] for name, array in feeds.items()}

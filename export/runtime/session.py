@@ -1,11 +1,14 @@
 """One exported file, loaded: its metadata and a thread-safe `run`."""
 
+import math
+
 import onnxruntime
 
 from export.errors import RuntimeModelError
 from export.runtime.contents import check_operators, inspect
 from export.runtime.files import check_model, read_model
 from export.runtime.golden import replay
+from export.runtime.memory import limit_memory
 from export.runtime.metadata import parse
 from export.runtime.operators import LOOP
 from export.runtime.patience import run_within
@@ -19,6 +22,9 @@ _ONNX_TYPES = {
 }
 
 
+# Bounds the memory of intermediate results, and keeps them in the caches: so many rows
+# of images of so many pixels at a time, and fewer of larger ones.
+CHUNK, PIXELS = 64, 64 * 64
 # For a chunk of rows by a file that loops: minutes, where seconds are usual.
 MAX_SECONDS = 300
 
@@ -42,6 +48,7 @@ class Session:
         kind: which of them it is.
         metadata: what the file says about itself.
         inputs, outputs: {name: `signature.Value`}.
+        chunk: how many rows it is run on at a time, at most.
         golden: inputs and outputs to replay, as stored.
         prior_parameters: numbers of a learned prior, as stored, or None.
 
@@ -65,8 +72,7 @@ class Session:
         # an operator for these small models, and the same result for any number.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        # Buffers kept between runs would add up over many calling threads.
-        options.enable_cpu_mem_arena = False
+        limit_memory(options)
         options.log_severity_level = 4  # failures arrive as exceptions
         try:
             self._session = onnxruntime.InferenceSession(
@@ -80,6 +86,9 @@ class Session:
         self.prior_parameters = metadata.pop("prior_parameters", None)
         self.metadata = metadata
         self.inputs, self.outputs = signature(kind, metadata)
+        values = {**self.inputs, **self.outputs}.values()
+        largest = max(math.prod(value.row_shape[:2]) for value in values)
+        self.chunk = max(1, CHUNK * PIXELS // max(largest, PIXELS))
         given = self._session.get_inputs(), self._session.get_outputs()
         wanted = self.inputs, self.outputs
         names = [[value.name for value in values] for values in given]

@@ -368,6 +368,22 @@ def test_pixels_outside_of_0_to_1_are_refused(decoder_file):
         sampler.sample(1)
 
 
+def test_memory_that_nodes_double_is_bounded(decoder_file):
+    proto = unsigned(decoder_file)
+    (last,) = (n for n in proto.graph.node if "image" in n.output)
+    last.output[0] = "x0"
+    doubling = [
+        node("Concat", f"x{i}", f"x{i}", outputs=[f"x{i + 1}"], axis=0)
+        for i in range(40)
+    ]
+    proto.graph.node.extend(doubling)
+    proto.graph.node.append(node("Identity", "x40", outputs=["image"]))
+    sampler = export.Sampler(add_digest(proto.SerializeToString()))
+    with pytest.raises(export.RuntimeModelError, match="onnxruntime failed on <bytes>"):
+        sampler.sample(1)
+    assert export.Sampler(decoder_file).sample(1).shape == (1, 16, 12, 3)
+
+
 # Where files come from.
 
 

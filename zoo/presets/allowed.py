@@ -138,7 +138,7 @@ def _why_not(entry):
     found = registered and keras.saving.get_registered_object(registered)
     if found:
         # What Keras registers by itself is on the list, or not allowed.
-        own = ">" in registered and _is_of_keras(found)
+        own = ">" in str(registered) and _is_of_keras(found)
         return _unknown(entry) if own and not is_listed(entry) else None
     return None if is_listed(entry) or _is_given(entry) else _unknown(entry)
 
