@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from filelock import FileLock, Timeout
 
 import zoo
 from recipes.common.backend import versions
@@ -85,7 +86,8 @@ def make_optimizer(training, steps):
 class Run:
     """A folder with `checkpoint.npz`, `logs/` and, at the end, `preset/`.
 
-    The prior of a `zoo.VQVAE` has a `prior_checkpoint.npz` of its own.
+    The prior of a `zoo.VQVAE` has a `prior_checkpoint.npz` of its own. `with` it no
+    other run works in the folder.
 
     Args:
         folder: made if there is none.
@@ -121,6 +123,21 @@ class Run:
                 "choose another --out, or remove it first."
             )
         make_folder(self.folder)
+        # Of the operating system: it ends with the process, however that ends.
+        self._lock = FileLock(self.folder / ".lock")
+
+    def __enter__(self):
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise BlockingIOError(
+                f"Another run works in {str(self.folder)!r}: wait for it, or choose "
+                "another --out."
+            ) from None
+        return self
+
+    def __exit__(self, *error):
+        self._lock.release()
 
     def fit(self, model, data, training, keep_start=False):
         """Trains `model` on `data.train`; leaves it with its best weights.

@@ -74,64 +74,64 @@ def train(
         )
     keras.utils.set_random_seed(seed)  # of layers that a recipe gives no seed
     out = out or Path("runs") / recipe.name
-    run = Run(out, recipe.name, seed, resume, console)
-    with reading_images(run.console):
-        data = load_images(
-            recipe.dataset,
-            image_shape=recipe.image_shape,
-            data_dir=data_dir,
-            validation=recipe.validation,
-            seed=seed,
-        )
-    print_report(data.report, run.console)
-
-    def build_model(dtype):
-        steps = training.warmup_epochs * steps_per_epoch(data.train, training)
-        beta = training.beta_end
-        if steps >= 1:
-            beta = zoo.schedules.LinearWarmup(steps, training.beta_start, beta)
-        return recipe.build_model(beta=beta, seed=seed, dtype=dtype)
-
-    dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
-    fitted = build_model(dtype)
-    run.fit(fitted, data, training)
-    if prior_training is not None:
-        run.fit_prior(fitted, data, prior_training)
-    # A preset is kept in float32, which every machine computes well.
-    model = build_model("float32")
-    model.set_weights(fitted.get_weights())
-    if scored_on == "validation":
-        scored = dataclasses.replace(
-            data, test=data.validation, test_labels=data.validation_labels
-        )
-    else:
+    with Run(out, recipe.name, seed, resume, console) as run:
         with reading_images(run.console):
-            scored = load_images(
+            data = load_images(
                 recipe.dataset,
                 image_shape=recipe.image_shape,
                 data_dir=data_dir,
-                splits="test",
+                validation=recipe.validation,
+                seed=seed,
             )
-    return run.finish(
-        model,
-        scored,
-        split=scored_on,
-        binarized=recipe.binarized,
-        metadata={
-            "summary": recipe.summary,
-            "dataset": {
-                "name": data.name,
-                "license": data.license,
-                "binarized": recipe.binarized,
-                "training_images": len(data.train),
-                "mean": _mean(data.train),
+        print_report(data.report, run.console)
+
+        def build_model(dtype):
+            steps = training.warmup_epochs * steps_per_epoch(data.train, training)
+            beta = training.beta_end
+            if steps >= 1:
+                beta = zoo.schedules.LinearWarmup(steps, training.beta_start, beta)
+            return recipe.build_model(beta=beta, seed=seed, dtype=dtype)
+
+        dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
+        fitted = build_model(dtype)
+        run.fit(fitted, data, training)
+        if prior_training is not None:
+            run.fit_prior(fitted, data, prior_training)
+        # A preset is kept in float32, which every machine computes well.
+        model = build_model("float32")
+        model.set_weights(fitted.get_weights())
+        if scored_on == "validation":
+            scored = dataclasses.replace(
+                data, test=data.validation, test_labels=data.validation_labels
+            )
+        else:
+            with reading_images(run.console):
+                scored = load_images(
+                    recipe.dataset,
+                    image_shape=recipe.image_shape,
+                    data_dir=data_dir,
+                    splits="test",
+                )
+        return run.finish(
+            model,
+            scored,
+            split=scored_on,
+            binarized=recipe.binarized,
+            metadata={
+                "summary": recipe.summary,
+                "dataset": {
+                    "name": data.name,
+                    "license": data.license,
+                    "binarized": recipe.binarized,
+                    "training_images": len(data.train),
+                    "mean": _mean(data.train),
+                },
+                "anchors": [anchor.record() for anchor in recipe.anchors],
+                "training": run.record(command, dtype),
             },
-            "anchors": [anchor.record() for anchor in recipe.anchors],
-            "training": run.record(command, dtype),
-        },
-        num_importance_samples=recipe.num_importance_samples,
-        further=further_draws(recipe.anchors, recipe.num_importance_samples),
-    )
+            num_importance_samples=recipe.num_importance_samples,
+            further=further_draws(recipe.anchors, recipe.num_importance_samples),
+        )
 
 
 def finetune(
@@ -196,7 +196,7 @@ def finetune(
         data = load_images(source, seed=seed, augment=augment, **options)
         data = known_classes(model, data)
     name = f"{info.get('preset')}_{Path(data.name).stem}"
-    run = Run(
+    with Run(
         out or Path("runs") / name,
         name,
         seed,
@@ -206,48 +206,48 @@ def finetune(
             "weights": info.get("sha256", {}).get("model.weights.h5"),
             "inverted": invert,
         },
-    )
-    print_report(data.report, run.console)
-    print_polarity(model, info, data.train, invert, run.console)
-    training = Training(
-        epochs or _epochs_of_finetuning(data.train, batch_size),
-        batch_size,
-        learning_rate,
-        rate_warmup=0.1,
-        # So few steps would leave an average of weights close to where it began.
-        ema_momentum=None,
-    )
-    run.fit(fitted, data, training, keep_start=True)
-    if isinstance(getattr(fitted, "prior", None), zoo.CodePrior):
-        # Its codes do not mean any more what they did.
-        run.fit_prior(fitted, data, training)
-    tuned = _in_dtype(model, model.dtype_policy.name)
-    tuned.set_weights(fitted.get_weights())
-    gain = Gain.measure(model, tuned, data, binarized)
-    gain.check()
-    run.console.print(gain.sentence)
-    with reading_images(console):
-        test = known_classes(model, load_images(source, splits="test", **options))
-    return run.finish(
-        tuned,
-        test,
-        binarized=binarized,
-        metadata={
-            "summary": f"{info.get('preset')}, fine-tuned on {data.name}.",
-            "finetuned_from": info.get("preset"),
-            "finetuning": gain.record(),
-            "dataset": {
-                "name": data.name,
-                "license": data.license,
-                "binarized": binarized,
-                "training_images": len(data.train),
-                "mean": _mean(data.train),
-                **({"inverted": True} if invert else {}),
-                **({"augmented": list(augment)} if augment else {}),
+    ) as run:
+        print_report(data.report, run.console)
+        print_polarity(model, info, data.train, invert, run.console)
+        training = Training(
+            epochs or _epochs_of_finetuning(data.train, batch_size),
+            batch_size,
+            learning_rate,
+            rate_warmup=0.1,
+            # So few steps would leave an average of weights close to where it began.
+            ema_momentum=None,
+        )
+        run.fit(fitted, data, training, keep_start=True)
+        if isinstance(getattr(fitted, "prior", None), zoo.CodePrior):
+            # Its codes do not mean any more what they did.
+            run.fit_prior(fitted, data, training)
+        tuned = _in_dtype(model, model.dtype_policy.name)
+        tuned.set_weights(fitted.get_weights())
+        gain = Gain.measure(model, tuned, data, binarized)
+        gain.check()
+        run.console.print(gain.sentence)
+        with reading_images(console):
+            test = known_classes(model, load_images(source, splits="test", **options))
+        return run.finish(
+            tuned,
+            test,
+            binarized=binarized,
+            metadata={
+                "summary": f"{info.get('preset')}, fine-tuned on {data.name}.",
+                "finetuned_from": info.get("preset"),
+                "finetuning": gain.record(),
+                "dataset": {
+                    "name": data.name,
+                    "license": data.license,
+                    "binarized": binarized,
+                    "training_images": len(data.train),
+                    "mean": _mean(data.train),
+                    **({"inverted": True} if invert else {}),
+                    **({"augmented": list(augment)} if augment else {}),
+                },
+                "training": run.record(command, dtype),
             },
-            "training": run.record(command, dtype),
-        },
-    )
+        )
 
 
 def _epochs_of_finetuning(images, batch_size):

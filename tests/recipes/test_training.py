@@ -24,7 +24,7 @@ from recipes.documents.published import published_rows
 from recipes.recipe import RECIPES, Recipe, Training, get_recipe
 from recipes.runs import callbacks as run_callbacks
 from recipes.runs import training as recipe_training
-from recipes.runs.run import make_optimizer
+from recipes.runs.run import Run, make_optimizer
 from recipes.runs.training import finetune, train
 
 HERE = Path(__file__).resolve().parent
@@ -144,6 +144,7 @@ def interrupted(tmp_path_factory):
 def test_run_leaves_checkpoint_logs_and_a_whole_preset(finished):
     assert finished.preset == finished.out / "preset"
     assert sorted(p.name for p in finished.out.iterdir()) == [
+        ".lock",
         "checkpoint.npz",
         "logs",
         "preset",
@@ -357,6 +358,16 @@ def test_killed_run_resumes_to_the_result_of_an_uninterrupted_one(finished, tmp_
     for weight, same in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, same)
     assert int(model.steps_trained) in {10 * e for e in range(2, EPOCHS + 1)}
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    out = tmp_path / "run"
+    with Run(out, "first", 0, False) as first:
+        with pytest.raises(OSError, match="Another run works in .*run': wait for it"):
+            train(tiny_recipe(), out=out, console=quiet())
+        assert not first.checkpoint_path.exists()
+    with Run(out, "second", 0, False):
+        pass
 
 
 def test_a_preset_without_its_card_is_not_finished(finished, tmp_path, monkeypatch):
