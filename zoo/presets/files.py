@@ -1,5 +1,6 @@
 """The files of a preset's folder, read and written whole or not at all: no Keras."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -33,15 +34,28 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """Writes a JSON file whole, or leaves what was there.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if it cannot be written; it names the file.
     """
     text = json.dumps(value, indent=1, sort_keys=True)
+    write_bytes(path, f"{text}\n".encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file whole, or leaves what was there.
+
+    Raises:
+        OSError: if it cannot be written; it names the file.
+    """
     temporary = path.with_name(f".{path.name}-{os.getpid()}")
     try:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_bytes(content)
         temporary.replace(path)
+    except OSError as error:
+        # That of a full disk names no file by itself.
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def digest(path: Path) -> str:
