@@ -9,6 +9,7 @@ from typing import Any
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 FORMAT_VERSION = 1
+MOST_JSON = 16_000_000  # bytes
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -17,11 +18,17 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     Raises:
         ValueError: if there is no such file, or it holds something else.
     """
+    path = folder / name
+    if not path.is_file():  # a pipe or a device would never end
+        raise _incomplete(folder, name)
+    if path.stat().st_size > MOST_JSON:
+        raise ValueError(
+            f"{name} in the preset {str(folder)!r} has {path.stat().st_size:,} bytes, "
+            f"more than the {MOST_JSON:,} that are read."
+        )
     try:
-        value = json.loads((folder / name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise _incomplete(folder, name) from None
-    except ValueError as error:  # JSON and text decoding alike
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # JSON and text decoding alike
         raise ValueError(
             f"{name} in the preset {str(folder)!r} is damaged: {error}."
         ) from error
