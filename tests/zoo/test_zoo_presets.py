@@ -290,6 +290,22 @@ def test_failed_save_leaves_nothing(tmp_path, monkeypatch, stage, error):
         assert "No space left" in str(caught.value)
 
 
+def test_full_disk_while_weights_are_written_is_one_sentence(tmp_path):
+    resource = pytest.importorskip("resource")
+    model = make_dense(hidden_units=(64,))
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # More than the JSON has, less than the weights: the write then fails half way.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, unlimited[1]))
+    try:
+        with pytest.raises(OSError) as caught:
+            model.save_to_preset(tmp_path / "new" / "preset")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert str(caught.value).startswith("Cannot write a preset to ")
+    assert "model.weights.h5: File too large." in str(caught.value)
+    assert list((tmp_path / "new").iterdir()) == []
+
+
 def test_existing_folder_is_not_overwritten(folder):
     before = (folder / FILES[2]).read_bytes()
     with pytest.raises(FileExistsError, match="exists already: give a new folder"):

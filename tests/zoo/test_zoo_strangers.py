@@ -268,3 +268,19 @@ def test_a_registered_activation_loads(tmp_path, grey):
     np.testing.assert_allclose(
         loaded.reconstruct(grey), model.reconstruct(grey), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("name", ["config.json", "metadata.json"])
+def test_json_is_a_regular_file_of_a_bounded_size(name, tmp_path, monkeypatch):
+    vae_of().save_to_preset(tmp_path / "preset")
+    path = tmp_path / "preset" / name
+    path.write_text("[" * 100_000)  # deeper than the parser goes
+    with pytest.raises(ValueError, match=f"{name} in the preset .* is damaged"):
+        files.read_json(path.parent, name)
+    monkeypatch.setattr(files, "MOST_JSON", 1000)
+    with pytest.raises(ValueError, match=f"{name} .* 100,000 bytes, more than the 1"):
+        files.read_json(path.parent, name)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match=f"it has no {name}"):
+        files.read_json(path.parent, name)

@@ -1,5 +1,6 @@
 """The files of a preset's folder, read and written whole or not at all: no Keras."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ from typing import Any
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 FORMAT_VERSION = 1
+MOST_JSON = 16_000_000  # bytes
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -16,11 +18,17 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     Raises:
         ValueError: if there is no such file, or it holds something else.
     """
+    path = folder / name
+    if not path.is_file():  # a pipe or a device would never end
+        raise _incomplete(folder, name)
+    if path.stat().st_size > MOST_JSON:
+        raise ValueError(
+            f"{name} in the preset {str(folder)!r} has {path.stat().st_size:,} bytes, "
+            f"more than the {MOST_JSON:,} that are read."
+        )
     try:
-        value = json.loads((folder / name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise _incomplete(folder, name) from None
-    except ValueError as error:  # JSON and text decoding alike
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # JSON and text decoding alike
         raise ValueError(
             f"{name} in the preset {str(folder)!r} is damaged: {error}."
         ) from error
@@ -33,15 +41,28 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """Writes a JSON file whole, or leaves what was there.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if it cannot be written; it names the file.
     """
     text = json.dumps(value, indent=1, sort_keys=True)
+    write_bytes(path, f"{text}\n".encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file whole, or leaves what was there.
+
+    Raises:
+        OSError: if it cannot be written; it names the file.
+    """
     temporary = path.with_name(f".{path.name}-{os.getpid()}")
     try:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_bytes(content)
         temporary.replace(path)
+    except OSError as error:
+        # That of a full disk names no file by itself.
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def digest(path: Path) -> str:

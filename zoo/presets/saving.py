@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 
 from zoo.presets.files import (
@@ -15,10 +14,12 @@ from zoo.presets.files import (
     METADATA,
     WEIGHTS,
     digest,
+    write_bytes,
     write_json,
 )
 from zoo.presets.findable import refusal
 from zoo.presets.trainable import trainable_parts
+from zoo.presets.weights import weights_bytes
 
 # Set by the model alone, or not at all.
 _OF_MODEL = ("code_shape", "image_shape", "latents", "trainable")
@@ -64,8 +65,7 @@ def save_to_preset(
         ) from error
     try:
         write_json(temporary / CONFIG, config)
-        _without_training_state(model).save_weights(temporary / WEIGHTS)
-        _check_all_are_saved(model, temporary / WEIGHTS)
+        write_bytes(temporary / WEIGHTS, weights_bytes(_without_training_state(model)))
         write_json(
             temporary / METADATA,
             {
@@ -83,8 +83,10 @@ def save_to_preset(
         temporary.chmod(0o755)  # mkdtemp's own is readable to the owner alone
         temporary.rename(folder)
     except OSError as error:
+        where = f"{Path(error.filename).name}: " if error.filename else ""
         raise OSError(
-            f"Cannot write a preset to {str(folder)!r}: {error.strerror or error}."
+            f"Cannot write a preset to {str(folder)!r}: "
+            f"{where}{error.strerror or error}."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -115,23 +117,6 @@ def _shapes(model):
     if getattr(model, "code_shape", None) is not None:
         kept["code_shape"] = list(model.code_shape)
     return kept
-
-
-def _check_all_are_saved(model, path):
-    """Refuses a model with weights where Keras does not look for any.
-
-    Raises:
-        ValueError: if the file holds fewer numbers than the model.
-    """
-    sizes = []
-    with h5py.File(path) as file:
-        file.visititems(lambda _, item: sizes.append(getattr(item, "size", None) or 0))
-    if sum(sizes) < model.count_params():
-        raise ValueError(
-            f"Of {model.count_params():,} weights of the {type(model).__name__} Keras "
-            f"saves {sum(sizes):,} alone: the others are in layers that are no "
-            "attributes of a layer, nor in lists or dictionaries that are."
-        )
 
 
 def _without_training_state(model):

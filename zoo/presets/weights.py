@@ -1,0 +1,50 @@
+"""Weights as the bytes of an HDF5 file: written and read in memory alone.
+
+The HDF5 library crashes the process where a disk is full, and follows what a file says
+about other files.
+"""
+
+import io
+
+import h5py
+import keras
+
+from zoo.presets.files import WEIGHTS
+
+
+class _InMemory(io.BytesIO):
+    """What Keras takes for a file: it asks its name alone for what is to be in it."""
+
+    def __str__(self):
+        return WEIGHTS
+
+
+def weights_bytes(model: keras.Model) -> bytes:
+    """The content of the file that `model.save_weights` writes.
+
+    Raises:
+        ValueError: if Keras does not save all weights of the model.
+    """
+    file = _InMemory()
+    model.save_weights(file)
+    found = sum(dataset.size for dataset in _datasets(file))
+    if found < model.count_params():
+        raise ValueError(
+            f"Of {model.count_params():,} weights of the {type(model).__name__} Keras "
+            f"saves {found:,} alone: the others are in layers that are no attributes "
+            "of a layer, nor in lists or dictionaries that are."
+        )
+    return file.getvalue()
+
+
+def _datasets(file):
+    found = []
+
+    def collect(_, item):
+        if isinstance(item, h5py.Dataset):
+            found.append(item)
+
+    file.seek(0)
+    opened = h5py.File(file)
+    opened.visititems(collect)
+    return found
