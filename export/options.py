@@ -21,3 +21,12 @@ def check_options(opset, quantize):
         raise ValueError(
             f"`quantize` must be None, 'fp16' or 'int8'; got {quantize!r}."
         )
+
+
+def share_of_allowed(errors, quantize):
+    """The largest error on ordinary inputs, as a share of what `quantize` allows."""
+    allowed = {
+        "ordinary": TOLERANCES[quantize],
+        "differing_codes": DIFFERING_CODES_TOLERANCES[quantize],
+    }
+    return max(errors[about] / allowed[about] for about in allowed if about in errors)

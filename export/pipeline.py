@@ -46,6 +46,7 @@ def folder(model, workspace, path, opset, quantize, verify):
                 "opset": entry["opset"],
                 "max_abs_error": entry["max_abs_error"],
                 "extreme_error": entry["extreme_error"],
+                **({"kept": entry["kept"]} if entry["kept"] else {}),
                 "golden": entry["golden"],
             }
             for name, entry in entries.items()
@@ -154,6 +155,7 @@ def _report(entry, path, quantize):
         bytes=entry["bytes"],
         sha256=entry["sha256"],
         quantize=quantize,
+        kept=entry["kept"],
         opset=entry["opset"],
         operators=entry["operators"],
     )

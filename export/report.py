@@ -36,6 +36,8 @@ class ExportReport(_AsDict):
         bytes: size of the file.
         sha256: of the file.
         quantize: None, "fp16" or "int8".
+        kept: {weight: error}, those that "int8" leaves in 16 bits, as rounding this
+            one alone to 8 would move the output by that much.
         opset: version of the ONNX operators.
         operators: how many nodes of each operator the graph has.
     """
@@ -48,6 +50,7 @@ class ExportReport(_AsDict):
     bytes: int
     sha256: str
     quantize: str | None
+    kept: dict[str, float]
     opset: int
     operators: dict[str, int]
 

@@ -56,22 +56,22 @@ class Builder:
             new.name = renamed(tensor.name)
             self.constants.append(new)
 
-    def _constant(self, value, dtype):
+    def constant(self, value, dtype):
         name = f"{self.prefix}_constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.array(value, dtype), name))
         return name
 
     def uint32(self, value):
-        return self._constant(value, np.uint32)
+        return self.constant(value, np.uint32)
 
     def int32(self, value):
-        return self._constant(value, np.int32)
+        return self.constant(value, np.int32)
 
     def int64(self, value):
-        return self._constant(value, np.int64)
+        return self.constant(value, np.int64)
 
     def float32(self, value):
-        return self._constant(value, np.float32)
+        return self.constant(value, np.float32)
 
     def float64(self, value):
-        return self._constant(value, np.float64)
+        return self.constant(value, np.float64)

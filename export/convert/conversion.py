@@ -22,6 +22,7 @@ from export.check.subject import Subject
 from export.convert import classes, graph, metadata
 from export.convert.float32 import in_float32
 from export.convert.graphs import Graphs
+from export.convert.quantize import choose_kept, kept_weights
 from export.errors import ExportError, RuntimeModelError
 from export.runtime.files import MAX_FILE_BYTES
 from export.runtime.golden import (
@@ -76,34 +77,40 @@ def _names(subject):
 def _convert_one(subject, path, graphs):
     """Writes one file; returns what was measured of it."""
     kind = path.name.removesuffix(".onnx")
-    proto, opset, further = graphs.of(kind)
+    entries = {
+        **graphs.description,
+        **metadata.of_kind(subject, kind),
+        "kind": kind,
+        "quantize": graphs.quantize,
+        "max_abs_error": 0.0,
+        "extreme_error": 0.0,
+        "golden": {},
+    }
+
+    def measure(proto):
+        path.write_bytes(metadata.stamp(proto, entries))
+        return compare.largest_errors(Session(path, kind), kind, subject)
+
+    proto, entries["opset"], further = graphs.of(kind)
+    if graphs.quantize == "int8":
+        proto = choose_kept(graphs, kind, measure)
+        if kept := kept_weights(proto, graphs.kept):
+            entries["kept"] = {n: metadata.round_up(e) for n, e in kept.items()}
     operators = graph.check(proto, further)
     if proto.ByteSize() > MAX_FILE_BYTES - 2**20:
         raise ExportError(
             f"{path.name} would be {proto.ByteSize() / 2**20:.0f} MB; "
             f"{MAX_FILE_BYTES // 2**20} MB is the most that the runtime loads."
         )
-    entries = {
-        **graphs.description,
-        **metadata.of_kind(subject, kind),
-        "kind": kind,
-        "opset": opset,
-        "quantize": graphs.quantize,
-        "max_abs_error": 0.0,
-        "extreme_error": 0.0,
-        "golden": {},
-    }
     # Measured on the file itself, which is then written again with the results.
-    path.write_bytes(metadata.stamp(proto, entries))
-    session = Session(path, kind)
-    errors = compare.largest_errors(session, kind, subject)
+    errors = measure(proto)
     if not np.isfinite([*errors.values()]).all():
         raise ExportError(
             f"{path.name} would give NaN or infinite values: check its model."
         )
     entries["max_abs_error"] = metadata.round_up(errors["ordinary"])
     entries["extreme_error"] = metadata.round_up(errors["extreme"])
-    feeds, outputs = compare.golden(session, kind, subject)
+    feeds, outputs = compare.golden(Session(path, kind), kind, subject)
     tolerance = LOGITS_REPLAY_TOLERANCE if kind == PRIOR_STEP_KIND else REPLAY_TOLERANCE
     entries["golden"] = make_golden(feeds, outputs, tolerance)
     data = metadata.stamp(proto, entries)
@@ -115,6 +122,7 @@ def _convert_one(subject, path, graphs):
         "outputs": _values(proto.graph.output),
         "errors": errors,
         **{key: entries[key] for key in measured},
+        "kept": entries.get("kept", {}),
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "operators": operators,

@@ -12,12 +12,12 @@ from export.errors import ExportError
 # without subgraphs. tf2onnx otherwise passes unknown ones through without a word.
 ALLOWED_OPERATORS = frozenset(
     """Abs Add And AveragePool BatchNormalization Cast Ceil Clip Concat ConstantOfShape
-    Conv ConvTranspose Cos CumSum DepthToSpace DequantizeLinear Div Elu Equal Erf Exp
+    Conv ConvTranspose Cos CumSum DepthToSpace Div Elu Equal Erf Exp
     Expand Flatten Floor Gather GatherElements GatherND Gemm GlobalAveragePool Greater
     GreaterOrEqual HardSigmoid Identity InstanceNormalization LayerNormalization
-    LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mul Neg Not OneHot
+    LeakyRelu Less LessOrEqual Log MatMul Max MaxPool Min Mul Neg Not OneHot
     Or Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize
-    Round ScatterND Selu Shape Sigmoid Sign Sin Slice Softmax Softplus SpaceToDepth
+    Round ScatterND Selu Shape Sigmoid Sign Sin Slice Softmax SpaceToDepth
     Split Sqrt Squeeze Sub Sum Tanh Tile TopK Transpose Unsqueeze Where""".split()
 )
 # The one that opsets 17 and 18 came with; onnx's own default is too new for many

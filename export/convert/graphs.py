@@ -7,6 +7,7 @@ from onnx import helper
 
 from export.convert import code_sampler, functions, graph, metadata, noise
 from export.convert.lean import fix_shapes
+from export.convert.plain import write_plainly
 from export.convert.quantize import quantize_weights
 from export.runtime.signature import (
     DECODER_KIND,
@@ -28,6 +29,11 @@ class Graphs:
         description: what the files say about the model.
         opset: operator set of all kinds but samplers, which need `noise.OPSET`.
         quantize: how weights are stored.
+
+    Attributes:
+        kept: {digest of a weight that "int8" keeps in 16 bits: the error of its
+            rounding to 8}; whoever finds them out sets it.
+        rounded: digests of the weights of the file made last that can be rounded.
     """
 
     def __init__(self, subject, description, opset, quantize):
@@ -38,6 +44,7 @@ class Graphs:
             self._values.update(metadata.of_kind(subject, kind))
         # With the prior's own file a draw is a loop over its step.
         self._steps = subject.has_codes and subject.record is not None
+        self.kept, self.rounded = {}, []
         self._converted = {}
 
     def of(self, kind):
@@ -106,33 +113,33 @@ class Graphs:
             quantize: how weights are stored.
             exact: outputs whose weights stay as they are.
         """
-        key = name, opset, quantize
+        key = name, opset
         if key not in self._converted:
-            made = self._convert_anew(compute, inputs, outputs, opset, quantize, exact)
-            self._converted[key] = made
+            self._converted[key] = _convert_anew(compute, inputs, outputs, opset)
         proto = onnx.ModelProto()
         proto.CopyFrom(self._converted[key])  # callers change theirs
-        return proto
-
-    @staticmethod
-    def _convert_anew(compute, inputs, outputs, opset, quantize, exact):
-        specs = [
-            tf.TensorSpec(
-                [size if isinstance(size, int) else None for size in value.shape],
-                value.dtype,
-                name=name,
-            )
-            for name, value in inputs.items()
-        ]
-        proto, _ = tf2onnx.convert.from_function(
-            tf.function(compute), input_signature=specs, opset=opset
-        )
-        fix_shapes(proto)
-        proto = graph.tidy(proto, inputs, outputs, opset)
         if quantize:
             graph.check(proto, code_sampler.LOOP)
-            quantize_weights(proto, quantize, exact)
+            self.rounded = quantize_weights(proto, quantize, exact, self.kept)
         return proto
+
+
+def _convert_anew(compute, inputs, outputs, opset):
+    """A function of tensors as a tidied ModelProto with float32 weights."""
+    specs = [
+        tf.TensorSpec(
+            [size if isinstance(size, int) else None for size in value.shape],
+            value.dtype,
+            name=name,
+        )
+        for name, value in inputs.items()
+    ]
+    proto, _ = tf2onnx.convert.from_function(
+        tf.function(compute), input_signature=specs, opset=opset
+    )
+    fix_shapes(proto)
+    write_plainly(proto)
+    return graph.tidy(proto, inputs, outputs, opset)
 
 
 def _keep_noise_apart(graph, name):

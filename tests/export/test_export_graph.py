@@ -5,8 +5,9 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
-from export.convert import graph, lean, metadata, quantize
+from export.convert import graph, lean, metadata, plain, quantize
 from export.errors import ExportError
 from export.runtime.signature import Value
 
@@ -107,6 +108,73 @@ def test_quantization_error_is_that_of_the_rounding(kind, transposed):
     got = run(model, np.eye(40, dtype=np.float32))
     step = {"fp16": 2.0**-11, "int8": 0.5 / 127}[kind] * np.abs(weight).max(0)
     assert (np.abs(got - weight) <= 1.001 * step + 1e-7).all()
+
+
+def test_int8_is_widened_by_what_no_runtime_fuses():
+    weight = np.random.default_rng(0).standard_normal((40, 30)).astype(np.float32)
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    model = make_model([node], [("w", weight)], inputs=(40,), outputs=(30,))
+    (digest,) = quantize.quantize_weights(model, "int8")
+    assert graph.check(model) == {"Cast": 1, "MatMul": 1, "Mul": 1}
+    model = make_model([node], [("w", weight)], inputs=(40,), outputs=(30,))
+    quantize.quantize_weights(model, "int8", kept={digest: 0.1})
+    assert graph.check(model) == {"Cast": 1, "MatMul": 1}
+    assert quantize.kept_weights(model, {digest: 0.1}) == {"w_fp16": 0.1}
+
+
+def test_int8_keeps_in_float16_what_does_not_bear_it():
+    class Graphs:
+        """Three weights, of which two together are too much for 8 bits."""
+
+        kept, rounded = {}, ["a", "b", "c"]
+
+        def of(self, kind):
+            return (frozenset(self.kept),)
+
+    hurts = {"a": 0.06, "b": 0.1, "c": 0.01}
+
+    def measure(kept):
+        return {"ordinary": sum(hurts[name] for name in hurts if name not in kept)}
+
+    graphs = Graphs()
+    assert quantize.choose_kept(graphs, "decoder", measure) == {"b"}
+    assert graphs.kept == {"b": 0.1}
+
+
+@pytest.mark.parametrize("opset", [17, 18])
+def test_operators_that_runtimes_get_wrong_are_written_with_others(opset):
+    nodes = [
+        helper.make_node("Softplus", ["x"], ["soft"]),
+        helper.make_node("LogSoftmax", ["soft"], ["log"]),
+        helper.make_node("Split", ["log"], [f"part{i}" for i in range(9)], axis=1),
+        helper.make_node("Concat", [f"part{8 - i}" for i in range(9)], ["y"], axis=1),
+    ]
+    if opset == 18:
+        nodes[2].attribute.add(name="num_outputs", i=9, type=2)
+    model = make_model(nodes, inputs=(9,), outputs=(9,))
+    model.opset_import[0].version = opset
+    x = np.float32([[0, 1e-3, -1e-3, 5, -5, 100, -100, 3e4, -3e4]])
+    expected = run(model, x)
+    plain.write_plainly(model)
+    assert not {"Softplus", "LogSoftmax", "Split"} & set(graph.check(model))
+    np.testing.assert_allclose(run(model, x), expected, rtol=1e-6, atol=1e-6)
+    assert np.isfinite(ReferenceEvaluator(model).run(None, {"x": x})[0]).all()
+
+
+def test_a_depth_is_a_single_number():
+    nodes = [
+        helper.make_node("Cast", ["x"], ["classes"], to=TensorProto.INT64),
+        helper.make_node("OneHot", ["classes", "depth", "values"], ["hot"]),
+        helper.make_node("ReduceMax", ["hot"], ["y"], axes=[1], keepdims=0),
+    ]
+    weights = [("depth", np.array([3])), ("values", np.float32([0, 1]))]
+    model = make_model(nodes, weights)
+    x = np.float32([[0, 2, 2]])
+    expected = run(model, x)
+    plain.write_plainly(model)
+    np.testing.assert_array_equal(run(model, x), expected)
+    got = ReferenceEvaluator(model).run(None, {"x": x})[0]
+    np.testing.assert_array_equal(got, expected)
 
 
 def test_weights_too_large_for_float16_are_refused():
