@@ -32,3 +32,12 @@ def is_name(text):
     (True, False, False)
     """
     return isinstance(text, str) and bool(_NAME.fullmatch(text))
+
+
+def as_name(text):
+    """A name made of a text, such as that of a folder.
+
+    >>> as_name("my photos (2)")
+    'my_photos_2_'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip(".-")[:128] or "_"

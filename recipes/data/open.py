@@ -18,6 +18,31 @@ from recipes.data.source import GRID_IMAGES, Source
 _TFDS_NAME = re.compile(r"[a-zA-Z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?")
 
 
+def named_data_set(name, data_dir=None) -> str:
+    """The name of the data set that a preset says it was made for.
+
+    Whoever made a preset must not have folders of this machine read: what it names is a
+    data set, embedded or of TFDS, and nothing else.
+
+    Args:
+        name: what the preset says.
+        data_dir: folder of prepared TFDS data sets.
+
+    Raises:
+        ValueError: if it is no such name, or also that of a folder here.
+    """
+    if name in ("digits", "sprites"):
+        return name
+    if isinstance(name, str) and _TFDS_NAME.fullmatch(name):
+        prepared = (data_folder(data_dir) / name).is_dir()
+        if prepared or not Path(name).exists():
+            return name
+    raise ValueError(
+        f"The preset was made for images of {name!r}, which names no data set: give "
+        "them, or others, with --data."
+    )
+
+
 def open_source(
     source,
     image_shape=None,

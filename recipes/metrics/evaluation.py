@@ -12,6 +12,7 @@ from recipes.common.progress import working
 from recipes.common.published import TRAINING, further_draws, published_of
 from recipes.data import binarize, load_images
 from recipes.data.classes import known_classes, labels_for
+from recipes.data.open import named_data_set
 from recipes.data.reading import print_report, reading_images
 from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
 from recipes.metrics.each_image import (
@@ -170,7 +171,7 @@ def evaluate_preset(
     start = time.monotonic()
     info = zoo.preset_info(preset)
     other = source is not None
-    source = data_source(info, source)
+    source = data_source(info, source, data_dir)
     k = num_importance_samples or stored_k(info)
     options = {
         "image_shape": info["image_shape"],
@@ -250,24 +251,27 @@ def _of_training_images(model, data, info):
     return {f"{TRAINING}_{name}": float(mean / np.var(images, dtype=np.float64))}
 
 
-def data_source(info, source=None):
+def data_source(info, source=None, data_dir=None):
     """The data to score a preset on: those given, or its own.
 
     Args:
         info: `zoo.preset_info` of it.
         source: what `recipes.data.load_images` takes, or None.
+        data_dir: folder of prepared TFDS data sets.
 
     Raises:
-        ValueError: if none are given and it does not say which its own are.
+        ValueError: if none are given and it does not say which its own are, or names
+            something else than a data set.
     """
-    if source is None:
-        source = info.get("dataset", {}).get("name")
-    if source is None:
+    if source is not None:
+        return source
+    own = info.get("dataset", {}).get("name")
+    if own is None:
         raise ValueError(
             f"The preset {info['preset']!r} does not say which data it was trained on: "
             "give some with --data."
         )
-    return source
+    return named_data_set(own, data_dir)
 
 
 def is_inverted(info):

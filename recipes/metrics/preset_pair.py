@@ -72,7 +72,7 @@ def compare_presets(
     infos = [preset.info for preset in presets]
     names = [preset.name for preset in presets]
     own = source is None
-    source = data_source(infos[0], source)
+    source = data_source(infos[0], source, data_dir)
     with reading_images(console):
         data = load_images(
             source,

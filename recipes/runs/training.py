@@ -18,6 +18,7 @@ from recipes.metrics.polarity import print_polarity
 from recipes.recipe import Training
 from recipes.runs.gain import Gain
 from recipes.runs.run import Run, steps_per_epoch
+from zoo.text import as_name
 
 # Of fine-tuning, if nothing else is said.
 LEAST_STEPS = 300
@@ -195,7 +196,7 @@ def finetune(
     with reading_images(console):
         data = load_images(source, seed=seed, augment=augment, **options)
         data = known_classes(model, data)
-    name = f"{info.get('preset')}_{Path(data.name).stem}"
+    name = as_name(f"{info.get('preset')}_{Path(data.name).stem}")
     with Run(
         out or Path("runs") / name,
         name,

@@ -1,9 +1,12 @@
 """What a name or path means to every command: a preset, a run or an exported model."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from command_helpers import fail, succeed
+from PIL import Image
 
 import zoo
 from recipes.common.opening import open_preset, open_source
@@ -76,3 +79,39 @@ def test_a_finished_run_is_its_preset(place):
     assert open_preset("finished").folder == Path("finished/preset")
     with pytest.raises(ValueError, match="'finished' is the folder of a run; this nee"):
         open_source("finished", takes=("exported",))
+
+
+@pytest.mark.parametrize("command", ["plot reconstructions", "report", "evaluate"])
+@pytest.mark.parametrize("name", ["{}/private", "private", "../private", "~/private"])
+def test_a_preset_cannot_have_folders_read(command, name, tmp_path, monkeypatch):
+    """What it says it was made for is a data set, even where a folder is called so."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "private").mkdir()
+    for i in range(12):
+        Image.new("L", (8, 8), i).save(tmp_path / "private" / f"{i}.png")
+    dataset = {"name": name.format(tmp_path), "binarized": False}
+    model = zoo.DenseVAE((8, 8, 1), 2, hidden_units=(4,), seed=0)
+    model.save_to_preset(tmp_path / "theirs", metadata={"dataset": dataset})
+    if command == "report":
+        assert (
+            "reconstructions" not in succeed("report", "theirs").split("Not drawn")[0]
+        )
+        assert "names no data set" in (tmp_path / "report.html").read_text("utf-8")
+        return
+    assert "names no data set: give them, or others" in fail(*command.split(), "theirs")
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/tmp/x", "a b", "\x1b[2J", 'x"); evil("', ""]
+)
+def test_a_preset_is_called_by_a_name(name, tmp_path):
+    model = zoo.DenseVAE((8, 8, 1), 2, hidden_units=(4,), seed=0)
+    with pytest.raises(ValueError, match="`preset` of the metadata must be a name"):
+        model.save_to_preset(tmp_path / "p", metadata={"preset": name})
+    model.save_to_preset(tmp_path / "my photos (2)")
+    path = tmp_path / "my photos (2)" / "metadata.json"
+    assert zoo.preset_info(path.parent)["preset"] == "my_photos_2_"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "preset": name}))
+    with pytest.raises(ValueError, match="is damaged: `preset` must be a name"):
+        zoo.preset_info(path.parent)

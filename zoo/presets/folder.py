@@ -12,6 +12,7 @@ from zoo.presets.files import (
     read_json,
     write_json,
 )
+from zoo.text import is_name, printable
 
 SHIPPED = Path(__file__).parent
 
@@ -82,6 +83,12 @@ def preset_info(name_or_folder: str | os.PathLike[str]) -> dict[str, Any]:
     folder = preset_folder(name_or_folder)
     metadata = read_json(folder, METADATA)
     check_digest(folder, CONFIG, metadata)
+    name = metadata.get("preset")
+    if name is not None and not is_name(name):
+        raise ValueError(
+            f"{str(folder / METADATA)!r} is damaged: `preset` must be a name of "
+            f"letters, digits, '.', '_' and '-'; it is {printable(repr(name))[:100]}."
+        )
     config = read_json(folder, CONFIG)["config"]
     return {
         "image_shape": config.get("image_shape"),

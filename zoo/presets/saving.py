@@ -20,6 +20,7 @@ from zoo.presets.files import (
 from zoo.presets.findable import refusal
 from zoo.presets.trainable import trainable_parts
 from zoo.presets.weights import weights_bytes
+from zoo.text import as_name, is_name
 
 # Set by the model alone, or not at all.
 _OF_MODEL = ("code_shape", "image_shape", "latents", "trainable")
@@ -53,6 +54,12 @@ def save_to_preset(
         raise FileExistsError(
             f"{str(folder)!r} exists already: give a new folder, or remove it first."
         )
+    name = metadata.get("preset", as_name(folder.name))
+    if not is_name(name):
+        raise ValueError(
+            "`preset` of the metadata must be a name of letters, digits, '.', '_' and "
+            f"'-'; got {name!r}."
+        )
     config = _config(model)
     if why := refusal(config):
         raise ValueError(why)
@@ -72,7 +79,7 @@ def save_to_preset(
                 **{k: v for k, v in metadata.items() if k not in _OF_MODEL},
                 "format_version": FORMAT_VERSION,
                 "model": type(model).__name__,
-                "preset": metadata.get("preset", folder.name),
+                "preset": name,
                 "parameters": model.count_params(),
                 **_shapes(model),
                 **trainable_parts(model),

@@ -160,6 +160,11 @@ class Subject:
                 f"{self.name!r} does not say which images it was made for: give some "
                 "with --data."
             )
+        source = self.data
+        if source is None:
+            from recipes.data.open import named_data_set
+
+            source = named_data_set(self._source, self.data_dir)
         binarized, invert = False, self.invert
         if self.preset is not None:
             own = self.preset.config.get("dynamic_binarization", False)
@@ -167,7 +172,7 @@ class Subject:
             binarized = bool(dataset.get("binarized", own))
             invert |= self.data is None and bool(dataset.get("inverted"))
         found = read_images(
-            self._source,
+            source,
             self.image_shape,
             self.data_dir,
             binarized,
