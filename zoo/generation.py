@@ -136,7 +136,9 @@ class Generation:
                 their logits. >= 0.
             seed: integer from 0 to 2**63 - 1 that fixes the draw: the same images on
                 every backend, from the exported files' `export.Sampler` and from
-                sampler.onnx. None draws anew.
+                sampler.onnx. Where latents are codes, another program may choose
+                another code where a random number lies within rounding of the edge
+                between two; the rest of that image follows it. None draws anew.
 
         Returns:
             float32 array (num_samples, H, W, C) in [0, 1]. The first n images do not

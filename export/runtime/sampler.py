@@ -132,9 +132,9 @@ class Sampler:
                 standard deviation of a Gaussian prior, >= 0; where they are codes, it
                 divides the prior's logits, and 0 takes the most probable code each
                 time.
-            seed: integer from 0 to 2**63 - 1, or None for other images at each call.
-            first: number of the first image among those of the seed: what several
-                programs draw with `first` 0, n, 2 n, ... is what one draws.
+            seed: integer from 0 to 2**63 - 1, or None for other images each time. Other
+                programs may choose other codes within rounding of edges between them.
+            first: of the seed's images, the first: several programs draw parts of it.
 
         Returns:
             float32 array (num_samples, H, W, C) in [0, 1].
