@@ -134,7 +134,8 @@ class Sampler:
                 time.
             seed: integer from 0 to 2**63 - 1, or None for other images each time. Other
                 programs may choose other codes within rounding of edges between them.
-            first: of the seed's images, the first: several programs draw parts of it.
+            first: number of the first image among those of the seed: what several
+                programs draw with `first` 0, n, 2 n, ... is what one draws.
 
         Returns:
             float32 array (num_samples, H, W, C) in [0, 1].

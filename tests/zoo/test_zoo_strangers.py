@@ -3,6 +3,7 @@
 import json
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -284,3 +285,78 @@ def test_json_is_a_regular_file_of_a_bounded_size(name, tmp_path, monkeypatch):
     path.symlink_to("/dev/zero")
     with pytest.raises(ValueError, match=f"it has no {name}"):
         files.read_json(path.parent, name)
+
+
+def soft(file):
+    file["soft"] = h5py.SoftLink("/decoder")
+
+
+def external(file):
+    file["far"] = h5py.ExternalLink("/etc/other.h5", "/x")
+
+
+def itself(file):
+    file["again"] = file["/"]
+
+
+def twice(file):
+    file["again"] = next(iter(file.values()))
+
+
+def compressed(file):
+    file.create_dataset("zeros", (10**9,), "float32", chunks=(10**6,), compression=9)
+
+
+def elsewhere(file):
+    file.create_dataset("x", (4,), "float32", external=[("/etc/passwd", 0, 16)])
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((4,), "float32")
+    layout[:] = h5py.VirtualSource("/etc/other.h5", "x", (4,))
+    file.create_virtual_dataset("x", layout)
+
+
+def unwritten(file):
+    file.create_dataset("zeros", (10**9,), "float32")
+
+
+def kind(file):
+    file["kind"] = np.dtype("float32")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (soft, "a link to another place"),
+        (external, "a link to another place"),
+        (itself, "a part in two places"),
+        (twice, "a part in two places"),
+        (compressed, "compressed, or lies elsewhere"),
+        (elsewhere, "compressed, or lies elsewhere"),
+        (virtual, "compressed, or lies elsewhere"),
+        (unwritten, "more numbers than it has room for"),
+        (kind, "no array"),
+    ],
+)
+def test_weights_hold_numbers_and_nothing_else(change, words, tmp_path):
+    folder = tmp_path / "preset"
+    vae_of().save_to_preset(folder)
+    with h5py.File(folder / "model.weights.h5", "a") as file:
+        change(file)
+    metadata = files.read_metadata(folder)
+    metadata["sha256"]["model.weights.h5"] = files.digest(folder / "model.weights.h5")
+    files.write_json(folder / "metadata.json", metadata)
+    with pytest.raises(ValueError, match=f"model.weights.h5 in the .* holds .*{words}"):
+        zoo.from_preset(folder)
+
+
+def test_weights_that_are_no_hdf5_are_refused(tmp_path):
+    folder = tmp_path / "preset"
+    vae_of().save_to_preset(folder)
+    (folder / "model.weights.h5").write_bytes(b"no HDF5 at all" * 100)
+    metadata = files.read_metadata(folder)
+    metadata["sha256"]["model.weights.h5"] = files.digest(folder / "model.weights.h5")
+    files.write_json(folder / "metadata.json", metadata)
+    with pytest.raises(ValueError, match="what HDF5 cannot read"):
+        zoo.from_preset(folder)

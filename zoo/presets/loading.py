@@ -13,6 +13,7 @@ from zoo.presets.files import CONFIG, WEIGHTS, check_digest, read_json, read_met
 from zoo.presets.folder import preset_folder
 from zoo.presets.precision import with_dtype
 from zoo.presets.trainable import set_trainable_parts
+from zoo.presets.weights import why_not_to_be_read
 
 if TYPE_CHECKING:
     from zoo.autoencoder import Autoencoder
@@ -125,6 +126,12 @@ def _load_weights(model, folder):
     Raises:
         ValueError: if they are not the model's.
     """
+    try:
+        why = why_not_to_be_read(folder / WEIGHTS)
+    except (OSError, KeyError, RuntimeError) as error:
+        why = f"what HDF5 cannot read ({_in_short(error)})"
+    if why:
+        raise ValueError(f"{WEIGHTS} in the preset {str(folder)!r} holds {why}.")
     try:
         model.load_weights(folder / WEIGHTS)
     except (MemoryError, OSError):

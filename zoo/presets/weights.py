@@ -5,6 +5,7 @@ about other files.
 """
 
 import io
+from pathlib import Path
 
 import h5py
 import keras
@@ -48,3 +49,35 @@ def _datasets(file):
     opened = h5py.File(file)
     opened.visititems(collect)
     return found
+
+
+def why_not_to_be_read(path: Path) -> str | None:
+    """What a file of weights holds that no preset saves, in words; None if nothing.
+
+    HDF5 files may point into other files, to themselves, and to more numbers than they
+    hold: what Keras saves does not, and is as large as its numbers.
+    """
+    most = path.stat().st_size
+    with h5py.File(path, "r") as file:
+        seen: set[object] = {file["/"]}
+        groups: list[h5py.Group] = [file]
+        while groups:
+            group = groups.pop()
+            for name in group:
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    return "a link to another place"
+                item = group[name]
+                if item in seen:
+                    return "a part in two places"
+                seen.add(item)
+                if isinstance(item, h5py.Group):
+                    groups.append(item)
+                    continue
+                if not isinstance(item, h5py.Dataset):
+                    return "a part that is no array"
+                if item.external or item.is_virtual or item.chunks is not None:
+                    return "an array that is compressed, or lies elsewhere"
+                most -= item.nbytes
+                if most < 0:
+                    return "more numbers than it has room for"
+    return None
