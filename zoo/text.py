@@ -28,7 +28,7 @@ def printable(text):
 def is_name(text):
     """Whether what a file calls something is a name: no path, no code, no address.
 
-    >>> is_name("conv_vae_mnist"), is_name("../notes"), is_name("a\")")
+    >>> is_name("conv_vae_mnist"), is_name("../notes"), is_name("a b")
     (True, False, False)
     """
     return isinstance(text, str) and bool(_NAME.fullmatch(text))

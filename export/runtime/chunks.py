@@ -67,4 +67,6 @@ def run_in_chunks(session, feeds, threads, fixed=None):
             work()
         for helper in helping:
             helper.result()
+    if "image" in outputs:
+        session.check_pixels(outputs["image"])
     return outputs

@@ -127,13 +127,14 @@ class Session:
             raise RuntimeModelError(
                 f"onnxruntime failed on {self.name}: {_first_line(error)}"
             ) from error
-        results = dict(zip(self.outputs, outputs, strict=True))
-        if "image" in results:
-            self._check_pixels(results["image"])
-        return results
+        return dict(zip(self.outputs, outputs, strict=True))
 
-    def _check_pixels(self, images):
-        """What is promised of images holds of those that a stranger's file gives."""
+    def check_pixels(self, images):
+        """Refuses images that are not what is promised, as a stranger's file gives.
+
+        Raises:
+            RuntimeModelError: if a pixel is not in [0, 1].
+        """
         least, most = -_ROUNDING, 1 + _ROUNDING
         if images.size and not (images.min() >= least and images.max() <= most):
             raise RuntimeModelError(
