@@ -1,4 +1,4 @@
-"""One step of a flow: some dimensions are scaled and moved, as the others say."""
+"""Steps of a flow: some dimensions move as the others say, or all are mixed."""
 
 import keras
 import numpy as np
@@ -62,3 +62,44 @@ class AffineCoupling(keras.layers.Layer):
         """(noise, log |d noise / d z|): (..., D) to (..., D) and nats (...)."""
         log_scale, shift = self.parameters(z)
         return (z - shift) * ops.exp(-log_scale), -ops.sum(log_scale, axis=-1)
+
+
+class AffineMixing(keras.layers.Layer):
+    """noise = (z - shift) L U: every dimension becomes a sum of all.
+
+    Kingma & Dhariwal, "Glow", 2018, sections 3.1 and 3.2: scale and shift of each
+    dimension (ActNorm) and the mixing of all of them, of which L, with ones on its
+    diagonal, and U are the LU decomposition. It starts as the identity, on which no
+    batch has a say. In float32 whatever the dtype policy.
+
+    Args:
+        size: number of dimensions, D.
+    """
+
+    def __init__(self, size, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.size = size
+
+    def build(self, input_shape):
+        # Below the diagonal L; above it U; on it the logarithms of U's.
+        self.kernel = self.add_weight((self.size, self.size), "zeros", name="kernel")
+        self.shift = self.add_weight((self.size,), "zeros", name="shift")
+        self.built = True
+
+    def matrix(self):
+        """L U, (D, D)."""
+        one = np.eye(self.size, dtype="float32")
+        below, above = np.tri(self.size, k=-1), np.tri(self.size, k=-1).T
+        lower = ops.multiply(self.kernel, below.astype("float32")) + one
+        scales = ops.multiply(ops.exp(ops.multiply(self.kernel, one)), one)
+        upper = ops.multiply(self.kernel, above.astype("float32")) + scales
+        return ops.matmul(lower, upper)
+
+    def call(self, noise):
+        """z (..., D) from noise (..., D)."""
+        return ops.matmul(noise, ops.inv(self.matrix())) + self.shift
+
+    def inverse(self, z):
+        """(noise, log |d noise / d z|): (..., D) to (..., D) and nats ()."""
+        log_det = ops.sum(ops.diagonal(self.kernel))
+        return ops.matmul(z - self.shift, self.matrix()), log_det
