@@ -88,12 +88,14 @@ class AffineMixing(keras.layers.Layer):
 
     def matrix(self):
         """L U, (D, D)."""
-        one = np.eye(self.size, dtype="float32")
-        below, above = np.tri(self.size, k=-1), np.tri(self.size, k=-1).T
-        lower = ops.multiply(self.kernel, below.astype("float32")) + one
-        scales = ops.multiply(ops.exp(ops.multiply(self.kernel, one)), one)
-        upper = ops.multiply(self.kernel, above.astype("float32")) + scales
+        one, below = np.eye(self.size), np.tri(self.size, k=-1)
+        lower = ops.add(self._where(below), one.astype("float32"))
+        diagonal = ops.multiply(ops.exp(self._where(one)), one.astype("float32"))
+        upper = ops.add(self._where(below.T), diagonal)
         return ops.matmul(lower, upper)
+
+    def _where(self, mask):
+        return ops.multiply(self.kernel, mask.astype("float32"))
 
     def call(self, noise):
         """z (..., D) from noise (..., D)."""
