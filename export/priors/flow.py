@@ -119,7 +119,8 @@ class _Record(PriorRecord):
             raise ValueError(f"its log-scales are bounded by {limit}")
         layers = []
         for entry in stored["layers"]:
-            names = ("fixed", *_ARRAYS, *(_MIXING if "mixing_kernel" in entry else ()))
+            mixing = _MIXING if any(name in entry for name in _MIXING) else ()
+            names = ("fixed", *_ARRAYS, *mixing)
             layer = {name: decode_array(entry[name]) for name in names}
             units = layer["hidden_bias"].size
             shapes = {

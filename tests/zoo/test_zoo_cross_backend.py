@@ -78,7 +78,8 @@ shape = x.shape[1:]
 warmup = LinearWarmup(steps=10)
 models = {
     "dense": zoo.DenseVAE(
-        shape, 3, (16,), gated=True, beta=warmup, likelihood="gaussian", seed=0),
+        shape, 3, (16,), gated=True, beta=warmup, likelihood="gaussian",
+        prior=zoo.priors.Vamp(shape, 4, seed=0), seed=0),
     "conv": zoo.ConvVAE(
         shape, 3, (4, 6), blocks_per_stage=1, hidden_units=8,
         beta=warmup, likelihood=Gaussian("per_pixel"), seed=0),
@@ -92,7 +93,8 @@ models = {
         shape, 3, networks="dense", hidden_units=(16,), likelihood="gaussian",
         discriminator_units=(8,), seed=0),
     "flow": zoo.DenseVAE(
-        shape, 3, (16,), likelihood="gaussian", prior="flow", seed=0),
+        shape, 3, (16,), likelihood="gaussian",
+        prior=zoo.priors.Flow(3, mixing=True, seed=0), seed=0),
     "vq": zoo.VQVAE(
         shape, 6, 4, "ema", (4, 6), likelihood="gaussian", blocks_per_stage=1,
         prior=zoo.CodePrior(6, (3, 3), width=8, num_layers=1, num_heads=2), seed=0),

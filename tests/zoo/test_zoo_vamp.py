@@ -1,5 +1,6 @@
 """The VampPrior: a mixture of the posteriors of images that are learned."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -49,10 +50,10 @@ def test_kl_is_that_of_quadrature(model):
     log_q, log_p = (array(d.log_prob(grid)).astype(np.float64) for d in (q, p))
     cell = (side[1] - side[0]) ** 2
     expected = np.sum(np.exp(log_q[:, 0]) * (log_q - log_p.reshape(log_q.shape))[:, 0])
-    noise = np.random.default_rng(1).standard_normal((20_000, 1, 2), "float32")
+    noise = np.random.default_rng(1).standard_normal((100_000, 1, 2), "float32")
     terms = model.elbo_terms(ops.convert_to_tensor(x), noise=ops.cast(noise, "float32"))
-    assert float(terms.kl[0]) == pytest.approx(expected * cell, rel=0.03)
-    assert float(q.kl()[0]) == pytest.approx(expected * cell, rel=0.15, abs=0.05)
+    assert expected * cell > 0.05
+    assert float(array(terms.kl)[0]) == pytest.approx(expected * cell, abs=0.01)
 
 
 def test_training_moves_pseudo_inputs_and_samples_follow(images, tmp_path):
@@ -61,8 +62,8 @@ def test_training_moves_pseudo_inputs_and_samples_follow(images, tmp_path):
     assert model.noise == zoo.latents.NoiseSpec(normals=2, uniforms=1)
     model = make_dense(prior=Vamp(SHAPE, 4, seed=0))
     before = array(model.prior.pseudo_inputs())
-    quick_compile(model)
-    history = model.fit(images, epochs=3, verbose=0).history
+    quick_compile(model, keras.optimizers.Adam(0.02))
+    history = model.fit(images, batch_size=16, epochs=5, verbose=0).history
     assert history["elbo"][-1] > history["elbo"][0]
     moved = np.abs(array(model.prior.pseudo_inputs()) - before).reshape(4, -1)
     assert moved.max(axis=1).min() > 0  # of every component
