@@ -35,7 +35,14 @@ RECIPE = Recipe(
     image_shape=(28, 28, 1),
     validation=2000,
     binarized=True,
-    training=Training(epochs=150, batch_size=128, learning_rate=1e-3, warmup_epochs=20),
+    training=Training(
+        epochs=150,
+        batch_size=128,
+        learning_rate=1e-3,
+        warmup_epochs=20,
+        # From epoch 86 on, images of training alone gain.
+        patience=8,
+    ),
     build_model=build_model,
     anchors=(
         Published(
