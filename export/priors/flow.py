@@ -86,8 +86,9 @@ class _Record(PriorRecord):
     # It has learned nothing of noise much larger than its own: latents get further and
     # further out there, and rounding errors with them.
     extreme_temperatures = (2, 0, 2)
-    # Every layer may stretch the rounding errors of those before.
-    tolerance = 1e-4
+    # Every layer may stretch the rounding errors of those before: 24 that mix, trained
+    # on MNIST, come to 2e-5 of the noise they have learned and to 2e-4 of twice that.
+    tolerance = 5e-4
 
     def is_of(self, prior):
         from zoo import priors

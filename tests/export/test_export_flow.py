@@ -126,10 +126,10 @@ def test_same_bytes_from_another_backend(flow_model, reports, check_same_bytes):
 
 
 def test_latents_that_differ_are_refused():
-    errors = {"ordinary": 0.0, "extreme": 0.0, "latents": 1e-4}
+    errors = {"ordinary": 0.0, "extreme": 0.0, "latents": 5e-4}
     pipeline.check("sampler.onnx", errors, "int8", priors.flow.RECORD)
-    errors["latents"] = 2e-4
-    with pytest.raises(export.ExportError, match="by 0.0002 in its latents, more"):
+    errors["latents"] = 6e-4
+    with pytest.raises(export.ExportError, match="by 0.0006 in its latents, more"):
         pipeline.check("sampler.onnx", errors, "int8", priors.flow.RECORD)
 
 
