@@ -15,7 +15,7 @@ from numpy_code_prior import NumpyCodePrior
 import export
 import zoo
 from export import options, pipeline, priors
-from export.check import compare, compare_codes
+from export.check import compare, compare_codes, generated
 from export.check.subject import Subject
 from export.priors.codes import choose
 from zoo.priors.drawing import choose as keras_choose
@@ -390,6 +390,22 @@ def test_stored_draw_fits_its_seed_though_none_keeps_away(codes, monkeypatch):
     feeds, got = compare_codes.golden_draw(session, codes.model, tried[0])
     assert feeds["seed"] == np.argmin(distances)
     np.testing.assert_array_equal(got["codes"], session.run(feeds)["codes"])
+
+
+def test_stored_uniforms_are_those_of_the_stored_images(codes, monkeypatch):
+    session = codes.sampler._opened.load("generator.onnx")
+    drawn = uniforms(3, 1, codes.model.noise.uniforms)
+    feeds = {"uniforms": drawn, "temperature": np.array(1, np.float32)}
+    if codes.labels is not None:
+        feeds["labels"] = codes.given(1).astype(np.int32)
+    # None keeps away from an edge so far, whose leap is any leap.
+    monkeypatch.setattr(generated, "_GOLDEN_SHIFTS", np.float32([1.0]))
+    monkeypatch.setattr(generated, "_GOLDEN_DRAWS", 4)
+    kept, got = generated.golden(session, feeds)
+    np.testing.assert_array_equal(got["image"], session.run(kept)["image"])
+    monkeypatch.setattr(generated, "_GOLDEN_SHIFTS", np.float32([1.0, 0.0]))
+    kept, got = generated.golden(session, feeds)
+    np.testing.assert_array_equal(kept["uniforms"], drawn)
 
 
 def test_a_sampler_that_draws_otherwise_is_refused(codes, monkeypatch):
