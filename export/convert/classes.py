@@ -28,16 +28,16 @@ def prepare(folder):
     Raises:
         ExportError: if one of them is defined in the script that runs.
     """
-    from zoo.presets.files import CONFIG, METADATA, digest, read_json, write_json
+    from zoo.presets import files
 
-    config, metadata = read_json(folder, CONFIG), read_json(folder, METADATA)
+    config, metadata = files.read_config(folder), files.read_metadata(folder)
     for argument, default in _OF_TRAINING.items():
         if _foreign(config["config"].get(argument)):
             config["config"][argument] = default
-    write_json(folder / CONFIG, config)
-    metadata["sha256"][CONFIG] = digest(folder / CONFIG)
+    files.write_json(folder / files.CONFIG, config)
+    metadata["sha256"][files.CONFIG] = files.digest(folder / files.CONFIG)
     metadata.pop("trainable", None)  # of parts that may be gone
-    write_json(folder / METADATA, metadata)
+    files.write_metadata(folder, metadata)
     remaining = _foreign(config)
     for entry in remaining:
         if entry["module"] == "__main__":

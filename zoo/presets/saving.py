@@ -11,11 +11,11 @@ import keras
 from zoo.presets.files import (
     CONFIG,
     FORMAT_VERSION,
-    METADATA,
     WEIGHTS,
     digest,
     write_bytes,
     write_json,
+    write_metadata,
 )
 from zoo.presets.findable import refusal
 from zoo.presets.trainable import trainable_parts
@@ -73,8 +73,8 @@ def save_to_preset(
     try:
         write_json(temporary / CONFIG, config)
         write_bytes(temporary / WEIGHTS, weights_bytes(_without_training_state(model)))
-        write_json(
-            temporary / METADATA,
+        write_metadata(
+            temporary,
             {
                 **{k: v for k, v in metadata.items() if k not in _OF_MODEL},
                 "format_version": FORMAT_VERSION,
