@@ -253,11 +253,15 @@ def export(
 @app.command(rich_help_panel=DEPLOY)
 def verify(
     exported: Annotated[Path, typer.Argument(metavar="OUT", help="From export.")],
+    restamp: Annotated[
+        bool,
+        typer.Option("--restamp", help="Take files in that other tools changed."),
+    ] = False,
 ):
     """Checks an exported file or folder, without Keras."""
     from recipes.commands import deploy
 
-    deploy.verify(exported)
+    deploy.verify(exported, restamp)
 
 
 @app.command(rich_help_panel=LOOK)
