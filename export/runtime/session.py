@@ -187,6 +187,7 @@ def _checked(providers):
         if name not in there:
             raise ValueError(
                 "`providers` must be among those of the onnxruntime that is installed, "
-                f"{', '.join(there)}; got {name!r}."
+                f"{', '.join(there)}; got {name!r} (for CUDA: pip uninstall "
+                "onnxruntime, then pip install onnxruntime-gpu)."
             )
     return list(providers)
