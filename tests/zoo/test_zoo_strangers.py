@@ -248,7 +248,8 @@ def test_networks_of_ones_own_load(name, tmp_path, grey):
     ],
 )
 def test_others_load_where_the_program_gives_them(own, given, tmp_path):
-    vae_of(own()).save_to_preset(tmp_path / "preset")
+    with pytest.warns(UserWarning, match="Others will not load this preset as it is"):
+        vae_of(own()).save_to_preset(tmp_path / "preset")
     name = next(iter(given))
     with pytest.raises(ValueError, match=rf"'{name}'.*custom_object_scope\({{'{name}"):
         zoo.from_preset(tmp_path / "preset")

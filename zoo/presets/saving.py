@@ -1,11 +1,13 @@
 """A model written to a preset's folder, all or nothing."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from zoo.presets.allowed import not_allowed, without_compiling
 from zoo.presets.files import (
     CONFIG,
     FORMAT_VERSION,
@@ -62,6 +64,8 @@ def save_to_preset(
     config = _config(model)
     if why := refusal(config):
         raise ValueError(why)
+    if why := not_allowed(without_compiling(config)):
+        warnings.warn(f"Others will not load this preset as it is. {why}", stacklevel=3)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = beside(folder)
