@@ -91,7 +91,10 @@ def _convert(model, workspace, whole, opset, quantize, verify):
         )
     if remark := model.remark_on_prior:
         warnings.warn(remark, stacklevel=4)
-    model.save_to_preset(str(workspace / "preset"))
+    with warnings.catch_warnings():
+        # The process that converts is told where their classes are.
+        warnings.filterwarnings("ignore", "Others will not load this preset")
+        model.save_to_preset(str(workspace / "preset"))
     request = {
         "folder": whole,
         "opset": opset,
