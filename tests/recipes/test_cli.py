@@ -262,7 +262,8 @@ def test_damage_is_noticed(how, preset, exported, tmp_path):
     assert "damaged" in fail("sample", weights, "--out", tmp_path / "s.png")
     decoder = damaged_copy(exported, tmp_path / "o", "decoder.onnx", how)
     assert "SHA-256" in fail("verify", decoder)
-    assert "decoder.onnx" in fail("verify", "--restamp", decoder)
+    if how == "truncated":  # a bit more or less is a change, which is measured
+        assert "decoder.onnx" in fail("verify", "--restamp", decoder)
     assert fail("verify", decoder / "decoder.onnx")
     assert fail("sample", decoder / "decoder.onnx", "--out", tmp_path / "s.png")
     config = damaged_copy(preset, tmp_path / "c", "config.json", "truncated")
