@@ -45,7 +45,7 @@ help:
 	@echo "make demo    fine-tune a shipped preset, export it, sample without Keras"
 	@echo "make test    lint, and all tests on TensorFlow, JAX and PyTorch"
 	@echo "make test-slow  score all presets again, and more: an hour, and the prepared data"
-	@echo "make test-runtimes  exported files in every client: 15 minutes, and a network"
+	@echo "make test-runtimes  exported files in every client: half an hour, a network"
 	@echo "make test-fast  the inner loop: lint, and the core on one backend (BACKEND=torch)"
 	@echo "make lint    ruff check, ruff format --check, and the type checker"
 	@echo "make docs    the API reference, from the docstrings, into build/docs"

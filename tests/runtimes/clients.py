@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 BUILD = ROOT / "build" / "runtimes"
 WEB = ROOT / "export" / "explorer" / "web"
 # For all files of all models.
-_SECONDS = 1800
+_SECONDS = 3600
 
 
 class Unavailable(Exception):
