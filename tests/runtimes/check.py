@@ -138,12 +138,15 @@ class Row:
     def __init__(self, name, cases, answers):
         lines = answers.read_text().splitlines() if answers.is_file() else []
         found = [json.loads(line) for line in lines]
-        found += [{"refused": "it crashed, or went on for too long"}] * (
-            len(cases) - len(found)
-        )
+        self.problems = []
+        if len(found) < len(cases):
+            self.problems.append(
+                f"{name} crashed, or went on for too long, after {len(found)} of "
+                f"{len(cases)} runs."
+            )
         self._errors, self._refused, wrong = {}, {}, {}
         reasons = {}
-        for case, answer in zip(cases, found, strict=True):
+        for case, answer in zip(cases, found, strict=False):
             file, model = case["file"], case["model"]
             if "refused" in answer:
                 why = answer["refused"].strip().splitlines()[0][:200]
@@ -159,7 +162,6 @@ class Row:
             f"{name} refuses {file} of {', '.join(models)}: {why}"
             for (file, why), models in reasons.items()
         ]
-        self.problems = []
         for file, models in wrong.items():
             said = f"{name} is wrong in {file} of {', '.join(models)}"
             if (name, file) in KNOWN_WRONG:
