@@ -100,7 +100,7 @@ def held_in(path: Path) -> Held:
                 most -= item.nbytes
                 if most < 0:
                     raise ValueError("more numbers than it has room for")
-                numbers, arrays = numbers + item.size, arrays + 1
+                numbers, arrays = numbers + int(item.size or 0), arrays + 1
     return Held(numbers, arrays)
 
 
