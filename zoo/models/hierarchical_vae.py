@@ -1,26 +1,29 @@
 """HierarchicalVAE: latents in groups, from coarse grids to fine ones."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo import likelihoods, validation
 from zoo.autoencoder import Autoencoder
 from zoo.class_names import checked_names
-from zoo.distributions import DiagonalNormal
+from zoo.distributions import DiagonalNormal, GroupPosteriors
+from zoo.distributions.groups import in_a_row
 from zoo.draws import flatten_draws, repeat
-from zoo.labels import check_labels, check_presence, wanted_labels
+from zoo.generation import scaled
 from zoo.latents import LatentSpec
-from zoo.networks.ladder import grid_of, ladder_networks
+from zoo.models.labelled import Labelled
+from zoo.models.networked import Options
+from zoo.networks.ladder import ladder_networks
+from zoo.networks.levels import latent_specs
 from zoo.objectives import ELBOTerms, LatentGroup
-
-# Axes of one image's latents in a group: a grid of channels.
-_GRID = 3
+from zoo.priors import StandardNormal
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class HierarchicalVAE(Autoencoder):
+class HierarchicalVAE(Labelled, Autoencoder):
     """A ladder of latents: groups on coarse grids first, each given those before it.
 
     Sønderby et al., "Ladder Variational Autoencoders", 2016; Kingma et al., "Improved
@@ -30,11 +33,12 @@ class HierarchicalVAE(Autoencoder):
     prior and posterior, begins with a learned constant, reads group after group, and
     ends in the image.
 
-    Latents are told as standard normal numbers: group l is z_l ~ N(0, I) under the
-    prior, and what the ladder reads of it is mean_l + deviation_l z_l, both learned
-    functions of the groups before. This is a learned prior p(z_l|z_<l) told without
-    its units: all figures are the same. So the groups of an image, one after another,
-    are the row of normal numbers that `generate` makes the image of.
+    Latents are told as standard normal numbers: z_l ~ N(0, I) under the prior, and what
+    the ladder reads of it is mean_l + deviation_l z_l, learned functions of the groups
+    before. That is a learned prior p(z_l|z_<l) without its units: all figures are the
+    same, and the groups of an image, one after another, are the row of normal numbers
+    that `generate` makes the image of. `sample` takes one temperature, or one for each
+    level.
 
     Args:
         image_shape: (H, W, C), H and W at least 8. Any size: what does not divide is
@@ -45,11 +49,9 @@ class HierarchicalVAE(Autoencoder):
         filters: channels of the networks, one number or one for each level.
         blocks_per_level: convolutional blocks of the encoder at each level, >= 0.
         block, activation: as in `zoo.ConvVAE`.
-        num_classes: for p(x|label): labels are whole numbers (N,) from 0 to
-            num_classes - 1; None for a model without labels.
-        class_names: names of the classes, as in `zoo.ConditionalVAE`.
-        likelihood, beta, seed, objective, dynamic_binarization, dtype, name, parts:
-            as in `zoo.VAE`.
+        num_classes, class_names: for p(x|label), as in `zoo.ConditionalVAE`; None for a
+            model without labels.
+        likelihood, beta, seed, options: as in `zoo.VAE`.
 
     Raises:
         ValueError, TypeError: for arguments out of range.
@@ -81,11 +83,7 @@ class HierarchicalVAE(Autoencoder):
         activation: str = "silu",
         num_classes: int | None = None,
         class_names: list[str] | None = None,
-        objective: Any = None,
-        dynamic_binarization: bool = False,
-        dtype: Any = None,
-        name: str | None = None,
-        parts: dict[str, Any] | None = None,
+        **options: Unpack[Options],
     ):
         image_shape = validation.check_image_shape(image_shape)
         likelihood = likelihoods.get(likelihood)
@@ -101,7 +99,7 @@ class HierarchicalVAE(Autoencoder):
             activation=activation,
             label_dim=num_classes or 0,
             seed=seed,
-            dtype=dtype,
+            dtype=options.get("dtype"),
         )
         super().__init__(
             encoder=networks.encoder,
@@ -109,18 +107,15 @@ class HierarchicalVAE(Autoencoder):
             image_shape=image_shape,
             likelihood=likelihood,
             beta=beta,
-            objective=objective,
-            dynamic_binarization=dynamic_binarization,
             seed=seed,
-            dtype=dtype,
-            name=name,
-            parts=parts,
+            **options,
         )
         self.num_classes = num_classes
         self.class_names = checked_names(class_names, num_classes)
         self.label_dim = num_classes or 0
         self.network_config = networks.config
-        self._latents = _specs(image_shape, networks.decoder.levels)
+        self.prior = StandardNormal()  # of each group
+        self._latents = latent_specs(image_shape, networks.decoder.levels)
         self.complete()
 
     def build_networks(self):
@@ -128,95 +123,169 @@ class HierarchicalVAE(Autoencoder):
         self.encoder.build((None, *self.image_shape))
         self.decoder.build()
 
-    # Labels.
-
-    def check_presence_of_labels(self, labels):
-        """Refuses images without labels, or labels that the model does not take.
-
-        Raises:
-            ValueError: if there are none, or some.
-        """
-        if self.num_classes is None:
-            return super().check_presence_of_labels(labels)
-        wanted = wanted_labels(self.num_classes)
-        return check_presence(labels, type(self).__name__, wanted)
-
-    def check_labels(self, labels, count=None):
-        """Labels as `zoo.labels.check_labels` returns them; None without classes.
-
-        Raises:
-            ValueError, TypeError: for labels of another number, shape, kind or range.
-        """
-        self.check_presence_of_labels(labels)
-        if self.num_classes is None:
-            return None
-        return check_labels(
-            labels, count, self.num_classes, class_names=self.class_names
-        )
-
-    def label_vectors(self, labels, draws=1):
-        """One-hot labels, once for each draw (draws * N, num_classes), or None."""
-        if self.num_classes is None:
-            return None
-        labels = ops.cast(repeat(labels, draws), "int32")
-        return ops.one_hot(labels, self.num_classes)
-
     # The model, as a function of tensors.
 
     @property
     def latents(self) -> tuple[LatentSpec, ...]:
         return self._latents
 
+    @property
+    def latent_row(self) -> LatentSpec:
+        return LatentSpec("z", (self.noise.normals,))
+
+    def way_down(self, x, labels=None, noise=None):
+        """Every group's posterior, and draws from it.
+
+        Args:
+            x: images (N, H, W, C).
+            labels: (N,), or None.
+            noise: {name: (K, N, *shape)}; None for the means, which are one draw.
+
+        Returns:
+            [(q(z_l|x, z_<l), z_l (K, N, *shape))], the state (K * N, h, w, filters).
+        """
+        draws, count = 1, ops.shape(x)[0]
+        if noise is not None:
+            draws = ops.shape(noise[self.latents[0].name])[0]
+        groups = []
+
+        def draw(number, statistics):
+            spec = self.latents[number]
+            shape = (draws, -1, *spec.shape)
+            statistics = (ops.reshape(each, shape) for each in statistics)
+            q = DiagonalNormal(*statistics, event_ndim=len(spec.shape))
+            z = q.mean if noise is None else q.from_noise(noise[spec.name])
+            groups.append((q, z))
+            return flatten_draws(z)
+
+        vectors = self.label_vectors(repeat(labels, draws))
+        state = self.decoder.state(draw, draws * count, vectors, self.encoder(x))
+        return groups, state
+
     def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
         """See `Autoencoder.elbo_terms`; noise is (K, N, latents of all groups)."""
         noise = self.group_noise(x, num_draws, noise)
-        draws, count = ops.shape(next(iter(noise.values())))[:2]
-        groups = []
-
-        def draw(number, described):
-            # q(z_l|x, z_<l), then z_l ~ q.
-            spec = self.latents[number]
-            described = {
-                name: ops.reshape(value, (draws, -1, *spec.shape))
-                for name, value in described.items()
-            }
-            posterior = DiagonalNormal(**described, event_ndim=_GRID)
-            z = posterior.from_noise(noise[spec.name])
-            groups.append(LatentGroup(spec, posterior, posterior.default_prior(), z))
-            return flatten_draws(z)
-
-        features = self.encoder(x)
-        vectors = self.label_vectors(labels, draws)
-        state = self.decoder.state(draw, draws * count, vectors, features)
+        # z_l ~ q(z_l|x, z_<l), group after group
+        groups, state = self.way_down(x, labels, noise)
         # log p(x|z)
-        parameters = self.decode_parameters(state, training=training)
-        parameters = ops.reshape(parameters, (draws, -1, *parameters.shape[1:]))
+        flat = self.decode_parameters({"state": state}, training=training)
+        draws = ops.shape(groups[0][1])[0]
+        parameters = ops.reshape(flat, (draws, -1, *flat.shape[1:]))
         log_likelihood = self.likelihood.log_prob(x, parameters)
+        groups = (
+            LatentGroup(spec, q, q.default_prior(), z)
+            for spec, (q, z) in zip(self.latents, groups, strict=True)
+        )
         return ELBOTerms(log_likelihood, tuple(groups))
 
     def decode_parameters(self, z, labels=None, training=False):
         """To the likelihood's parameters (N, H, W, P).
 
         Args:
-            z: {name: latents (N, h, w, channels)} of all groups, or the state that they
-                add up to at the end of the way down, which knows of labels.
+            z: latents of all groups, {name: (N, h, w, channels)} or in a row (N,
+                latents of all groups); or {"state": what they add up to at the end of
+                the way down (N, h, w, filters)}, which knows of labels.
             labels: (N,), or None.
             training: passed on.
         """
-        if isinstance(z, dict):
-            z = self.state(z, labels)
-        return self.decoder(z)
-
-    def state(self, z, labels=None):
-        """What groups of latents add up to, (N, h, w, filters): the decoder's input."""
-        names = [spec.name for spec in self.latents]
-        count = ops.shape(z[names[0]])[0]
-        vectors = self.label_vectors(labels)
-        return self.decoder.state(lambda n, _: z[names[n]], count, vectors)
+        if not isinstance(z, dict):
+            z = self.split_noise(ops.reshape(z, (-1, self.noise.normals)))
+        if "state" not in z:
+            groups = [z[spec.name] for spec in self.latents]
+            count, vectors = ops.shape(groups[0])[0], self.label_vectors(labels)
+            z = {"state": self.decoder.state(lambda n, _: groups[n], count, vectors)}
+        return self.decoder(z["state"])
 
     def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
-        """See `Generation.draw_latents`: the noise itself."""
-        return self.split_noise(noise, temperature)
+        """See `Generation.draw_latents`: the noise itself, scaled, in rows."""
+        if len(ops.cast(temperature, "float32").shape) < 2:
+            return scaled(noise, temperature)
+        return in_a_row(list(self.split_noise(noise, temperature).values()))
+
+    def split_noise(self, noise, temperature=1.0):
+        """See `Generation.split_noise`; a temperature may be (N, number of levels)."""
+        temperature = ops.cast(temperature, "float32")
+        if len(temperature.shape) < 2:
+            return super().split_noise(noise, temperature)
+        parts, level = super().split_noise(noise), -1
+        for name in parts:
+            level += name.endswith("_1")
+            parts[name] = parts[name] * temperature[:, level, None, None, None]
+        return parts
+
+    def posterior_statistics(self, x, labels=None):
+        """See `Autoencoder.posterior_statistics`: rows of all groups, at the means."""
+        posteriors = [posterior for posterior, _ in self.way_down(x, labels)[0]]
+        return {
+            name: in_a_row([getattr(posterior, name)[0] for posterior in posteriors])
+            for name in ("mean", "log_var")
+        }
+
+    # The model, as its users call it.
+
+    def encode(self, x: Any, labels: Any = None) -> GroupPosteriors:
+        """The posterior q(z|x), of each group and of all in a row.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1].
+            labels: (N,), for models that take them.
+
+        Returns:
+            `zoo.distributions.GroupPosteriors`: {group's name: posterior}, each given
+            the means before; its `mean`, `log_var` and `sample(seed)` are of all groups
+            in a row (N, latents), which `decode` and `generate` take.
+
+        Raises:
+            ValueError, TypeError: if `x` is not what the model takes.
+        """
+        x = validation.check_images(x, self.image_shape)
+        labels = self.check_labels(labels, len(x))
+        which = "" if labels is None else " given labels"
+        compute = self.posterior_statistics
+        rows = self.inference.batched(f"encode{which}", compute, x, labels)
+        mean, log_var = (
+            self.split_noise(ops.convert_to_tensor(rows[name]))
+            for name in ("mean", "log_var")
+        )
+
+        def rows_of(images, noise, *labels):
+            noise = self.split_noise(noise[None])
+            groups, _ = self.way_down(images, *labels, noise=noise)
+            return in_a_row([z[0] for _, z in groups])
+
+        def draw(noise):
+            arrays = x, ops.convert_to_numpy(noise), labels
+            drawn = self.inference.batched(f"draw z given x{which}", rows_of, *arrays)
+            return ops.convert_to_tensor(drawn)
+
+        posteriors = ((n, DiagonalNormal(mean[n], log_var[n], 3)) for n in mean)
+        return GroupPosteriors(posteriors, draw)
+
+    def check_latents(self, z):
+        """Latents as `decode` takes them, by groups or in rows, of NumPy arrays.
+
+        Raises:
+            ValueError: if they are of other groups or of another shape.
+        """
+        if isinstance(z, dict):
+            return super().check_latents(z)
+        return validation.check_latents(z, [self.latent_row])
+
+    def check_temperature(self, temperature):
+        """One number for all levels, or one for each, coarsest first.
+
+        Raises:
+            ValueError, TypeError: if they are not so many finite numbers >= 0.
+        """
+        if np.ndim(temperature) == 0:
+            return super().check_temperature(temperature)
+        count = len(self.decoder.levels)
+        if len(temperature) != count:
+            raise ValueError(
+                f"`temperature` must be one number, or {count}, one for each level; "
+                f"got {len(temperature)}."
+            )
+        return [super(HierarchicalVAE, self).check_temperature(t) for t in temperature]
 
     def get_config(self):
         return {
@@ -229,13 +298,3 @@ class HierarchicalVAE(Autoencoder):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
-
-
-def _specs(image_shape, levels):
-    specs = []
-    for divisor, groups, channels, _ in levels:
-        height, width = grid_of(image_shape, divisor, levels[0].divisor)
-        for number in range(groups):
-            name = f"z_{height}x{width}_{number + 1}"
-            specs.append(LatentSpec(name, (height, width, channels)))
-    return tuple(specs)
