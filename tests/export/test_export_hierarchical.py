@@ -54,8 +54,8 @@ def test_sampler_and_generator_draw_as_generate_does(ladder):
 
     model, _, folder = ladder
     labels = np.int32(LABELS)
-    feeds = {"temperature": np.float32(0.7), "labels": labels}
-    seeded = {"seed": np.int64(5), "num_samples": np.int64(4)}
+    feeds = {"temperature": np.array(0.7, "f4"), "labels": labels}
+    seeded = {"seed": np.array(5), "num_samples": np.array(4)}
     drawn = Session(folder / "sampler.onnx", "sampler").run({**seeded, **feeds})
     expected = model.sample(4, LABELS, 0.7, seed=5)
     np.testing.assert_allclose(drawn["image"], expected, atol=1e-5)
@@ -63,7 +63,7 @@ def test_sampler_and_generator_draw_as_generate_does(ladder):
     np.testing.assert_allclose(drawn["z"], np.float32(0.7) * noise, atol=1e-6)
     # One temperature for each level: the segments of the row, scaled.
     scale = np.repeat(np.float32([0.2, 1.5]), [18, 72])
-    feeds = {"temperature": np.float32(1), "labels": labels, "noise": scale * noise}
+    feeds = {"temperature": np.array(1, "f4"), "labels": labels, "noise": scale * noise}
     made = Session(folder / "generator.onnx", "generator").run(feeds)["image"]
     expected = model.sample(4, LABELS, (0.2, 1.5), seed=5)
     np.testing.assert_allclose(made, expected, atol=1e-5)
