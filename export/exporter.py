@@ -2,13 +2,12 @@
 
 import contextlib
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from export.options import check_options
 from export.report import ExportReport, ModelReport
+from zoo.unfinished import beside, remove, replace
 
 
 def export_decoder(
@@ -168,26 +167,22 @@ def _check_target(target, overwrite, foreign, what):
 def _workspace(target):
     """A temporary folder beside the target, so that a rename completes the export."""
     try:
-        workspace = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        workspace = beside(target)
+        workspace.mkdir()
     except OSError as error:
         raise _unwritable(target, error) from error
     try:
         yield workspace
     finally:
-        shutil.rmtree(workspace, ignore_errors=True)
+        remove(workspace)
 
 
 def _put(source, target, overwrite):
-    earlier = source.parent / "earlier"  # a folder cannot be renamed over another
     try:
-        if overwrite and target.is_dir():
-            os.rename(target, earlier)
-        elif not overwrite and os.path.lexists(target):
+        if not overwrite and os.path.lexists(target):
             raise FileExistsError(0, "it came into being during the export")
-        os.replace(source, target)
+        replace(source, target)
     except OSError as error:
-        if earlier.is_dir():
-            os.rename(earlier, target)
         raise _unwritable(target, error) from error
 
 

@@ -11,7 +11,7 @@ from export.errors import ExportError
 from export.options import DIFFERING_CODES_TOLERANCES, EXTREME_TOLERANCES, TOLERANCES
 from export.readme import readme
 from export.report import ExportReport, ModelReport
-from export.runtime.manifest import DECODER, MANIFEST, MANIFEST_FORMAT
+from export.runtime.manifest import DECODER, MANIFEST, MANIFEST_FORMAT, stamped
 from zoo.presets import preset_info
 
 # What `latent_error` reports; a file has one of them at most.
@@ -52,7 +52,7 @@ def folder(model, workspace, path, opset, quantize, verify):
             for name, entry in entries.items()
         },
     }
-    text = json.dumps(manifest, indent=1) + "\n"
+    text = json.dumps(stamped(manifest), indent=1) + "\n"
     out = workspace / "out"
     (out / MANIFEST).write_text(text, encoding="utf-8")
     (out / "README.md").write_text(readme(manifest), encoding="utf-8")
@@ -92,7 +92,10 @@ def _convert(model, workspace, whole, opset, quantize, verify):
         )
     if remark := model.remark_on_prior:
         warnings.warn(remark, stacklevel=4)
-    model.save_to_preset(str(workspace / "preset"))
+    with warnings.catch_warnings():
+        # The process that converts is told where their classes are.
+        warnings.filterwarnings("ignore", "Others will not load this preset")
+        model.save_to_preset(str(workspace / "preset"))
     request = {
         "folder": whole,
         "opset": opset,

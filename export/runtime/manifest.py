@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from export.errors import RuntimeModelError
+from zoo.text import printable
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "vae-zoo-manifest/1"
@@ -34,14 +35,31 @@ def read_manifest(folder):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if manifest["format"] != MANIFEST_FORMAT:
             raise ValueError(f"its format is {manifest['format']!r}")
-        if not isinstance(manifest["files"][main_file(manifest)]["sha256"], str):
-            raise TypeError("a SHA-256 is text")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        for entry in manifest["files"].values():
+            if not isinstance(entry["sha256"], str):
+                raise TypeError("a SHA-256 is text")
+        manifest["files"][main_file(manifest)]
+        # Folders of before it was written have none: `verify` says so.
+        if manifest.get("sha256", content := content_digest(manifest)) != content:
+            raise ValueError("it is not what its SHA-256 was taken of")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = str(error) if isinstance(error, ValueError) else repr(error)
         raise RuntimeModelError(
-            f"{path} is damaged or not a manifest of vae-zoo ({error!r}); export the "
-            "folder again."
+            f"{path} is damaged or not a manifest of vae-zoo ({printable(why)}); "
+            "export the folder again."
         ) from error
     return manifest
+
+
+def stamped(manifest):
+    """A manifest with the SHA-256 of all that it says."""
+    return {**manifest, "sha256": content_digest(manifest)}
+
+
+def content_digest(manifest):
+    """The SHA-256 of a manifest as JSON, but for the entry that keeps it."""
+    said = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def main_file(manifest):
@@ -50,7 +68,7 @@ def main_file(manifest):
 
 
 def check_files(folder, manifest):
-    """Checks all files that a manifest lists, and that they are of known names.
+    """Checks all files that a manifest lists, that they are of known names, and itself.
 
     Raises:
         FileNotFoundError, RuntimeModelError: naming the file that is not as it says.
@@ -59,6 +77,12 @@ def check_files(folder, manifest):
         raise RuntimeModelError(
             f"{folder} lists {unknown[0]!r}, a file that this version of vae-zoo does "
             "not know."
+        )
+    if "sha256" not in manifest:
+        raise RuntimeModelError(
+            f"{Path(folder) / MANIFEST} has no SHA-256 of what it says itself: it is "
+            "damaged, or of an earlier release; export the folder again, or let "
+            "`vae-zoo verify --restamp` write one."
         )
     for name in sorted(manifest["files"]):
         check_file(folder, name, manifest)

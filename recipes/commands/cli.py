@@ -26,6 +26,7 @@ from recipes.commands.starting import start_keras
 from recipes.commands.train import finetune_preset, train_recipe
 from recipes.common.defaults import FINETUNING_BATCH, FINETUNING_RATE, MEMORY
 from recipes.common.errors import one_sentence_errors
+from recipes.common.interrupt import deaf_at_the_end
 from zoo.text import printable
 
 
@@ -399,7 +400,8 @@ def doctor(data_dir: DataDir = None):
 
 def main():
     """The entry point."""
-    app()
+    with deaf_at_the_end():
+        app()
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def print_details(console, preset):
     images = data.get("training_images")
     about = [
         ("model", preset.info.get("model")),
-        ("images", "x".join(map(str, preset.config["image_shape"]))),
+        ("images", "x".join(map(str, preset.info["image_shape"] or ()))),
         ("latents", latents_text(preset.info)),
         ("parameters", f"{preset.info.get('parameters', 0):,}"),
         ("size", megabytes(preset.bytes)),

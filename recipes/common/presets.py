@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.presets import list_presets, preset_folder, preset_info
-from zoo.presets.files import CONFIG, METADATA, digest, read_json
+from zoo.presets.files import METADATA, digest, read_config
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def read_preset(name_or_folder):
     info = preset_info(folder)
     name = str(info.get("preset") or folder.resolve().name)
     shipped = os.fspath(name_or_folder) in list_presets()
-    return Preset(name, folder, shipped, read_json(folder, CONFIG)["config"], info)
+    return Preset(name, folder, shipped, read_config(folder)["config"], info)
 
 
 def shipped_presets():
@@ -63,7 +63,7 @@ def shipped_presets():
 
 def damage(preset):
     """A sentence on what is wrong with a preset's files, or None if all is well."""
-    digests = preset.entry("sha256")
+    digests = {k: v for k, v in preset.entry("sha256").items() if k != METADATA}
     if not digests:
         return f"{METADATA} lists no checksums"
     for name, wanted in sorted(digests.items()):

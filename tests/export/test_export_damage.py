@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 import export
 from export.runtime import files
 from export.runtime.files import add_digest, check_digest
+from export.runtime.manifest import stamped
 
 
 def refuse(path, message):
@@ -236,6 +237,19 @@ def test_file_of_another_export_is_refused(copied, exports):
 def test_manifest_names_no_files_elsewhere(copied):
     manifest = json.loads((copied / "manifest.json").read_text())
     manifest["files"]["../secret"] = {"sha256": "0" * 64}
-    (copied / "manifest.json").write_text(json.dumps(manifest))
+    (copied / "manifest.json").write_text(json.dumps(stamped(manifest)))
     with pytest.raises(export.RuntimeModelError, match="does not know"):
         export.Sampler(copied).verify()
+
+
+def test_a_manifest_that_was_changed_is_noticed(copied):
+    path = copied / "manifest.json"
+    text = path.read_text()
+    path.write_text(text.replace('"opset": 17', '"opset": 18'))
+    refuse(copied, "it is not what its SHA-256 was taken of")
+    manifest = json.loads(text)
+    del manifest["sha256"]
+    path.write_text(json.dumps(manifest))  # as an earlier release wrote it
+    sampler = export.Sampler(copied)
+    with pytest.raises(export.RuntimeModelError, match="has no SHA-256 of what it"):
+        sampler.verify()

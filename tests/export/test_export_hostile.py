@@ -20,6 +20,7 @@ from export.runtime.contents import inspect
 from export.runtime.files import add_digest
 from export.runtime.operators import COMPUTING
 from export.runtime.patience import run_within
+from export.shipped import shipped_preset
 
 FLOAT = TensorProto.FLOAT
 
@@ -432,3 +433,22 @@ def test_providers_are_those_that_are_there(decoder_file):
         np.testing.assert_array_equal(sampler.sample(2), expected)
     with pytest.raises(ValueError, match="CPUExecutionProvider.*; got 'Abacus'"):
         export.Sampler(decoder_file, providers=["Abacus"])
+
+
+def test_a_shipped_name_counts_where_images_and_latents_agree():
+    """A file may write any name into its metadata, and none of its own model."""
+    none = "num_classes", "num_attributes", "codebook_size", "code_shape"
+    metadata = {"preset": "dense_vae_digits", **dict.fromkeys(none)}
+    metadata |= {"model": "DenseVAE", "image_shape": [28, 28, 1], "latent_dim": 8}
+    metadata["latents"] = [{"name": "z", "shape": [8], "codebook_size": None}]
+    assert shipped_preset(metadata) == "dense_vae_digits"
+    assert shipped_preset({**metadata, "latents": None}) == "dense_vae_digits"
+    for name, other in (
+        ("preset", "../dense_vae_digits"),
+        ("model", "ConvVAE"),
+        ("image_shape", [28, 28, 3]),
+        ("num_classes", 10),
+        ("latents", [{"name": "z", "shape": [7], "codebook_size": None}]),
+    ):
+        assert shipped_preset({**metadata, name: other}) is None
+    assert shipped_preset({**metadata, "latents": None, "latent_dim": 7}) is None

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+import zoo
 from recipes import plots
 from recipes.common.histories import read_histories, write_histories
 from recipes.plots import codes, paths, projection, ranking, style, tiles
@@ -676,10 +677,9 @@ def test_wrong_usage_is_exit_code_2():
 
 
 def test_without_images_what_needs_none_is_still_drawn(dense, tmp_path, monkeypatch):
-    metadata = json.loads((dense / "metadata.json").read_text())
     preset = shutil.copytree(dense, tmp_path / "preset")
-    metadata["dataset"]["name"] = "mnist"
-    (preset / "metadata.json").write_text(json.dumps(metadata))
+    dataset = zoo.preset_info(preset)["dataset"]
+    zoo.presets.update_metadata(preset, dataset={**dataset, "name": "mnist"})
     subject = plots.open_subject(preset, data_dir=tmp_path / "nowhere")
     assert plots.kinds_for(subject) == [
         kind for kind in OF_VECTORS if kind not in ("reconstructions", "scatter")

@@ -7,7 +7,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from zoo_helpers import SHAPE
+from zoo_helpers import SHAPE, resigned
 
 import zoo
 from zoo.presets import files
@@ -18,9 +18,7 @@ layers = keras.layers
 def with_config(folder, config):
     """Puts another config into a preset, with the digest that belongs to it."""
     (folder / "config.json").write_text(json.dumps(config))
-    metadata = json.loads((folder / "metadata.json").read_text())
-    metadata["sha256"]["config.json"] = files.digest(folder / "config.json")
-    (folder / "metadata.json").write_text(json.dumps(metadata))
+    resigned(folder)
 
 
 def vae_of(*encoder, **options):
@@ -250,7 +248,8 @@ def test_networks_of_ones_own_load(name, tmp_path, grey):
     ],
 )
 def test_others_load_where_the_program_gives_them(own, given, tmp_path):
-    vae_of(own()).save_to_preset(tmp_path / "preset")
+    with pytest.warns(UserWarning, match="Others will not load this preset as it is"):
+        vae_of(own()).save_to_preset(tmp_path / "preset")
     name = next(iter(given))
     with pytest.raises(ValueError, match=rf"'{name}'.*custom_object_scope\({{'{name}"):
         zoo.from_preset(tmp_path / "preset")
@@ -344,9 +343,7 @@ def test_weights_hold_numbers_and_nothing_else(change, words, tmp_path):
     vae_of().save_to_preset(folder)
     with h5py.File(folder / "model.weights.h5", "a") as file:
         change(file)
-    metadata = files.read_metadata(folder)
-    metadata["sha256"]["model.weights.h5"] = files.digest(folder / "model.weights.h5")
-    files.write_json(folder / "metadata.json", metadata)
+    resigned(folder)
     with pytest.raises(ValueError, match=f"model.weights.h5 in the .* holds .*{words}"):
         zoo.from_preset(folder)
 
@@ -355,8 +352,78 @@ def test_weights_that_are_no_hdf5_are_refused(tmp_path):
     folder = tmp_path / "preset"
     vae_of().save_to_preset(folder)
     (folder / "model.weights.h5").write_bytes(b"no HDF5 at all" * 100)
-    metadata = files.read_metadata(folder)
-    metadata["sha256"]["model.weights.h5"] = files.digest(folder / "model.weights.h5")
-    files.write_json(folder / "metadata.json", metadata)
+    resigned(folder)
     with pytest.raises(ValueError, match="what HDF5 cannot read"):
         zoo.from_preset(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"hidden_units": [10**6, 10**6]}, "it asks for more numbers than a model of"),
+        ({"hidden_units": [1] * 2000}, "it asks for more (arrays|layers|numbers) than"),
+        ({"latent_dim": 10**9}, "it asks for more numbers than a model of"),
+        ({"latent_dim": "2"}, "config.latent_dim is '2', but"),
+        ({"num_classes": 0}, "config.num_classes is 0, but"),
+    ],
+)
+def test_models_are_no_larger_than_their_weights(change, why, tmp_path):
+    folder = tmp_path / "preset"
+    zoo.DenseVAE(SHAPE, latent_dim=2, hidden_units=(4,), seed=0).save_to_preset(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["config"].update(change)
+    before = layers.Layer.add_weight, layers.Layer.__init__
+    with_config(folder, config)
+    with pytest.raises(ValueError, match=why) as refused:
+        zoo.from_preset(folder)
+    assert "config.json in the preset" in str(refused.value)
+    assert (layers.Layer.add_weight, layers.Layer.__init__) == before
+
+
+def test_layers_are_no_more_than_belong_to_their_weights(tmp_path):
+    zoo.ConvVAE(SHAPE, 2, filters=(2,), seed=0).save_to_preset(tmp_path / "preset")
+    config = json.loads((tmp_path / "preset" / "config.json").read_text())
+    config["config"]["blocks_per_stage"] = 2**63
+    with_config(tmp_path / "preset", config)
+    with pytest.raises(ValueError, match="it asks for more layers than a model of"):
+        zoo.from_preset(tmp_path / "preset")
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ({"summary": 5}, "summary is 5, but input should be a valid string"),
+        ({"metrics": {"elbo": "best"}}, "metrics.elbo.* is 'best', but"),
+        (
+            {"latents": [{"name": "../z", "shape": [2]}]},
+            "latents.0.name is '../z', but",
+        ),
+        ({"preset": "a b"}, "preset is 'a b', but a name has letters"),
+        ({"training": []}, r"training is \[\], but"),
+    ],
+)
+def test_metadata_of_other_types_are_refused(entry, why, tmp_path):
+    vae_of().save_to_preset(tmp_path / "preset")
+    resigned(tmp_path / "preset", **entry)
+    for read in zoo.from_preset, zoo.preset_info:
+        with pytest.raises(ValueError, match=f"metadata.json .* is damaged: {why}"):
+            read(tmp_path / "preset")
+    vae_of().save_to_preset(tmp_path / "other")
+    before = (tmp_path / "other" / "metadata.json").read_text()
+    with pytest.raises(ValueError, match=why):
+        zoo.presets.update_metadata(tmp_path / "other", **entry)
+    assert (tmp_path / "other" / "metadata.json").read_text() == before
+
+
+def test_changed_metadata_are_noticed(tmp_path):
+    """And changed by the function for it, they are not."""
+    folder = tmp_path / "preset"
+    vae_of().save_to_preset(folder, metadata={"metrics": {"elbo": -99.5}})
+    path = folder / "metadata.json"
+    path.write_text(path.read_text().replace("-99.5", "-79.5"))
+    for read in zoo.from_preset, zoo.preset_info:
+        with pytest.raises(ValueError, match="not what its SHA-256 was taken of"):
+            read(folder)
+    path.write_text(path.read_text().replace("-79.5", "-99.5"))
+    zoo.presets.update_metadata(folder, metrics={"elbo": -98.5})
+    assert zoo.preset_info(folder)["metrics"] == {"elbo": -98.5}

@@ -1,6 +1,7 @@
 """What the tests of the zoo have in common."""
 
 import importlib.util
+import json
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ from keras import ops
 import zoo
 from zoo.latents import LatentSpec
 from zoo.objectives import ELBOTerms, LatentGroup
+from zoo.presets import files
 
 BACKEND = keras.backend.backend()
 SHAPE = (8, 8, 1)
@@ -114,3 +116,13 @@ def gradient(function, value):
     variable = torch.tensor(value, requires_grad=True)
     function(variable).backward()
     return variable.grad.numpy()
+
+
+def resigned(folder, **entries):
+    """Digests anew of a preset that was changed, and entries of its metadata."""
+    metadata = json.loads((folder / files.METADATA).read_text())
+    names = files.CONFIG, files.WEIGHTS
+    digests = {name: files.digest(folder / name) for name in names}
+    files.write_json(
+        folder / files.METADATA, {**metadata, **entries, "sha256": digests}
+    )

@@ -1,11 +1,12 @@
 """The files of a preset's folder, read and written whole or not at all: no Keras."""
 
-import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from zoo.presets import schema
+from zoo.unfinished import beside, remove
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 FORMAT_VERSION = 1
@@ -53,7 +54,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         OSError: if it cannot be written; it names the file.
     """
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    temporary = beside(path)
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
@@ -61,8 +62,31 @@ def write_bytes(path: Path, content: bytes) -> None:
         # That of a full disk names no file by itself.
         raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        remove(temporary)
+
+
+def write_metadata(folder: Path, metadata: dict[str, Any]) -> None:
+    """Writes `metadata.json` with the SHA-256 of all that it says.
+
+    Raises:
+        ValueError: if an entry is of another type than a preset's.
+        OSError: if it cannot be written; it names the file.
+    """
+    digests = {**metadata.get("sha256", {})}
+    digests.pop(METADATA, None)
+    metadata = {**metadata, "sha256": digests}
+    digests[METADATA] = content_digest(metadata)
+    schema.check(schema.Metadata, metadata, METADATA)
+    write_json(folder / METADATA, metadata)
+
+
+def content_digest(metadata: dict[str, Any]) -> str:
+    """The SHA-256 of metadata as JSON, but for the entry that keeps it."""
+    digests = metadata.get("sha256")
+    if isinstance(digests, dict):
+        digests = {k: v for k, v in digests.items() if k != METADATA}
+    text = json.dumps({**metadata, "sha256": digests}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest(path: Path) -> str:
@@ -95,13 +119,35 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         ValueError: if it is missing, damaged or of another format.
     """
     metadata = read_json(folder, METADATA)
+    where = f"{METADATA} in the preset {str(folder)!r}"
+    digests = metadata.get("sha256")
+    said = digests.get(METADATA) if isinstance(digests, dict) else None
+    # Older presets have none.
+    if said is not None and said != content_digest(metadata):
+        raise ValueError(
+            f"{where} is damaged: it is not what its SHA-256 was taken of. Entries "
+            "are changed by zoo.presets.update_metadata; who changed them by hand "
+            f"removes {METADATA!r} from `sha256` in it."
+        )
     version = metadata.get("format_version")
     if version != FORMAT_VERSION:
         raise ValueError(
             f"The preset {str(folder)!r} has format version {version!r}; this release "
             f"reads version {FORMAT_VERSION}."
         )
+    schema.check(schema.Metadata, metadata, where)
     return metadata
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The model's configuration, as Keras serialized it.
+
+    Raises:
+        ValueError: if it is missing or damaged.
+    """
+    config = read_json(folder, CONFIG)
+    schema.check(schema.Config, config, f"{CONFIG} in the preset {str(folder)!r}")
+    return config
 
 
 def _incomplete(folder: Path, name: str) -> ValueError:

@@ -7,12 +7,11 @@ from typing import Any
 
 from zoo.presets.files import (
     CONFIG,
-    METADATA,
     check_digest,
-    read_json,
-    write_json,
+    read_config,
+    read_metadata,
+    write_metadata,
 )
-from zoo.text import is_name, printable
 
 SHIPPED = Path(__file__).parent
 
@@ -81,15 +80,9 @@ def preset_info(name_or_folder: str | os.PathLike[str]) -> dict[str, Any]:
     ('DenseVAE', [{'name': 'z', 'shape': [8], 'codebook_size': None}])
     """
     folder = preset_folder(name_or_folder)
-    metadata = read_json(folder, METADATA)
+    metadata = read_metadata(folder)
     check_digest(folder, CONFIG, metadata)
-    name = metadata.get("preset")
-    if name is not None and not is_name(name):
-        raise ValueError(
-            f"{str(folder / METADATA)!r} is damaged: `preset` must be a name of "
-            f"letters, digits, '.', '_' and '-'; it is {printable(repr(name))[:100]}."
-        )
-    config = read_json(folder, CONFIG)["config"]
+    config = read_config(folder)["config"]
     return {
         "image_shape": config.get("image_shape"),
         "latents": _latents(config, metadata),
@@ -106,11 +99,12 @@ def update_metadata(name_or_folder: str | os.PathLike[str], **values: Any) -> No
     """Sets entries of a preset's `metadata.json`, such as its metrics.
 
     Raises:
-        ValueError, FileNotFoundError: if there is no such preset.
+        ValueError, FileNotFoundError: if there is no such preset, or an entry is of
+            another type than a preset's: metrics are numbers.
         OSError: if it cannot be written; the file is then what it was.
     """
     folder = preset_folder(name_or_folder)
-    write_json(folder / METADATA, {**read_json(folder, METADATA), **values})
+    write_metadata(folder, {**read_metadata(folder), **values})
 
 
 def _latents(config, metadata):

@@ -9,11 +9,11 @@ import keras
 
 import zoo
 from zoo.presets.allowed import not_allowed, without_compiling
-from zoo.presets.files import CONFIG, WEIGHTS, check_digest, read_json, read_metadata
+from zoo.presets.files import CONFIG, WEIGHTS, check_digest, read_config, read_metadata
 from zoo.presets.folder import preset_folder
 from zoo.presets.precision import with_dtype
 from zoo.presets.trainable import set_trainable_parts
-from zoo.presets.weights import why_not_to_be_read
+from zoo.presets.weights import AT_MOST, held_in, no_more_than
 
 if TYPE_CHECKING:
     from zoo.autoencoder import Autoencoder
@@ -69,15 +69,16 @@ def from_preset(
     metadata = read_metadata(folder)
     for name in (CONFIG, WEIGHTS) if load_weights else (CONFIG,):
         check_digest(folder, name, metadata)
-    config = read_json(folder, CONFIG)
+    config = read_config(folder)
     if dtype is not None:
         config = with_dtype(config, dtype)
     register_classes()
-    model = _made_of(config, folder)
-    model.preset_name = metadata.get("preset")
-    if load_weights:
-        _check_count(model, metadata, folder)
-        _load_weights(model, folder)
+    with no_more_than(_held(folder) if load_weights else AT_MOST):
+        model = _made_of(config, folder)
+        model.preset_name = metadata.get("preset")
+        if load_weights:
+            _check_count(model, metadata, folder)
+            _load_weights(model, folder)
     set_trainable_parts(model, metadata, folder)
     return model
 
@@ -120,18 +121,27 @@ def _made_of(config, folder):
     return model
 
 
+def _held(folder):
+    """What the file of weights holds.
+
+    Raises:
+        ValueError: if it is none that a preset has.
+    """
+    try:
+        return held_in(folder / WEIGHTS)
+    except ValueError as error:
+        why = str(error)
+    except (OSError, KeyError, RuntimeError) as error:
+        why = f"what HDF5 cannot read ({_in_short(error).rstrip('.')})"
+    raise ValueError(f"{WEIGHTS} in the preset {str(folder)!r} holds {why}.")
+
+
 def _load_weights(model, folder):
     """Sets the weights to those of the preset's file.
 
     Raises:
         ValueError: if they are not the model's.
     """
-    try:
-        why = why_not_to_be_read(folder / WEIGHTS)
-    except (OSError, KeyError, RuntimeError) as error:
-        why = f"what HDF5 cannot read ({_in_short(error)})"
-    if why:
-        raise ValueError(f"{WEIGHTS} in the preset {str(folder)!r} holds {why}.")
     try:
         model.load_weights(folder / WEIGHTS)
     except (MemoryError, OSError):
@@ -147,7 +157,7 @@ def _in_short(error):
     """What an error says, in a line; of Keras' own the cause, without the config."""
     text = " ".join(str(error).rpartition("Exception encountered: ")[2].split())
     text = text or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:297]}..."
+    return f"{text.rstrip('.')}." if len(text) <= 300 else f"{text[:297]}..."
 
 
 def _check_count(model, metadata, folder):

@@ -4,8 +4,13 @@ The HDF5 library crashes the process where a disk is full, and follows what a fi
 about other files.
 """
 
+import contextlib
 import io
+import math
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import keras
@@ -51,12 +56,27 @@ def _datasets(file):
     return found
 
 
-def why_not_to_be_read(path: Path) -> str | None:
-    """What a file of weights holds that no preset saves, in words; None if nothing.
+class Held(NamedTuple):
+    """What a file of weights holds: numbers, in so many arrays."""
+
+    numbers: int
+    arrays: int
+
+
+# Of a model without a file of weights.
+AT_MOST = Held(2**28, 2**15)
+
+
+def held_in(path: Path) -> Held:
+    """What a file of weights holds, if it is what a preset saves.
 
     HDF5 files may point into other files, to themselves, and to more numbers than they
     hold: what Keras saves does not, and is as large as its numbers.
+
+    Raises:
+        ValueError: saying what else it holds.
     """
+    numbers = arrays = 0
     most = path.stat().st_size
     with h5py.File(path, "r") as file:
         seen: set[object] = {file["/"]}
@@ -65,19 +85,72 @@ def why_not_to_be_read(path: Path) -> str | None:
             group = groups.pop()
             for name in group:
                 if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    return "a link to another place"
+                    raise ValueError("a link to another place")
                 item = group[name]
                 if item in seen:
-                    return "a part in two places"
+                    raise ValueError("a part in two places")
                 seen.add(item)
                 if isinstance(item, h5py.Group):
                     groups.append(item)
                     continue
                 if not isinstance(item, h5py.Dataset):
-                    return "a part that is no array"
+                    raise ValueError("a part that is no array")
                 if item.external or item.is_virtual or item.chunks is not None:
-                    return "an array that is compressed, or lies elsewhere"
+                    raise ValueError("an array that is compressed, or lies elsewhere")
                 most -= item.nbytes
                 if most < 0:
-                    return "more numbers than it has room for"
-    return None
+                    raise ValueError("more numbers than it has room for")
+                numbers, arrays = numbers + item.size, arrays + 1
+    return Held(numbers, arrays)
+
+
+_loading = threading.RLock()
+
+
+@contextlib.contextmanager
+def no_more_than(held: Held) -> Iterator[None]:
+    """While a model is made, it has no more weights and layers than belong to a file.
+
+    A few bytes of a configuration can ask for any amount of memory. What Keras offers
+    to be told of a weight comes after it was allocated: for this thread, and as long as
+    this lasts, `Layer.add_weight` and `Layer.__init__` count first. Twice the weights
+    of the file are allowed, as Keras makes some layers anew, and many a layer without.
+
+    Raises:
+        ValueError: by the layer that goes beyond.
+    """
+    left = {
+        "numbers": 2 * held.numbers + 1000,
+        "arrays": 2 * held.arrays + 100,
+        "layers": 40 * held.arrays + 1000,
+    }
+    thread = threading.get_ident()
+
+    def take(what, count):
+        if threading.get_ident() == thread:
+            left[what] -= count
+            if left[what] < 0:
+                raise ValueError(
+                    f"it asks for more {what} than a model of {held.numbers:,} weights "
+                    f"in {held.arrays:,} arrays has, which is what there is for it."
+                )
+
+    with _loading:
+        layer = keras.layers.Layer
+        add_weight, init = layer.add_weight, layer.__init__
+
+        def counted_weight(self, *args, **kwargs):
+            shape = args[0] if args else kwargs.get("shape")
+            take("numbers", math.prod(shape or ()))
+            take("arrays", 1)
+            return add_weight(self, *args, **kwargs)
+
+        def counted_init(self, *args, **kwargs):
+            take("layers", 1)
+            init(self, *args, **kwargs)
+
+        layer.add_weight, layer.__init__ = counted_weight, counted_init
+        try:
+            yield
+        finally:
+            layer.add_weight, layer.__init__ = add_weight, init

@@ -1,0 +1,156 @@
+"""What the JSON of a preset must look like: checked before anybody reads from it."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from zoo.text import is_name, printable
+
+
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise ValueError("a name has letters, digits, '.', '_' and '-'")
+    return text
+
+
+# The largest that arrays count to.
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Size = Annotated[int, Field(ge=1, lt=2**31)]
+Name = Annotated[str, AfterValidator(_name)]
+Shape = Annotated[list[Size], Field(max_length=8)]
+
+
+class _Facts(BaseModel):
+    """Entries of these types; what else there is may be anything."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class Latent(_Facts):
+    name: Name
+    shape: Shape
+    codebook_size: Size | None = None
+
+
+class Dataset(_Facts):
+    name: str | None = None
+    binarized: bool | None = None
+    license: str | None = None
+    training_images: Count | None = None
+
+
+class Training(_Facts):
+    command: str | None = None
+    backend: str | None = None
+    hardware: str | None = None
+    seed: int | None = None
+    epochs: Count | None = None
+    seconds: float | None = None
+    versions: dict[str, str] | None = None
+
+
+class TrainingInTwo(Training):
+    prior: Training | None = None
+
+
+class Metrics(_Facts):
+    """Figures are numbers; a few entries say how they were made."""
+
+    __pydantic_extra__: dict[str, bool | float]
+    command: str | None = None
+    backend: str | None = None
+    classifier_backend: str | None = None
+    hardware: str | None = None
+    versions: dict[str, str] | None = None
+    seed: int | None = None
+    num_importance_samples: Size | None = None
+    diagnosis: list[str] | None = None
+    sample_notes: list[str] | None = None
+    intervals: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
+    kl_per_latent: list[float] | None = None
+    mig_per_factor: dict[str, float] | None = None
+
+
+class Anchor(_Facts):
+    """A published figure; see `recipes.common.published`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    model: str
+    value: str
+    metric: str = ""
+    data: str = ""
+    draws: Size | None = None
+    prior: str = ""
+    split: str = "test"
+    differs: str = ""
+
+
+class Gain(_Facts):
+    """What fine-tuning gained."""
+
+    validation_images: Count
+    validation_elbo: float
+    validation_elbo_before: float
+
+
+class Metadata(_Facts):
+    format_version: int
+    model: Name | None = None
+    preset: Name | None = None
+    parameters: Count | None = None
+    image_shape: Shape | None = None
+    latents: list[Latent] | None = None
+    code_shape: Shape | None = None
+    trainable: dict[str, bool] | None = None
+    keras_version: str | None = None
+    sha256: dict[str, str]
+    summary: str | None = None
+    anchors: list[Anchor | list[str]] = []
+    dataset: Dataset | None = None
+    training: TrainingInTwo | None = None
+    metrics: Metrics | None = None
+    finetuned_from: str | None = None
+    finetuning: Gain | None = None
+
+
+class _Prior(_Facts):
+    config: dict[str, Any] = {}
+
+
+class _Arguments(_Facts):
+    """Those of models that are read without making the model."""
+
+    image_shape: Shape | None = None
+    latent_dim: Size | None = None
+    codebook_size: Size | None = None
+    num_classes: Size | None = None
+    class_names: list[str] | None = None
+    num_attributes: Size | None = None
+    prior: _Prior | str | None = None
+
+
+class Config(_Facts):
+    class_name: str
+    config: _Arguments
+
+
+def check(kind: type[BaseModel], value: Any, where: str) -> None:
+    """Raises ValueError, in a sentence, unless a JSON value is of a kind.
+
+    Args:
+        kind: `Metadata` or `Config`.
+        value: of the file.
+        where: what errors call the file.
+    """
+    try:
+        kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        entry = ".".join(str(part) for part in first["loc"])
+        given = repr(first["input"])
+        given = given if len(given) <= 60 else f"{given[:57]}..."
+        wanted = first["msg"].removeprefix("Value error, ")
+        raise ValueError(
+            f"{where} is damaged: {printable(entry)} is {printable(given)}, but "
+            f"{wanted[0].lower()}{wanted[1:]}."
+        ) from None
