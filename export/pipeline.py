@@ -84,7 +84,8 @@ def _convert(model, workspace, whole, opset, quantize, verify):
                 "`model` must be a built zoo model, such as zoo.from_preset(...); got "
                 f"{type(model).__name__}."
             )
-    if not whole and len(model.latents) > 1:
+    several = len(model.latents) > 1 and getattr(model, "latent_row", None) is None
+    if not whole and several:
         raise ExportError(
             f"{type(model).__name__} has {len(model.latents)} groups of latents, and "
             "no decoder of one: use export_model, whose generator.onnx draws them all."

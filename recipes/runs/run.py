@@ -81,7 +81,9 @@ def make_optimizer(training, steps):
     average = {}
     if training.ema_momentum:
         average = {"use_ema": True, "ema_momentum": training.ema_momentum}
-    return keras.optimizers.Adam(learning_rate, **average)
+    return keras.optimizers.Adam(
+        learning_rate, global_clipnorm=training.clipnorm, **average
+    )
 
 
 class Run:
