@@ -186,8 +186,8 @@ class Generation:
         self, num_samples, labels, temperature, seed, first=0, **options
     ):
         """`iter_sample`, with further arguments for `draw_latents`."""
-        num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
-        first = validation.check_whole_number(first, "first", 0)
+        num_samples = validation.check_whole_number(num_samples, "num_samples", 0, None)
+        first = validation.check_whole_number(first, "first", 0, None)
         labels = self.check_labels(labels, num_samples)
         temperature = self.check_temperature(temperature)
         if seed is None:
