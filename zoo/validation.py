@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 
-
 # Of layers, latents and the like: more would be no model, and its lists no end.
 MOST_OF_A_SIZE = 2**24
 
