@@ -74,6 +74,9 @@ def _prior(manifest):
     kinds = {
         "label_normal": "learned for each label",
         "flow": "learned by a flow",
+        "Mixture": "a learned mixture of normal distributions",
+        # What a VampPrior has become.
+        "MixtureNormal": "a learned mixture of normal distributions",
     }
     kind = kinds.get(name, f"{name!r}")
     return [

@@ -7,7 +7,7 @@ from recipes.recipe import Recipe, Training
 
 
 def build_model(beta, seed, dtype):
-    """Small, and regularized by little data as well as it goes: 8 latents."""
+    """Small, and regularized by little data as well as it goes: 8 latents, a flow."""
     import zoo
 
     return zoo.DenseVAE(
@@ -15,6 +15,7 @@ def build_model(beta, seed, dtype):
         latent_dim=8,
         hidden_units=(200,),
         gated=True,
+        prior=zoo.priors.Flow(8, hidden_units=32, seed=seed),
         beta=beta,
         dynamic_binarization=True,
         seed=seed,
@@ -25,7 +26,7 @@ def build_model(beta, seed, dtype):
 
 RECIPE = Recipe(
     name="dense_vae_digits",
-    summary="Small gated dense VAE, 8 latents, on the embedded digits.",
+    summary="Small gated dense VAE, 8 latents and a flow, on the embedded digits.",
     dataset="digits",
     image_shape=(28, 28, 1),
     validation=150,

@@ -1,8 +1,14 @@
 """What shipped presets must go on computing: inputs, and where outputs are compared."""
 
 import hashlib
+import json
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
+
+GOLDEN = Path(__file__).with_name("presets_golden.json")
 
 # Pixels of an image that are compared.
 PIXELS = 32
@@ -67,3 +73,41 @@ def graph_digest(path):
     del model.metadata_props[:]
     data = model.SerializeToString(deterministic=True)
     return hashlib.sha256(data).hexdigest()
+
+
+def write_golden(names):
+    """Takes what presets compute now, trained anew, for what they must go on computing.
+
+    Run on TensorFlow from the root, as `PYTHONPATH=. python tests/preset_probes.py
+    NAME ...`.
+    """
+    import export
+    import zoo
+
+    golden = json.loads(GOLDEN.read_text())
+    for name in names:
+        model = zoo.from_preset(name)
+        entry = {"elbo": [], "samples": [], "reconstructions": []}
+        for what, array in measure(model).items():
+            digits = "{:.8g}" if what == "elbo" else "{:.7f}"
+            rounded = [float(digits.format(number)) for number in array.ravel()]
+            entry[what] = np.reshape(rounded, array.shape).tolist()
+        with tempfile.TemporaryDirectory() as folder:
+            export.export_model(model, Path(folder) / name, verify=False)
+            entry["graphs"] = {
+                file: graph_digest(Path(folder) / name / file)
+                for file in ("decoder.onnx", "encoder.onnx", "sampler.onnx")
+            }
+        golden[name] = entry
+
+    def lines(entry):
+        compact = (json.dumps(v, separators=(",", ":")) for v in entry.values())
+        pairs = zip(entry, compact, strict=True)
+        return ",\n".join(f'  "{key}":{value}' for key, value in pairs)
+
+    parts = [f'"{name}":{{\n{lines(entry)}}}' for name, entry in golden.items()]
+    GOLDEN.write_text("{" + ",\n ".join(parts) + "}\n")
+
+
+if __name__ == "__main__":
+    write_golden(sys.argv[1:])

@@ -34,9 +34,9 @@ class VAE(Autoencoder):
         latent_dim: number of latent dimensions.
         likelihood: "bernoulli", "continuous_bernoulli", "gaussian", "categorical" or
             "discretized_logistic_mixture", or a `zoo.likelihoods.Likelihood`.
-        prior: "standard_normal"; "flow" to learn one of any shape, for which
-            `zoo.priors.Flow` has options; another name of `zoo.priors`; or a
-            `zoo.priors.Prior`.
+        prior: "standard_normal"; "flow", "mixture" or "vamp" to learn one, for which
+            `zoo.priors.Flow`, `Mixture` and `Vamp` have options; another name of
+            `zoo.priors`; or a `zoo.priors.Prior`.
         beta: weight of the KL, a number or a schedule.
         objective: what `fit` minimizes, instead of the beta-ELBO.
         dynamic_binarization: draw each pixel from Bernoulli(x) anew every time it is
@@ -98,7 +98,9 @@ class VAE(Autoencoder):
         )
         self.label_dim = label_dim
         self.latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
-        self.prior = priors.get(prior, self.latent_dim, seed, label_dim)
+        self.prior = priors.get(
+            prior, self.latent_dim, seed, label_dim, self.image_shape
+        )
         self.complete()
 
     def build_networks(self):
@@ -153,6 +155,8 @@ class VAE(Autoencoder):
 
     def make_prior(self, labels=None):
         """The prior p(z), or p(z|y)."""
+        if getattr(self.prior, "made_of_posteriors", False):
+            return self.prior.of_posteriors(self._posterior)
         return self.prior
 
     def decode_parameters(self, z, labels=None, training=False):
@@ -180,7 +184,7 @@ class VAE(Autoencoder):
     def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
         """See `Autoencoder.elbo_terms`; noise is (K, N, latent_dim)."""
         # q(z|x)
-        posterior = self.make_posterior(self.encode_parameters(x, labels, training))
+        posterior = self._posterior(x, labels, training)
         # z ~ q(z|x)
         if noise is None:
             shape = (num_draws, ops.shape(posterior.mean)[0], self.latent_dim)
@@ -194,11 +198,14 @@ class VAE(Autoencoder):
 
     def call(self, x, labels=None, training=False):
         """E[x|z] at the posterior mean: (N, H, W, C) in [0, 1]."""
-        mean = self._posterior_mean(x, labels, training)
+        mean = self._posterior(x, labels, training).mean
         return self.likelihood.mean(self.decode_parameters(mean, labels, training))
 
-    def _posterior_mean(self, x, labels=None, training=False):
-        return self.make_posterior(self.encode_parameters(x, labels, training)).mean
+    def _posterior(self, x, labels=None, training=False):
+        return self.make_posterior(self.encode_parameters(x, labels, training))
+
+    def _posterior_mean(self, x):
+        return self._posterior(x).mean
 
     def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
         """See `Generation.draw_latents`: z (N, latent_dim)."""
@@ -209,8 +216,7 @@ class VAE(Autoencoder):
 
     def posterior_statistics(self, x, labels=None):
         """See `Autoencoder.posterior_statistics`: `mean` and `log_var`."""
-        posterior = self.make_posterior(self.encode_parameters(x, labels))
-        return posterior.statistics()
+        return self._posterior(x, labels).statistics()
 
     # The model, as its users call it.
 

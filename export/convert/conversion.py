@@ -52,7 +52,11 @@ def main(workspace):
 def _convert(workspace, request):
     """What was measured of each file: {name: dict}."""
     keras.saving.get_custom_objects().update(classes.find(request["classes"]))
-    subject = Subject.of(in_float32(zoo.from_preset(os.fspath(workspace / "preset"))))
+    model = in_float32(zoo.from_preset(os.fspath(workspace / "preset")))
+    if getattr(getattr(model, "prior", None), "made_of_posteriors", False):
+        # What the encoder makes of it now: files of numbers need no encoder for it.
+        model.prior = model.make_prior().map_tensors(keras.Variable)
+    subject = Subject.of(model)
     description = metadata.describe(subject, request["preset_name"])
     graphs = Graphs(subject, description, request["opset"], request["quantize"])
     names = _names(subject) if request["folder"] else [DECODER]

@@ -10,6 +10,8 @@ from export.priors.record import PriorRecord
 # Rows worked on at a time, which bounds the memory of the hidden layers.
 _ROWS = 1024
 _ARRAYS = ("hidden_kernel", "hidden_bias", "head_kernel", "head_bias")
+# What a layer has besides if it mixes.
+_MIXING = ("mixing_kernel", "mixing_bias")
 
 
 class Flow:
@@ -19,7 +21,9 @@ class Flow:
         layers: dicts, one a layer, of `fixed` (latent_dim,), which is 1 where the
             layer changes nothing, `hidden_kernel` (latent_dim, units), `hidden_bias`
             (units,), `head_kernel` (units, 2 * latent_dim) and `head_bias`
-            (2 * latent_dim,), for log-scales and shifts: float32 arrays.
+            (2 * latent_dim,), for log-scales and shifts: float32 arrays. A layer that
+            mixes all dimensions after that has `mixing_kernel` (latent_dim, latent_dim)
+            and `mixing_bias` (latent_dim,), too.
         log_scale_limit: log-scales stay between minus and plus this, softly.
 
     Example:
@@ -62,6 +66,8 @@ class Flow:
             log_scale = np.tanh(log_scale / self.log_scale_limit)
             changed = z * np.exp(self.log_scale_limit * log_scale) + shift
             z = np.where(layer["fixed"] == 1, z, changed)
+            if "mixing_kernel" in layer:
+                z = z @ layer["mixing_kernel"] + layer["mixing_bias"]
         return z
 
     def to_json(self):
@@ -100,6 +106,10 @@ class _Record(PriorRecord):
                 for part in ("kernel", "bias"):
                     array = ops.convert_to_numpy(getattr(getattr(step, name), part))
                     layers[-1][f"{name}_{part}"] = array
+        for layer, step in zip(layers, prior.mixings, strict=False):
+            matrix = ops.convert_to_numpy(step.matrix()).astype(np.float64)
+            layer["mixing_kernel"] = np.linalg.inv(matrix).astype(np.float32)
+            layer["mixing_bias"] = ops.convert_to_numpy(step.shift)
         return Flow(layers, log_scale_limit=coupling.LOG_SCALE_LIMIT)
 
     def from_json(self, stored, metadata):
@@ -109,7 +119,9 @@ class _Record(PriorRecord):
             raise ValueError(f"its log-scales are bounded by {limit}")
         layers = []
         for entry in stored["layers"]:
-            layer = {name: decode_array(entry[name]) for name in ("fixed", *_ARRAYS)}
+            mixing = _MIXING if any(name in entry for name in _MIXING) else ()
+            names = ("fixed", *_ARRAYS, *mixing)
+            layer = {name: decode_array(entry[name]) for name in names}
             units = layer["hidden_bias"].size
             shapes = {
                 "fixed": (latent_dim,),
@@ -117,9 +129,12 @@ class _Record(PriorRecord):
                 "hidden_bias": (units,),
                 "head_kernel": (units, 2 * latent_dim),
                 "head_bias": (2 * latent_dim,),
+                "mixing_kernel": (latent_dim, latent_dim),
+                "mixing_bias": (latent_dim,),
             }
-            for name, shape in shapes.items():
-                if layer[name].shape != shape or layer[name].dtype != np.float32:
+            for name, array in layer.items():
+                shape = shapes[name]
+                if array.shape != shape or array.dtype != np.float32:
                     raise ValueError(f"`{name}` is not float32 of shape {shape}")
             layers.append(layer)
         if not layers:

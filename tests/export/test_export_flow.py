@@ -23,12 +23,11 @@ OPTIONS = {"temperature": 0.7, "seed": 2**40 + 1}
 @pytest.fixture(scope="module")
 def flow_model():
     """A model whose prior is far from N(0, I), and large enough to quantize."""
-    prior = zoo.priors.Flow(LATENT_DIM, hidden_units=256)
+    prior = zoo.priors.Flow(LATENT_DIM, hidden_units=256, mixing=True)
     model = zoo.DenseVAE((16, 12, 1), LATENT_DIM, (24,), prior=prior, seed=0)
     rng = np.random.default_rng(0)
-    for coupling in prior.couplings:
-        for weight in (*coupling.hidden.weights, *coupling.head.weights):
-            weight.assign(0.1 * rng.standard_normal(weight.shape))
+    for weight in prior.trainable_variables:
+        weight.assign(0.1 * rng.standard_normal(weight.shape))
     return model
 
 
@@ -159,8 +158,10 @@ def resized(name, shape):
         without("fixed"),
         without("hidden_kernel"),
         without("head_bias"),
+        without("mixing_bias"),
         resized("fixed", [5, 1]),
         resized("head_kernel", [10, 256]),
+        resized("mixing_kernel", [25]),
         lambda stored: stored["layers"][0]["head_bias"].update(base64="!"),
         lambda stored: stored["layers"][0]["head_bias"].update(dtype="int64"),
     ],

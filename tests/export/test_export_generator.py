@@ -41,6 +41,16 @@ def levels(tmp_path_factory):
     return exported(user_models.TwoLevel(), tmp_path_factory)
 
 
+@pytest.fixture(scope="module")
+def vamp(tmp_path_factory):
+    prior = zoo.priors.Vamp((8, 8, 1), 7, seed=0)
+    model = zoo.DenseVAE((8, 8, 1), 3, hidden_units=(8,), prior=prior, seed=0)
+    rng = np.random.default_rng(0)
+    for weight in model.encoder.trainable_variables:
+        weight.assign(rng.standard_normal(weight.shape))
+    return exported(model, tmp_path_factory)
+
+
 def check_samples(model, sampler):
     """Of a seed those of the model, in any part."""
     expected = model.sample(20, temperature=0.8, seed=2**33 + 1)
@@ -139,6 +149,20 @@ def test_a_users_prior_posterior_likelihood_and_objective(full):
     expected = ops.convert_to_numpy(model.encode(x).covariance())
     np.testing.assert_allclose(given["covariance"], expected, rtol=1e-4, atol=1e-5)
     assert "`covariance`" in (sampler.path / "README.md").read_text("utf-8")
+
+
+def test_a_vamp_prior_leaves_as_the_mixture_that_it_is(vamp):
+    model, report, sampler = vamp
+    check_samples(model, sampler)
+    check_files(model, report)
+    # Means and log-variances of the components; no pseudo-inputs and no encoder.
+    for name in ("generator.onnx", "sampler.onnx"):
+        graph = onnx.load(report.files[name].path).graph
+        shapes = [tuple(weight.dims) for weight in graph.initializer]
+        assert shapes.count((7, 3)) == 2
+        assert not any(64 in shape[:1] or 7 * 64 in shape for shape in shapes)
+    text = (sampler.path / "README.md").read_text("utf-8")
+    assert "The prior of `z` is a learned mixture of normal distributions" in text
 
 
 def test_levels_of_a_hierarchy(levels):

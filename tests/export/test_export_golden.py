@@ -13,9 +13,7 @@ import pytest
 import export
 import zoo
 
-GOLDEN = json.loads(
-    Path(preset_probes.__file__).with_name("presets_golden.json").read_text()
-)
+GOLDEN = json.loads(preset_probes.GOLDEN.read_text())
 
 
 def check(folder, name):

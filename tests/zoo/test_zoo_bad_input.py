@@ -272,9 +272,9 @@ CONSTRUCTORS = {
         "`likelihood` .*got",
     ),
     "prior": (
-        dense(SHAPE, 2, prior="vamp"),
+        dense(SHAPE, 2, prior="vamps"),
         ValueError,
-        "`prior` must be one of 'flow', 'mixture', 'standard_normal' .*got 'vamp'",
+        "`prior` must be one of 'flow', 'mixture', 'standard_normal', 'vamp' .*'vamps'",
     ),
     "objective": (
         dense(SHAPE, 2, objective="elbow"),

@@ -81,7 +81,8 @@ shape = x.shape[1:]
 warmup = LinearWarmup(steps=10)
 models = {
     "dense": zoo.DenseVAE(
-        shape, 3, (16,), gated=True, beta=warmup, likelihood="gaussian", seed=0),
+        shape, 3, (16,), gated=True, beta=warmup, likelihood="gaussian",
+        prior=zoo.priors.Vamp(shape, 4, seed=0), seed=0),
     "conv": zoo.ConvVAE(
         shape, 3, (4, 6), blocks_per_stage=1, hidden_units=8,
         beta=warmup, likelihood=Gaussian("per_pixel"), seed=0),
@@ -95,7 +96,8 @@ models = {
         shape, 3, networks="dense", hidden_units=(16,), likelihood="gaussian",
         discriminator_units=(8,), seed=0),
     "flow": zoo.DenseVAE(
-        shape, 3, (16,), likelihood="gaussian", prior="flow", seed=0),
+        shape, 3, (16,), likelihood="gaussian",
+        prior=zoo.priors.Flow(3, mixing=True, seed=0), seed=0),
     "hierarchical": zoo.HierarchicalVAE(
         shape, ((4, 1, 2), (2, 1, 1)), zoo.likelihoods.DiscretizedLogisticMixture(1),
         filters=(4, 3), blocks_per_level=1, num_classes=3, seed=0),

@@ -26,6 +26,9 @@ from zoo.objectives import ELBO
 from zoo.priors import Flow, StandardNormal
 from zoo.priors.flow import fixed_dimensions
 
+# A layer that mixes is affine but for its coupling: smaller weights take it as far.
+MIXING = {"mixing": True, "scale": 0.3}
+
 
 def make_flow(latent_dim, scale=0.5, **options):
     """A small flow with random weights, far from N(0, I)."""
@@ -37,10 +40,12 @@ def make_flow(latent_dim, scale=0.5, **options):
     return prior
 
 
-@pytest.mark.parametrize("latent_dim", (2, 3, 5))
-def test_density_is_the_change_of_variables(latent_dim):
+@pytest.mark.parametrize(
+    ("latent_dim", "options"), [(2, {}), (3, {}), (5, {}), (3, MIXING), (4, MIXING)]
+)
+def test_density_is_the_change_of_variables(latent_dim, options):
     """log N(noise) - log |det dz/dnoise|, with differences for derivatives."""
-    prior = make_flow(latent_dim)
+    prior = make_flow(latent_dim, **options)
     noise = np.random.default_rng(1).standard_normal((7, latent_dim))
     z = array(prior.from_noise(ops.cast(noise, "float32")))
     step = 1e-2
@@ -61,8 +66,11 @@ def test_density_is_the_change_of_variables(latent_dim):
     np.testing.assert_allclose(given, log_normal - log_det, atol=0.02)
 
 
-def test_noise_comes_back():
-    prior = make_flow(6, num_layers=8)
+@pytest.mark.parametrize(
+    "options", ({"num_layers": 8}, {"num_layers": 24, "mixing": True, "scale": 0.1})
+)
+def test_noise_comes_back(options):
+    prior = make_flow(6, **options)
     noise = np.random.default_rng(0).standard_normal((3, 50, 6)).astype("float32")
     z = prior.from_noise(ops.convert_to_tensor(noise))
     back, log_det = prior.to_noise(z)
@@ -71,17 +79,19 @@ def test_noise_comes_back():
     np.testing.assert_allclose(array(back), noise, atol=1e-4)
 
 
-def test_density_integrates_to_one():
+@pytest.mark.parametrize("options", ({"scale": 0.6}, MIXING))
+def test_density_integrates_to_one(options):
     side = np.linspace(-24, 24, 961)
     grid = np.stack(np.meshgrid(side, side), axis=-1).astype("float32")
-    log_prob = array(make_flow(2, scale=0.6).log_prob(ops.convert_to_tensor(grid)))
+    log_prob = array(make_flow(2, **options).log_prob(ops.convert_to_tensor(grid)))
     mass = np.exp(log_prob.astype(np.float64)).sum() * (side[1] - side[0]) ** 2
     assert mass == pytest.approx(1, abs=0.01)
     assert log_prob[480, 480] != pytest.approx(-np.log(2 * np.pi), abs=0.05)
 
 
-def test_it_starts_as_standard_normal():
-    prior = Flow(3, seed=0)
+@pytest.mark.parametrize("mixing", (False, True))
+def test_it_starts_as_standard_normal(mixing):
+    prior = Flow(3, seed=0, mixing=mixing)
     prior.build()
     z = np.random.default_rng(0).standard_normal((9, 3)).astype("float32")
     np.testing.assert_array_equal(array(prior.from_noise(ops.convert_to_tensor(z))), z)
@@ -180,7 +190,8 @@ class LogProb(keras.layers.Layer):
 
 @pytest.mark.parametrize("objective", (None, "importance_weighted", "capacity"))
 def test_fit_trains_the_prior_too(images, objective):
-    prior = Flow(2, num_layers=4, hidden_units=8, seed=0)
+    mixing = objective is None
+    prior = Flow(2, num_layers=4, hidden_units=8, seed=0, mixing=mixing)
     model = make_dense(prior=prior, objective=objective)
     start = [np.array(array(v.value)) for v in prior.trainable_variables]
     quick_compile(model, keras.optimizers.Adam(0.02))

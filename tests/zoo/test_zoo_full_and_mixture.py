@@ -217,6 +217,18 @@ def test_mixture_density_is_that_of_numpy():
     )
 
 
+def test_mixture_of_narrow_components_is_exact_enough():
+    """Where 40 squares of thousands cancel out, some thousandths of a nat are left."""
+    rng = np.random.default_rng(4)
+    means, log_vars = rng.standard_normal((2, 6, 40)) * [[[2]], [[1]]] - [[[0]], [[5]]]
+    means, log_vars = means.astype("f4"), log_vars.astype("f4")
+    noise = rng.standard_normal((6, 40)) * np.exp(0.5 * log_vars)
+    z = (means + noise).astype("f4")
+    expected = gaussian_log_prob(z.astype("f8"), means, log_vars) - np.log(6)
+    p = MixtureNormal(ops.zeros((6,)), tensor(means), tensor(log_vars))
+    np.testing.assert_allclose(array(p.log_prob(tensor(z))), expected, atol=0.01)
+
+
 def test_mixture_draws_are_noise_of_the_component_that_the_uniform_number_chooses():
     edges = np.cumsum(WEIGHTS)
     uniforms = np.float32([0, edges[0] - 1e-4, edges[0] + 1e-4, edges[1] - 1e-4])

@@ -29,6 +29,9 @@ class MixtureNormal(Distribution):
     -0.919
     """
 
+    # It chooses the component: see `from_noise`.
+    num_uniforms = 1
+
     def __init__(self, logits: Any, means: Any, log_vars: Any):
         self.log_weights = ops.log_softmax(ops.cast(logits, "float32"))
         self.means = ops.cast(means, "float32")
@@ -38,11 +41,16 @@ class MixtureNormal(Distribution):
 
     def log_prob(self, z):
         """log p(z) in nats: (..., D) to (...)."""
-        centred = ops.expand_dims(z, -2) - self.means  # (..., M, D)
-        squared = ops.square(centred) * ops.exp(-self.log_vars)
-        each = squared + self.log_vars + math.log(2 * math.pi)
-        components = self.log_weights - 0.5 * ops.sum(each, axis=-1)
-        return ops.logsumexp(components, axis=-1)
+        # (z - mean)^2 / variance multiplied out: one product of matrices, where the
+        # differences of all draws to all means would fill the memory.
+        precisions = ops.exp(-self.log_vars)
+        scaled = self.means * precisions
+        kernel = ops.concatenate([-0.5 * precisions, scaled], axis=-1)  # (M, 2 D)
+        each = self.means * scaled + self.log_vars + math.log(2 * math.pi)
+        constant = self.log_weights - 0.5 * ops.sum(each, axis=-1)
+        powers = ops.concatenate([ops.square(z), z], axis=-1)
+        components = ops.matmul(powers, ops.transpose(kernel)) + constant
+        return ops.logsumexp(components, axis=-1)  # of (..., M)
 
     def from_noise(self, noise, uniforms):
         """z from standard normal noise (..., D) and uniform numbers (..., 1).

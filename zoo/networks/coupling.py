@@ -1,4 +1,4 @@
-"""One step of a flow: some dimensions are scaled and moved, as the others say."""
+"""Steps of a flow: some dimensions move as the others say, or all are mixed."""
 
 import keras
 import numpy as np
@@ -62,3 +62,46 @@ class AffineCoupling(keras.layers.Layer):
         """(noise, log |d noise / d z|): (..., D) to (..., D) and nats (...)."""
         log_scale, shift = self.parameters(z)
         return (z - shift) * ops.exp(-log_scale), -ops.sum(log_scale, axis=-1)
+
+
+class AffineMixing(keras.layers.Layer):
+    """noise = (z - shift) L U: every dimension becomes a sum of all.
+
+    Kingma & Dhariwal, "Glow", 2018, sections 3.1 and 3.2: scale and shift of each
+    dimension (ActNorm) and the mixing of all of them, of which L, with ones on its
+    diagonal, and U are the LU decomposition. It starts as the identity, on which no
+    batch has a say. In float32 whatever the dtype policy.
+
+    Args:
+        size: number of dimensions, D.
+    """
+
+    def __init__(self, size, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.size = size
+
+    def build(self, input_shape):
+        # Below the diagonal L; above it U; on it the logarithms of U's.
+        self.kernel = self.add_weight((self.size, self.size), "zeros", name="kernel")
+        self.shift = self.add_weight((self.size,), "zeros", name="shift")
+        self.built = True
+
+    def matrix(self):
+        """L U, (D, D)."""
+        one, below = np.eye(self.size), np.tri(self.size, k=-1)
+        lower = ops.add(self._where(below), one.astype("float32"))
+        diagonal = ops.multiply(ops.exp(self._where(one)), one.astype("float32"))
+        upper = ops.add(self._where(below.T), diagonal)
+        return ops.matmul(lower, upper)
+
+    def _where(self, mask):
+        return ops.multiply(self.kernel, mask.astype("float32"))
+
+    def call(self, noise):
+        """z (..., D) from noise (..., D)."""
+        return ops.matmul(noise, ops.inv(self.matrix())) + self.shift
+
+    def inverse(self, z):
+        """(noise, log |d noise / d z|): (..., D) to (..., D) and nats ()."""
+        log_det = ops.sum(ops.diagonal(self.kernel))
+        return ops.matmul(z - self.shift, self.matrix()), log_det

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from zoo.priors.flow import Flow as Flow
     from zoo.priors.gaussian import LabelNormal as LabelNormal
     from zoo.priors.gaussian import StandardNormal as StandardNormal
+    from zoo.priors.mixture import Mixture as Mixture
     from zoo.priors.uniform_codes import UniformCodes as UniformCodes
+    from zoo.priors.vamp import Vamp as Vamp
 
     def __getattr__(name: str) -> Any:
         """Whatever else is found below."""
@@ -47,6 +49,7 @@ def get(
     latent_dim: int | None = None,
     seed: int | None = None,
     label_dim: int = 0,
+    image_shape: tuple[int, int, int] | None = None,
 ) -> Any:
     """A prior over real latents from its name, its serialized form, or itself.
 
@@ -56,13 +59,17 @@ def get(
         latent_dim: number of latent dimensions it must be of, if that is known.
         seed: integer that fixes the initial weights of a prior given by name, or None.
         label_dim: how many numbers about its label the model sees.
+        image_shape: (H, W, C) of the model's images, for a prior that holds images.
 
     Raises:
-        ValueError: if the name is unknown, or the prior is of other latents or labels.
+        ValueError: if the name is unknown, or the prior is of other latents, labels or
+            images.
     """
     by_name = {
-        name: lambda make=make: make(latent_dim, seed=seed)
-        for name, make in registered().items()
+        name: lambda make=make, of=image_shape if of_images else latent_dim: make(
+            of, seed=seed
+        )
+        for name, (make, of_images) in registered().items()
     }
     prior = get_component(identifier, by_name, "prior", "log_prob")
     given = getattr(prior, "latent_dim", latent_dim)
@@ -77,4 +84,26 @@ def get(
             f"`prior` is a {type(prior).__name__} of labels of {sees} numbers; the "
             f"model's labels have {label_dim or 'none'}."
         )
+    if getattr(prior, "made_of_posteriors", False):
+        _check_made_of_posteriors(prior, label_dim, image_shape)
     return prior
+
+
+def _check_made_of_posteriors(prior, label_dim, image_shape):
+    """Refuses a prior whose images a model's encoder does not take.
+
+    Raises:
+        ValueError: saying which.
+    """
+    who = type(prior).__name__
+    if label_dim:
+        raise ValueError(
+            f"`prior` is a {who}, a mixture of posteriors of images without labels; "
+            "the encoder of this model needs labels: choose 'mixture' or 'flow'."
+        )
+    given = getattr(prior, "image_shape", image_shape)
+    if image_shape is not None and given != image_shape:
+        raise ValueError(
+            f"`prior` must have pseudo-inputs of shape {image_shape}, as the model's "
+            f"images are; got a {who} of {given}."
+        )

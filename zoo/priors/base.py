@@ -5,26 +5,27 @@ import keras
 _BY_NAME = {}
 
 
-def register(name):
+def register(name, of_images=False):
     """Makes a prior known by a name, as in `zoo.DenseVAE(..., prior=name)`.
 
     Args:
         name: what users write.
+        of_images: whether the constructor takes `image_shape` first.
 
     Returns:
         A decorator of a `Prior` subclass whose constructor takes `latent_dim` first,
-        and `seed`; or of a function that does and returns one.
+        or `image_shape`, and `seed`; or of a function that does and returns one.
     """
 
     def keep(make):
-        _BY_NAME[name] = make
+        _BY_NAME[name] = make, of_images
         return make
 
     return keep
 
 
 def registered():
-    """{name: what makes a prior}, of all priors that have a name."""
+    """{name: (what makes a prior, whether of `image_shape`)} of those with a name."""
     return dict(_BY_NAME)
 
 
@@ -39,7 +40,9 @@ class Prior(keras.layers.Layer):
       each latent refuse the prior;
     - `num_uniforms`, how many uniform numbers `from_noise` wants beside the normal
       ones: one, say, to choose a component of a mixture;
-    - `label_dim` and `given`, for a p(z|y): see `LabelNormal`.
+    - `label_dim` and `given`, for a p(z|y): see `LabelNormal`;
+    - `made_of_posteriors` and `of_posteriors`, for one that the model's encoder is a
+      part of: see `Vamp`. It then needs neither `log_prob` nor `from_noise` itself.
 
     Every prior is exported: generator.onnx and sampler.onnx run its `from_noise`.
 
@@ -65,6 +68,8 @@ class Prior(keras.layers.Layer):
     num_uniforms = 0
     # How many numbers about its label p(z|y) sees; 0 for a prior without labels.
     label_dim = 0
+    # Whether the prior is what `of_posteriors` returns.
+    made_of_posteriors = False
 
     def log_prob(self, z):
         """log p(z) in nats: (..., D) -> (...)."""
@@ -81,4 +86,12 @@ class Prior(keras.layers.Layer):
 
     def given(self, label_vectors):
         """p(z|y) of labels (N, label_dim): the prior itself if it sees no labels."""
+        return self
+
+    def of_posteriors(self, posterior_of):
+        """p(z) of a model's encoder: the prior itself if it needs none.
+
+        Args:
+            posterior_of: function of images (M, H, W, C) to q(z|x) of each.
+        """
         return self

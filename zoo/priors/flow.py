@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.networks.coupling import AffineCoupling
+from zoo.networks.coupling import AffineCoupling, AffineMixing
 from zoo.networks.seeding import InitializerSeeds
 from zoo.priors.base import Prior, register
 from zoo.validation import check_whole_number
@@ -28,7 +28,9 @@ class Flow(Prior):
 
     Each layer moves the dimensions with a 0, or those with a 1, at one binary digit of
     their index, given the others; the digit changes after every second layer. All of it
-    is float32 whatever the dtype policy.
+    is float32 whatever the dtype policy. With `mixing` each layer also scales, moves
+    and mixes all dimensions (Kingma & Dhariwal, "Glow", 2018), so that the layers
+    after it see other directions: for a deep flow, of 20 layers, say.
 
     Args:
         latent_dim: number of latent dimensions, >= 2.
@@ -37,6 +39,7 @@ class Flow(Prior):
             one then moves given the other; with fewer layers some pairs meet through
             others alone.
         hidden_units: units of the hidden layer in each coupling layer.
+        mixing: whether each layer has an invertible matrix besides.
         seed: integer that fixes the initial weights, or None.
 
     Raises:
@@ -61,6 +64,7 @@ class Flow(Prior):
         hidden_units: int = 128,
         seed: int | None = None,
         name: str = "flow",
+        mixing: bool = False,
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
@@ -85,18 +89,30 @@ class Flow(Prior):
             )
             for i in range(self.num_layers)
         ]
+        self.mixing = bool(mixing)
+        self.mixings = [
+            AffineMixing(self.latent_dim, name=f"mixing_{i}")
+            for i in range(self.num_layers if self.mixing else 0)
+        ]
 
     def build(self, input_shape=None):
-        for coupling in self.couplings:
-            coupling.build((None, self.latent_dim))
+        for layer in (*self.couplings, *self.mixings):
+            layer.build((None, self.latent_dim))
         self.built = True
 
     def from_noise(self, noise, uniforms=None):
         """See `Prior.from_noise`."""
         z = ops.cast(noise, "float32")
-        for coupling in self.couplings:
-            z = coupling(z)
+        for step in self._steps():
+            z = step(z)
         return z
+
+    def _steps(self):
+        """All layers in the order from noise to latents."""
+        if not self.mixing:
+            return self.couplings
+        pairs = zip(self.couplings, self.mixings, strict=True)
+        return [step for pair in pairs for step in pair]
 
     def to_noise(self, z):
         """The inverse of `from_noise`, and how much it spreads.
@@ -108,8 +124,8 @@ class Flow(Prior):
             noise (..., D), and log |det d noise / d z| (...) in nats.
         """
         noise, log_det = ops.cast(z, "float32"), 0.0
-        for coupling in reversed(self.couplings):
-            noise, spread = coupling.inverse(noise)
+        for step in reversed(self._steps()):
+            noise, spread = step.inverse(noise)
             log_det = log_det + spread
         return noise, log_det
 
@@ -125,6 +141,7 @@ class Flow(Prior):
             "latent_dim": self.latent_dim,
             "num_layers": self.num_layers,
             "hidden_units": self.hidden_units,
+            "mixing": self.mixing,
             "seed": self.seed,
         }
 
