@@ -115,8 +115,9 @@ def contents(folder):
             found[name] = "a checkpoint, with the time it took"
         else:
             found[name] = digest(path)
-    # PyTorch's own cache.
-    return {k: v for k, v in found.items() if not k.startswith("tmp/torchinductor")}
+    # PyTorch's own cache, and a session of onnxruntime's telemetry.
+    others = ("tmp/torchinductor", "tmp/.ses")
+    return {k: v for k, v in found.items() if not k.startswith(others)}
 
 
 def digest(path):

@@ -33,7 +33,7 @@ def check_image_shape(image_shape):
     return shape
 
 
-def check_whole_number(value, argument, minimum, maximum=MOST_OF_A_SIZE):
+def check_whole_number(value, argument, minimum, maximum: int | None = MOST_OF_A_SIZE):
     """`value` as an int >= minimum and, unless that is None, <= maximum.
 
     Raises:

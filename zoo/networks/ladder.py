@@ -106,7 +106,7 @@ def ladder_networks(
     levels,
     likelihood,
     *,
-    filters=64,
+    filters: int | tuple[int, ...] = 64,
     blocks_per_level=2,
     block="gated",
     activation="silu",

@@ -1,6 +1,7 @@
 """The way down of a ladder: latents, group after group, and the image they make."""
 
 from functools import partial
+from typing import Any
 
 import keras
 from keras import ops
@@ -213,7 +214,7 @@ class Cell(keras.layers.Layer):
 
     def __init__(self, outputs, narrow, activation, seeds, with_image=False, **kwargs):
         super().__init__(**kwargs)
-        self.activation = keras.activations.get(activation)
+        self.activation: Any = keras.activations.get(activation)
         dtype = self.dtype_policy
         self.reduce = conv(narrow, 1, seeds.he_normal(), dtype, "reduce")
         self.reduce_image = None

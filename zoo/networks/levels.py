@@ -56,7 +56,8 @@ def check_levels(levels, filters, image_shape):
             f"{len(filters)} for {len(levels)} levels."
         )
     checked = [
-        Level(*map(int, level), f) for level, f in zip(levels, filters, strict=True)
+        Level(int(divisor), int(groups), int(channels), f)
+        for (divisor, groups, channels), f in zip(levels, filters, strict=True)
     ]
     divisors = [level.divisor for level in checked]
     for coarse, fine in itertools.pairwise(divisors):
