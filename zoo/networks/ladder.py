@@ -131,8 +131,8 @@ def ladder_networks(
         ValueError: for arguments out of range.
     """
     levels = check_levels(levels, filters, image_shape)
-    filters = [level.filters for level in levels]
-    _, blocks_per_level = check_stages(filters, blocks_per_level, block)
+    each = [level.filters for level in levels]
+    _, blocks_per_level = check_stages(each, blocks_per_level, block)
     height, width, channels = image_shape
     seeds = InitializerSeeds(seed)
     options = {"block": block, "activation": activation, "dtype": dtype}
@@ -154,7 +154,7 @@ def ladder_networks(
     )
     config = {
         "levels": [list(level[:3]) for level in levels],
-        "filters": filters,
+        "filters": each,
         "blocks_per_level": blocks_per_level,
         "block": block,
         "activation": activation,

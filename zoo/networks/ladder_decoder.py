@@ -217,7 +217,7 @@ class Cell(keras.layers.Layer):
         self.activation: Any = keras.activations.get(activation)
         dtype = self.dtype_policy
         self.reduce = conv(narrow, 1, seeds.he_normal(), dtype, "reduce")
-        self.reduce_image = None
+        self.reduce_image: Any = None
         if with_image:
             self.reduce_image = conv(
                 narrow, 1, seeds.he_normal(), dtype, "reduce_image"
