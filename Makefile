@@ -38,13 +38,14 @@ export TF_FORCE_GPU_ALLOW_GROWTH ?= true
 export XLA_PYTHON_CLIENT_PREALLOCATE ?= false
 
 .PHONY: help demo test test-slow lint bench readme clean
-.PHONY: test-fast docs explorer built-explorer pictures
+.PHONY: test-fast test-runtimes docs explorer built-explorer pictures
 .PHONY: $(BACKENDS:%=test-%) test-cross-backend test-export test-once test-explorer
 
 help:
 	@echo "make demo    fine-tune a shipped preset, export it, sample without Keras"
 	@echo "make test    lint, and all tests on TensorFlow, JAX and PyTorch"
 	@echo "make test-slow  score all presets again, and more: an hour, and the prepared data"
+	@echo "make test-runtimes  exported files in every client: half an hour, a network"
 	@echo "make test-fast  the inner loop: lint, and the core on one backend (BACKEND=torch)"
 	@echo "make lint    ruff check, ruff format --check, and the type checker"
 	@echo "make docs    the API reference, from the docstrings, into build/docs"
@@ -68,6 +69,11 @@ test: lint built-explorer
 
 test-slow: $(VENV)/.installed-test
 	$(PYTEST) -m slow tests
+
+# Installs eight other runtimes, under build/.
+test-runtimes: export OMP_NUM_THREADS ?= 1
+test-runtimes: $(VENV)/.installed-test
+	KERAS_BACKEND=$(BACKEND) $(PY) tests/runtimes/check.py
 
 lint: $(VENV)/.installed-test
 	$(PY) -m ruff check .

@@ -84,14 +84,18 @@ def _convert(model, workspace, whole, opset, quantize, verify):
                 "`model` must be a built zoo model, such as zoo.from_preset(...); got "
                 f"{type(model).__name__}."
             )
-    if not whole and len(model.latents) > 1:
+    several = len(model.latents) > 1 and getattr(model, "latent_row", None) is None
+    if not whole and several:
         raise ExportError(
             f"{type(model).__name__} has {len(model.latents)} groups of latents, and "
             "no decoder of one: use export_model, whose generator.onnx draws them all."
         )
     if remark := model.remark_on_prior:
         warnings.warn(remark, stacklevel=4)
-    model.save_to_preset(str(workspace / "preset"))
+    with warnings.catch_warnings():
+        # The process that converts is told where their classes are.
+        warnings.filterwarnings("ignore", "Others will not load this preset")
+        model.save_to_preset(str(workspace / "preset"))
     request = {
         "folder": whole,
         "opset": opset,

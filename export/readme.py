@@ -125,7 +125,7 @@ def _files(manifest):
             f"`temperature` (float32){beside} to",
             f"  `image` (num_samples, {image})"
             f"{f' and `{latents}`' if latents else ''}. A seed gives the same images",
-            "  in every language.",
+            *_in_every_language(manifest),
         ]
     if GENERATOR in manifest["files"]:
         lines += _generator(manifest, image, beside)
@@ -136,6 +136,16 @@ def _files(manifest):
     return [
         *lines,
         "- `manifest.json`: sizes, SHA-256, measured errors, golden vectors.",
+    ]
+
+
+def _in_every_language(manifest):
+    """The end of a sentence: a seed gives the same images ..."""
+    if not manifest["noise"]["uniforms"]:
+        return ["  in every language."]
+    return [
+        "  in every language, but where a random number lies within rounding of the",
+        "  edge between two choices: there another program may choose otherwise.",
     ]
 
 

@@ -14,6 +14,7 @@ RECIPES = (
     "conv_vae_mnist",
     "dense_vae_digits",
     "dense_vae_mnist",
+    "hierarchical_vae_mnist",
     "vq_vae_cifar10",
     "vq_vae_mnist",
 )
@@ -33,6 +34,8 @@ class Training:
             `beta_end`.
         beta_start, beta_end: that weight, before and after.
         decay: whether the learning rate decays.
+        clipnorm: norm that the gradient of all weights together is scaled down to where
+            it is larger, or None.
         ema_momentum: momentum of the average of weights that is evaluated and kept, or
             None for the weights themselves.
         patience: epochs without a better validation ELBO before stopping early.
@@ -47,6 +50,7 @@ class Training:
     beta_start: float = 0.0
     beta_end: float = 1.0
     decay: bool = True
+    clipnorm: float | None = None
     ema_momentum: float | None = 0.999
     patience: int = 50
     steps_per_execution: int = 64

@@ -98,11 +98,12 @@ class Presets:
     """Presets: listed, described and loaded."""
 
     def __init__(self):
+        from rich.console import Console
+
         import zoo
         from recipes.commands.tables import presets_table, print_details
         from recipes.common.presets import damage, read_preset
         from recipes.documents.card import model_card
-        from rich.console import Console
         from zoo.presets import files
 
         self.zoo, self.files, self.console = zoo, files, Console(file=io.StringIO())

@@ -81,7 +81,7 @@ def test_wheel_says_what_it_is(wheel):
     assert "License-Expression: Apache-2.0" in text
     assert "Requires-Python: >=3.11" in text
     base = re.findall(r"^Requires-Dist: ([\w.-]+)[^;\n]*$", text, re.M)
-    assert sorted(base) == ["numpy", "onnxruntime", "pillow", "typer"]
+    assert sorted(base) == ["numpy", "onnxruntime", "pillow", "pydantic", "typer"]
     (scripts,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
     assert "vae-zoo = recipes.commands.cli:main" in wheel.read(scripts).decode()
 
@@ -151,7 +151,7 @@ def imported_by(path):
 BACKENDS = {"tensorflow", "jax", "torch"}
 # Folder: packages that its files may import, besides Python's own and their own.
 ALLOWED = {
-    "zoo": {"h5py", "keras", "numpy"},
+    "zoo": {"h5py", "keras", "numpy", "pydantic"},
     "export": {"keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "zoo"},
     "export/runtime": {"numpy", "onnxruntime", "zoo"},
 }

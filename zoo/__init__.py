@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from zoo.models.conv_vae import ConvVAE
     from zoo.models.dense_vae import DenseVAE
     from zoo.models.factor_vae import FactorVAE
+    from zoo.models.hierarchical_vae import HierarchicalVAE
     from zoo.models.vq_vae import VQVAE
     from zoo.presets.folder import list_presets, preset_info
     from zoo.presets.loading import from_preset
@@ -50,6 +51,7 @@ __all__ = [
     "ConvVAE",
     "DenseVAE",
     "FactorVAE",
+    "HierarchicalVAE",
     "distributions",
     "evaluation",
     "from_preset",
@@ -77,6 +79,7 @@ _DEFINED_IN = {
     "ConvVAE": "zoo.models.conv_vae",
     "DenseVAE": "zoo.models.dense_vae",
     "FactorVAE": "zoo.models.factor_vae",
+    "HierarchicalVAE": "zoo.models.hierarchical_vae",
     "VAE": "zoo.vae",
     "VQVAE": "zoo.models.vq_vae",
     "from_preset": "zoo.presets.loading",

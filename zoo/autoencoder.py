@@ -252,7 +252,7 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
                 keras.tree.pack_sequence_as(z, list(given)), beside
             )
 
-        name = "decode" if labels is None else "decode given labels"
+        name = f"decode {len(rows)}" + (" given labels" if labels is not None else "")
         images = self.inference.batched(name, decode, *rows, labels)
         return ops.convert_to_tensor(images)
 

@@ -30,6 +30,14 @@ class Generation:
         raise NotImplementedError
 
     @property
+    def latent_row(self) -> LatentSpec | None:
+        """What `draw_latents` gives of all groups: one vector, "z".
+
+        None where they stay as they are, unless a class says otherwise.
+        """
+        return None
+
+    @property
     def noise(self) -> NoiseSpec:
         """How many random numbers one sample is made of."""
         return NoiseSpec(normals=sum(spec.size for spec in self.latents))
@@ -55,7 +63,7 @@ class Generation:
             labels: as `check_labels` returned them.
 
         Returns:
-            z (N, *shape) of the one group, or {name: z} of several.
+            z (N, *shape) of the one group or of `latent_row`, or {name: z}.
         """
         raise NotImplementedError
 
@@ -178,10 +186,10 @@ class Generation:
         self, num_samples, labels, temperature, seed, first=0, **options
     ):
         """`iter_sample`, with further arguments for `draw_latents`."""
-        num_samples = validation.check_whole_number(num_samples, "num_samples", 0)
-        first = validation.check_whole_number(first, "first", 0)
+        num_samples = validation.check_whole_number(num_samples, "num_samples", 0, None)
+        first = validation.check_whole_number(first, "first", 0, None)
         labels = self.check_labels(labels, num_samples)
-        temperature = validation.check_temperature(temperature)
+        temperature = self.check_temperature(temperature)
         if seed is None:
             seed = threefry.fresh_seed()
         seed = validation.check_whole_number(seed, "seed", 0, threefry.MAX_SEED)
@@ -197,7 +205,9 @@ class Generation:
             ),
         }
         given: dict[str, Any] = {n: rows for n, rows in drawn.items() if rows.columns}
-        given["temperature"] = np.full(num_samples, temperature, "float32")
+        temperature = np.asarray(temperature, "float32")
+        shape = (num_samples, *temperature.shape)
+        given["temperature"] = np.broadcast_to(temperature, shape)
         if labels is not None:
             given["labels"] = labels
         names = tuple(given)
@@ -207,8 +217,17 @@ class Generation:
             z = self.draw_latents(**inputs, **options)
             return self.expected_images(z, inputs.get("labels"))
 
-        name = f"generate from {names} {options}"
+        # One form for each rank of the temperatures: a graph cannot have both.
+        name = f"generate from {names} {options} {len(shape)}"
         return self.inference.iter_batched(name, generate, *given.values())
+
+    def check_temperature(self, temperature):
+        """`temperature` as `sample` takes it: one number for all images.
+
+        Raises:
+            ValueError, TypeError: if it is no finite number >= 0.
+        """
+        return validation.check_temperature(temperature)
 
     def check_can_sample(self):
         """Refuses to sample a model that cannot.

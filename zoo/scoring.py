@@ -144,7 +144,7 @@ class Scoring:
             num_importance_samples, "num_importance_samples", 1
         )
         batch_size = validation.check_whole_number(batch_size, "batch_size", 1)
-        skip = validation.check_whole_number(skip, "skip", 0)
+        skip = validation.check_whole_number(skip, "skip", 0, None)
         return likelihood_evaluation.iter_log_marginal_likelihood(
             self, x, labels, k, batch_size, seed, skip, with_ess
         )

@@ -3,6 +3,9 @@
 import keras
 import numpy as np
 
+# Of layers, latents and the like: more would be no model, and its lists no end.
+MOST_OF_A_SIZE = 2**24
+
 
 def check_image_shape(image_shape):
     """A tuple (H, W, C) of ints with H, W >= 8 and C >= 1.
@@ -12,12 +15,12 @@ def check_image_shape(image_shape):
     """
     try:
         shape = tuple(int(size) for size in image_shape)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(
             "`image_shape` must be (height, width, channels), such as (28, 28, 1); "
             f"got {image_shape!r}."
         ) from None
-    if len(shape) != 3 or min(shape) < 1:
+    if len(shape) != 3 or min(shape) < 1 or max(shape) > MOST_OF_A_SIZE:
         raise ValueError(
             "`image_shape` must be (height, width, channels), such as (28, 28, 1); "
             f"got {image_shape!r}."
@@ -30,8 +33,8 @@ def check_image_shape(image_shape):
     return shape
 
 
-def check_whole_number(value, argument, minimum, maximum=None):
-    """`value` as an int >= minimum and, where one is given, <= maximum.
+def check_whole_number(value, argument, minimum, maximum: int | None = MOST_OF_A_SIZE):
+    """`value` as an int >= minimum and, unless that is None, <= maximum.
 
     Raises:
         ValueError: otherwise.
@@ -42,11 +45,18 @@ def check_whole_number(value, argument, minimum, maximum=None):
     except (TypeError, ValueError, OverflowError):  # no number, NaN, infinity
         valid = False
     if not valid:
-        wanted = f">= {minimum}" + ("" if maximum is None else f" and <= {maximum}")
+        wanted = f">= {minimum}"
+        if maximum not in (None, MOST_OF_A_SIZE) or _is_more(value, maximum):
+            wanted += f" and <= {maximum}"
         raise ValueError(
             f"`{argument}` must be a whole number {wanted}; got {value!r}."
         )
     return int(value)
+
+
+def _is_more(value, maximum):
+    is_number = isinstance(value, int | float)
+    return maximum is not None and is_number and value > maximum
 
 
 def check_choice(value, argument, choices):

@@ -37,9 +37,8 @@ class Subject:
 
     @property
     def group(self):
-        """The `LatentSpec` of a model of one group, None of several."""
-        groups = self.model.latents
-        return groups[0] if len(groups) == 1 else None
+        """The `LatentSpec` of what is decoded, None where it is several groups."""
+        return _group(self.model)
 
     @property
     def has_codes(self):
@@ -66,6 +65,11 @@ class Subject:
         images = ops.zeros((2, *model.image_shape))
         given = labels(model, 2) if self.networks_see_labels else None
         return model.posterior_statistics(images, given and given[0])
+
+
+def _group(model):
+    row = getattr(model, "latent_row", None)
+    return model.latents[0] if row is None and len(model.latents) == 1 else row
 
 
 def has_labels(model):
@@ -127,7 +131,7 @@ def _check_labels(model):
 def _record_of(model):
     """The record of a model's prior, if the model draws as that record says."""
     record = priors.of_prior(getattr(model, "prior", None))
-    if record is None or len(model.latents) != 1 or not model.can_sample:
+    if record is None or _group(model) is None or not model.can_sample:
         return None
     return record if _draws_as(model, record) else None
 
@@ -143,7 +147,7 @@ def _draws_as(model, record):
     if numpy_form is None:
         return record.is_drawn_by(model)
     columns = model.noise.normals
-    if model.noise.uniforms or model.latents[0].shape != (columns,):
+    if model.noise.uniforms or _group(model).shape != (columns,):
         return False
     noise = np.random.default_rng(3).standard_normal((_ROWS, columns), np.float32)
     given = labels(model, _ROWS)

@@ -92,6 +92,15 @@ def _is_found(entry, module):
     return root in _FOUND
 
 
+def _module_of_function(entry):
+    """Where a function lies: Keras writes "builtins" of one that is registered."""
+    import keras
+
+    name = entry.get("config")
+    known = isinstance(name, str) and keras.saving.get_registered_object(name)
+    return known.__module__ if known else entry.get("module")
+
+
 def _foreign(value):
     """The entries of a configuration that name a user's classes and functions."""
     found = {}
@@ -105,6 +114,8 @@ def _foreign(value):
             module, class_name = value.get("module", ""), value.get("class_name")
             if module is None and class_name:  # what Keras writes of a script's
                 module = "__main__"
+            elif class_name == "function":
+                module = _module_of_function(value)
             # That of a live object is imported; another is text, perhaps a stranger's.
             if not (isinstance(module, str) and class_name and module in sys.modules):
                 continue

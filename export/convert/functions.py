@@ -41,7 +41,7 @@ def generation(model, inputs, outputs):
         given = dict(zip(inputs, tensors, strict=True))
         z = model.draw_latents(**given)
         image = model.expected_images(z, given.get("labels"))
-        latents = [z] if len(groups) == 1 else [z[name] for name in groups]
+        latents = [z[name] for name in groups] if isinstance(z, dict) else [z]
         return dict(zip(outputs, (image, *latents), strict=True))
 
     return generate

@@ -88,7 +88,7 @@ class Graphs:
         groups = self.subject.model.latents
         names = [f"latents of {spec.name}" for spec in groups]
         if self.subject.group is not None:
-            names = [self.subject.latent_name]
+            groups, names = [self.subject.group], [self.subject.latent_name]
         return {
             name: Value("int32" if spec.is_codes else "float32", ("batch", *spec.shape))
             for name, spec in zip(names, groups, strict=True)

@@ -5,8 +5,8 @@ The page is put together from an exported file or folder and from parts that
 and onnxruntime, and nothing from outside, neither to be made nor to be opened.
 """
 
-from export.explorer.assets import check_built
+from export.explorer.assets import build, check_built
 from export.explorer.page import make_page
 from export.explorer.server import serve
 
-__all__ = ["check_built", "make_page", "serve"]
+__all__ = ["build", "check_built", "make_page", "serve"]

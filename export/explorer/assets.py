@@ -1,10 +1,16 @@
 """The built parts of the page: scripts, style, runtime and their licences."""
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from zoo.text import printable
+
 FOLDER = Path(__file__).resolve().parent / "dist"
+# What they are built of: in a checkout, not in a wheel.
+SOURCES = FOLDER.parent / "web"
 # Written last by web/build.mjs: where it is, all others are.
 _VERSIONS = "versions.json"
 
@@ -36,6 +42,36 @@ def check_built():
             "The parts of the explorer's page are not built: run `make explorer` in "
             "the checkout of vae-zoo, which needs Node.js and npm."
         )
+
+
+def build():
+    """Builds the parts with npm, unless they are there: `make explorer` without make.
+
+    Raises:
+        FileNotFoundError: if there are no sources or no npm, or npm fails.
+    """
+    if (FOLDER / _VERSIONS).is_file() or not (SOURCES / "package.json").is_file():
+        return check_built()
+    npm = shutil.which("npm")
+    if npm is None:
+        raise FileNotFoundError(
+            "The parts of the explorer's page are not built yet, which needs Node.js "
+            "and npm: install them and run this again."
+        )
+    steps = [("run", "--silent", "build")]
+    if not (SOURCES / "node_modules").is_dir():
+        steps.insert(0, ("ci", "--loglevel=error"))
+    for arguments in steps:
+        done = subprocess.run(
+            [npm, *arguments], cwd=SOURCES, capture_output=True, text=True
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip().splitlines() or ["no reason"]
+            raise FileNotFoundError(
+                f"npm {arguments[0]} could not build the explorer's page: "
+                f"{printable(said[-1])}"
+            )
+    check_built()
 
 
 def read_assets():

@@ -19,10 +19,12 @@ class Contents(NamedTuple):
     Attributes:
         stored: {key: text}, the metadata.
         operators: names of all operators, those of subgraphs included.
+        opset: version of the standard's operators, 0 where none is said.
     """
 
     stored: dict
     operators: frozenset
+    opset: int
 
 
 def inspect(data, path):
@@ -59,7 +61,8 @@ def inspect(data, path):
         stored = _metadata(found)
     except ValueError as error:
         raise RuntimeModelError(f"{path} is not valid ONNX: {error}.") from error
-    return Contents(stored, frozenset(operators))
+    opsets = [o.get(2, 0) for o in found.get(8, ()) if not o.get(1)]
+    return Contents(stored, frozenset(operators), max(opsets, default=0))
 
 
 def check_operators(contents, kind, path):

@@ -39,6 +39,9 @@ def replay(run, golden):
     Raises:
         ValueError, KeyError or TypeError: if `golden` is malformed.
     """
+    for side in ("inputs", "outputs"):
+        if not isinstance(golden[side], dict):
+            raise TypeError(f"{side} are no arrays by name")
     feeds = {name: decode_array(a) for name, a in golden["inputs"].items()}
     expected = {name: decode_array(a) for name, a in golden["outputs"].items()}
     if not expected:

@@ -67,17 +67,22 @@ def main_file(manifest):
     return DECODER if DECODER in manifest["files"] else GENERATOR
 
 
+def check_names(folder, manifest):
+    """Raises RuntimeModelError if a manifest lists a file of an unknown name."""
+    if unknown := sorted(set(manifest["files"]) - _KNOWN):
+        raise RuntimeModelError(
+            f"{folder} lists {unknown[0]!r}, a file that this version of vae-zoo does "
+            "not know."
+        )
+
+
 def check_files(folder, manifest):
     """Checks all files that a manifest lists, that they are of known names, and itself.
 
     Raises:
         FileNotFoundError, RuntimeModelError: naming the file that is not as it says.
     """
-    if unknown := sorted(set(manifest["files"]) - _KNOWN):
-        raise RuntimeModelError(
-            f"{folder} lists {unknown[0]!r}, a file that this version of vae-zoo does "
-            "not know."
-        )
+    check_names(folder, manifest)
     if "sha256" not in manifest:
         raise RuntimeModelError(
             f"{Path(folder) / MANIFEST} has no SHA-256 of what it says itself: it is "

@@ -7,7 +7,9 @@ import onnxruntime
 
 # A few nodes that each double what they are given would otherwise take all there is.
 MAX_BYTES = 2 * 2**30
-_SAME_AS_REQUESTED = 1
+# Not as much as is asked for: what a loop returns in small pieces would never fit what
+# it asks for next, and the pieces would add up to the limit.
+_NEXT_POWER_OF_TWO = 0
 
 
 def limit_memory(options):
@@ -28,7 +30,7 @@ def _make_arena():
         0,
         onnxruntime.OrtMemType.DEFAULT,
     )
-    limits = {"max_mem": MAX_BYTES, "arena_extend_strategy": _SAME_AS_REQUESTED}
+    limits = {"max_mem": MAX_BYTES, "arena_extend_strategy": _NEXT_POWER_OF_TWO}
     limits = onnxruntime.OrtArenaCfg(limits)
     with contextlib.suppress(Exception):  # of a program that has made one already
         onnxruntime.create_and_register_allocator(memory, limits)

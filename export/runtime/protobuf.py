@@ -153,6 +153,16 @@ def _varint(buffer, position, most):
     raise ValueError("a number is longer than it needs to be")
 
 
+def varint(value):
+    """The bytes of a number, as `fields` reads them."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
 def messages(data, message="model", depth=0):
     """Yields each message of an ONNX file, an outer one after those in it.
 

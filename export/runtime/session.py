@@ -75,8 +75,9 @@ class Session:
         limit_memory(options)
         options.log_severity_level = 4  # failures arrive as exceptions
         try:
+            # Its own fallback prints what failed, and goes on with another provider.
             self._session = onnxruntime.InferenceSession(
-                data, options, providers=providers
+                data, options, providers=providers, enable_fallback=False
             )
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise RuntimeModelError(
@@ -187,6 +188,7 @@ def _checked(providers):
         if name not in there:
             raise ValueError(
                 "`providers` must be among those of the onnxruntime that is installed, "
-                f"{', '.join(there)}; got {name!r}."
+                f"{', '.join(there)}; got {name!r} (for CUDA: pip uninstall "
+                "onnxruntime, then pip install onnxruntime-gpu)."
             )
     return list(providers)

@@ -26,6 +26,7 @@ from recipes.commands.starting import start_keras
 from recipes.commands.train import finetune_preset, train_recipe
 from recipes.common.defaults import FINETUNING_BATCH, FINETUNING_RATE, MEMORY
 from recipes.common.errors import one_sentence_errors
+from recipes.common.interrupt import deaf_at_the_end
 from zoo.text import printable
 
 
@@ -253,11 +254,15 @@ def export(
 @app.command(rich_help_panel=DEPLOY)
 def verify(
     exported: Annotated[Path, typer.Argument(metavar="OUT", help="From export.")],
+    restamp: Annotated[
+        bool,
+        typer.Option("--restamp", help="Take files in that other tools changed."),
+    ] = False,
 ):
     """Checks an exported file or folder, without Keras."""
     from recipes.commands import deploy
 
-    deploy.verify(exported)
+    deploy.verify(exported, restamp)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -399,7 +404,8 @@ def doctor(data_dir: DataDir = None):
 
 def main():
     """The entry point."""
-    app()
+    with deaf_at_the_end():
+        app()
 
 
 if __name__ == "__main__":

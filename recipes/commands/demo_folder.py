@@ -1,9 +1,8 @@
 """Where the demo writes: a folder of its own, whole or not at all."""
 
 import contextlib
-import shutil
-import tempfile
-from pathlib import Path
+
+from zoo.unfinished import beside, remove, replace
 
 REPORT = "demo.json"
 PAGE = "report.html"
@@ -42,22 +41,13 @@ def staged(out):
     """A temporary folder beside `out`, which takes its place if all goes well."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        new = beside(out)
+        new.mkdir()
     except OSError as error:
         raise OSError(f"Cannot write {str(out)!r}: {error.strerror}.") from error
     try:
-        new = staging / "new"
-        new.mkdir()
         yield new
         check_folder(out)  # again: minutes have passed
-        earlier = staging / "earlier"
-        if out.exists():
-            out.rename(earlier)
-        try:
-            new.rename(out)
-        except OSError:
-            if earlier.exists():
-                earlier.rename(out)
-            raise
+        replace(new, out)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        remove(new)

@@ -74,13 +74,47 @@ def export_preset(preset, out, quantize, opset, backend, overwrite):
         )
     print(
         f"{out}: {megabytes(report.bytes)}, largest error against Keras "
-        f"{report.max_abs_error:.1e}\nNext: vae-zoo verify {out}"
+        f"{report.max_abs_error:.1e}"
     )
+    for file in getattr(report, "files", {out.name: report}).items():
+        _print_kept(*file)
+    print(f"Next: vae-zoo verify {out}")
 
 
-def verify(exported):
-    """Replays the golden vectors of an exported file or folder."""
+def _print_kept(name, report):
+    """Says which weights of a file "int8" left in 16 bits."""
+    if report.kept:
+        weights = ", ".join(
+            f"{weight} ({error:.1e} off in 8)" for weight, error in report.kept.items()
+        )
+        print(f"{name} keeps in 16 bits: {weights}")
+
+
+def _restamp(folder):
+    from export.runtime.restamp import restamp
+
+    if not folder.is_dir():
+        raise ValueError(
+            f"--restamp wants a folder with a manifest.json; {str(folder)!r} is a file."
+        )
+    with working("Measuring the files that have changed"):
+        errors = restamp(folder)
+    for name, error in errors.items():
+        print(f"{name} had changed: taken in, {error:.1e} off what it gave.")
+    if not errors:
+        print("No file had changed.")
+
+
+def verify(exported, restamp):
+    """Replays the golden vectors of an exported file or folder.
+
+    Args:
+        exported: the file or folder.
+        restamp: take files in that were changed since.
+    """
     found = open_source(exported, takes=("exported",))
+    if restamp:
+        _restamp(found.path)
     with working("Running the files on inputs that they keep"):
         report = export.Sampler(found.path).verify()
     columns = ("file", "largest error", "allowed", "content SHA-256")

@@ -135,7 +135,19 @@ def _extras(console):
         table.add_row(purpose, packages, state)
     print_table(console, table)
     console.print()
-    return all(is_installed(name) for name in _EXTRAS[0][2])
+    return _one_onnxruntime(console) and all(map(is_installed, _EXTRAS[0][2]))
+
+
+def _one_onnxruntime(console):
+    """Whether at most one distribution fills onnxruntime's folder; else says so."""
+    owners = importlib.metadata.packages_distributions().get("onnxruntime", [])
+    owners = sorted(set(owners))
+    if len(owners) > 1:
+        console.print(
+            f"{' and '.join(owners)} overwrite each other's files: pip uninstall both, "
+            "then install one of them.\n"
+        )
+    return len(owners) <= 1
 
 
 def _data(console, data_dir):

@@ -22,10 +22,11 @@ def explore(source, out, serve, quantize, backend, overwrite):
         backend: of the preset.
         overwrite: replace an existing file.
     """
-    explorer.check_built()
     if not serve:
         out = out or Path(f"{Path(source).resolve().stem}.html")
         check_output(out, overwrite, ".html")
+    with working("Building the parts of the page, if there are none"):
+        explorer.build()
     found = open_source(source, takes=("preset", "exported"))
     if found.kind == "exported":
         if quantize:

@@ -6,6 +6,7 @@ from recipes.commands.command_line import command_line
 from recipes.commands.options import Backend, DataDir, Dtype, Epochs, Out, Resume, Seed
 from recipes.commands.starting import start_keras
 from recipes.common.errors import one_sentence_errors
+from recipes.common.interrupt import deaf_at_the_end
 
 INTERRUPTED_RUN = "Interrupted: --resume goes on from the last epoch."
 
@@ -69,4 +70,5 @@ def run_script(recipe):
         train_recipe(recipe, backend, epochs, dtype, data_dir, out, seed, resume, prog)
 
     main.__doc__ = recipe.summary
-    typer.run(main)
+    with deaf_at_the_end():
+        typer.run(main)

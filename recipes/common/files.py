@@ -1,8 +1,9 @@
 """Output files: refused before the work where they cannot be, then written whole."""
 
-import contextlib
 import os
 from pathlib import Path
+
+from zoo.unfinished import beside, remove
 
 
 def check_output(path, overwrite=False, suffix=None):
@@ -42,15 +43,14 @@ def write_whole(path, content):
         OSError: if that fails; what was there before is still there.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    temporary = beside(path)
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
         raise OSError(f"Cannot write {str(path)!r}: {error.strerror}.") from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        remove(temporary)
 
 
 def make_folder(path):

@@ -32,8 +32,8 @@ class Digits(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {"1.0.0": "8x8 digits resized to 28x28; 1,500 + 297 images."}
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
+        return embedded.own_info(
+            self,
             description="Handwritten digits of 43 people, 8x8 resized to 28x28.",
             homepage="https://archive.ics.uci.edu/dataset/80",
             license="CC BY 4.0",

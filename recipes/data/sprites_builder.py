@@ -42,8 +42,8 @@ class Sprites(tfds.core.GeneratorBasedBuilder):
         }
         labels["label_shape"] = tfds.features.ClassLabel(names=SHAPES)
         image = tfds.features.Image(shape=(SIDE, SIDE, 1))
-        return tfds.core.DatasetInfo(
-            builder=self,
+        return embedded.own_info(
+            self,
             description="Squares, ellipses and hearts on the factor grid of dSprites.",
             homepage="https://github.com/google-deepmind/dsprites-dataset",
             license="Apache-2.0",

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 from rich.progress import track
 
+from recipes.common.interrupt import between_steps
 from recipes.common.progress import working
 from recipes.metrics.resumable import ResumableValues
 from zoo.inference import BATCH
@@ -67,13 +68,15 @@ def image_metrics(
         with_ess=True,
     )
     try:
-        for values in track(
-            batches,
-            description=f"IW-{num_importance_samples} likelihood",
-            total=-(-(len(test) - len(finished.values)) // IMAGES_PER_STEP),
-            console=console,
-        ):
-            finished.extend(values)
+        with between_steps() as steps:
+            for values in track(
+                batches,
+                description=f"IW-{num_importance_samples} likelihood",
+                total=-(-(len(test) - len(finished.values)) // IMAGES_PER_STEP),
+                console=console,
+            ):
+                finished.extend(values)
+                steps.check()
     finally:  # interrupted or not
         finished.save()
     options = {"batch_size": IMAGES_PER_STEP, "seed": seed}

@@ -35,6 +35,24 @@ class SeedEveryEpoch(keras.callbacks.Callback):
         keras.utils.set_random_seed((self.seed * 100_003 + epoch) % 2**32)
 
 
+class StopBetweenSteps(keras.callbacks.Callback):
+    """Ends training where Ctrl-C was pressed: after a step, or after all of an epoch.
+
+    Args:
+        steps: `recipes.common.interrupt.between_steps`.
+    """
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps.check()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.steps.check()
+
+
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the best validation metric, and stops early.
 

@@ -1,7 +1,6 @@
 """One run in one folder, from first step to preset; can be killed and resumed."""
 
 import dataclasses
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import zoo
 from recipes.common.backend import versions
 from recipes.common.console import Terminal
 from recipes.common.files import make_folder
+from recipes.common.interrupt import between_steps
 from recipes.common.progress import working
 from recipes.common.provenance import hardware
 from recipes.data import binarize
@@ -28,6 +28,7 @@ from recipes.runs.tensorboard import (
     TensorBoardLatents,
     TensorBoardScalars,
 )
+from zoo.unfinished import remove
 
 # How often a run shows pictures and latents in its logs, no more. Of the 20 seconds of
 # the smallest recipe this takes 2.4 %, mostly to compile; of others next to nothing.
@@ -80,7 +81,9 @@ def make_optimizer(training, steps):
     average = {}
     if training.ema_momentum:
         average = {"use_ema": True, "ema_momentum": training.ema_momentum}
-    return keras.optimizers.Adam(learning_rate, **average)
+    return keras.optimizers.Adam(
+        learning_rate, global_clipnorm=training.clipnorm, **average
+    )
 
 
 class Run:
@@ -278,26 +281,29 @@ class Run:
         elif score_start:
             best.keep(score_start(metric), model)
         first_epoch = checkpoint.epochs_done
-        train(
-            batch_size=training.batch_size,
-            epochs=training.epochs,
-            initial_epoch=first_epoch,
-            validation_batch_size=min(500, len(data.validation)),
-            verbose=0,
-            callbacks=[
-                run_callbacks.SeedEveryEpoch(self.seed),
-                best,
-                *summaries,
-                *([keras.callbacks.SwapEMAWeights()] if training.ema_momentum else []),
-                keras.callbacks.TerminateOnNaN(),
-                TensorBoardScalars(self.logs, prefix),
-                run_callbacks.ProgressBar(
-                    self.console, training.epochs, first_epoch, metric, label
-                ),
-                # Last, so that it keeps what the others decided.
-                checkpoint,
-            ],
-        )
+        average = [keras.callbacks.SwapEMAWeights()] if training.ema_momentum else []
+        with between_steps() as steps:
+            train(
+                batch_size=training.batch_size,
+                epochs=training.epochs,
+                initial_epoch=first_epoch,
+                validation_batch_size=min(500, len(data.validation)),
+                verbose=0,
+                callbacks=[
+                    run_callbacks.SeedEveryEpoch(self.seed),
+                    best,
+                    *summaries,
+                    *average,
+                    keras.callbacks.TerminateOnNaN(),
+                    TensorBoardScalars(self.logs, prefix),
+                    run_callbacks.ProgressBar(
+                        self.console, training.epochs, first_epoch, metric, label
+                    ),
+                    # After all others, so that it keeps what they decided.
+                    checkpoint,
+                    run_callbacks.StopBetweenSteps(steps),
+                ],
+            )
 
     def record(self, command, dtype):
         """How the run was made, as JSON values."""
@@ -336,7 +342,7 @@ class Run:
         # It gets its name when card and pictures are in it: a run that is killed before
         # is not finished, and what it leaves is swept by the next.
         preset, unfinished = self.folder / "preset", self.folder / ".preset"
-        shutil.rmtree(unfinished, ignore_errors=True)
+        remove(unfinished)
         model.save_to_preset(
             unfinished, metadata={**metadata, "preset": self.name, "metrics": metrics}
         )

@@ -1,5 +1,6 @@
 """Exported files that several tests share: each export starts a TensorFlow process."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,35 @@ class Conditional(NamedTuple):
         """The labels in the dtype that the files want."""
         kind = np.int32 if self.labels.ndim == 1 else np.float32
         return self.labels.astype(kind)
+
+
+@pytest.fixture(scope="session")
+def check_elsewhere():
+    """Replays a folder's golden vectors in another program: onnx's own evaluator.
+
+    It follows the standard to the letter, one operator at a time, with NumPy. More
+    programs are checked by `make test-runtimes`.
+    """
+    from onnx.reference import ReferenceEvaluator
+
+    from export.runtime.golden import replay
+
+    def check(folder, but=()):
+        files = json.loads((Path(folder) / "manifest.json").read_text())["files"]
+        for name, entry in files.items():
+            if name in but:
+                continue
+            evaluator, golden = ReferenceEvaluator(f"{folder}/{name}"), entry["golden"]
+            names = list(golden["outputs"])
+            error = replay(
+                lambda feeds, run=evaluator.run, names=names: dict(
+                    zip(names, run(names, feeds), strict=True)
+                ),
+                golden,
+            )
+            assert error <= golden["tolerance"], (name, error)
+
+    return check
 
 
 @pytest.fixture(scope="session")

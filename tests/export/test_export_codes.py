@@ -15,7 +15,7 @@ from numpy_code_prior import NumpyCodePrior
 import export
 import zoo
 from export import options, pipeline, priors
-from export.check import compare, compare_codes
+from export.check import compare, compare_codes, generated
 from export.check.subject import Subject
 from export.priors.codes import choose
 from zoo.priors.drawing import choose as keras_choose
@@ -108,6 +108,11 @@ def codes(request, tmp_path_factory):
     prior = trained_prior((3, 3, 2), num_classes=4)
     labels = np.array([3, 0, 1, 2, 2])
     return exported(folder, make_model("residual", prior), labels)
+
+
+def test_files_give_the_same_in_another_program(codes, check_elsewhere):
+    # It takes a loop without a condition for one of no steps, and ends in an error.
+    check_elsewhere(codes.folder, but=("sampler.onnx", "generator.onnx"))
 
 
 def test_folder_holds_five_files(codes):
@@ -390,6 +395,22 @@ def test_stored_draw_fits_its_seed_though_none_keeps_away(codes, monkeypatch):
     feeds, got = compare_codes.golden_draw(session, codes.model, tried[0])
     assert feeds["seed"] == np.argmin(distances)
     np.testing.assert_array_equal(got["codes"], session.run(feeds)["codes"])
+
+
+def test_stored_uniforms_are_those_of_the_stored_images(codes, monkeypatch):
+    session = codes.sampler._opened.load("generator.onnx")
+    drawn = uniforms(3, 1, codes.model.noise.uniforms)
+    feeds = {"uniforms": drawn, "temperature": np.array(1, np.float32)}
+    if codes.labels is not None:
+        feeds["labels"] = codes.given(1).astype(np.int32)
+    # None keeps away from an edge so far, whose leap is any leap.
+    monkeypatch.setattr(generated, "_GOLDEN_SHIFTS", np.float32([1.0]))
+    monkeypatch.setattr(generated, "_GOLDEN_DRAWS", 4)
+    kept, got = generated.golden(session, feeds)
+    np.testing.assert_array_equal(got["image"], session.run(kept)["image"])
+    monkeypatch.setattr(generated, "_GOLDEN_SHIFTS", np.float32([1.0, 0.0]))
+    kept, got = generated.golden(session, feeds)
+    np.testing.assert_array_equal(kept["uniforms"], drawn)
 
 
 def test_a_sampler_that_draws_otherwise_is_refused(codes, monkeypatch):

@@ -15,6 +15,10 @@ def decoded(conditional, z, labels):
     return ops.convert_to_numpy(conditional.model.decode(z, labels))
 
 
+def test_files_give_the_same_in_another_program(conditional, check_elsewhere):
+    check_elsewhere(conditional.folder)
+
+
 def test_files_take_labels(conditional):
     manifest = json.loads((conditional.folder / "manifest.json").read_text())
     classes = conditional.labels.ndim == 1

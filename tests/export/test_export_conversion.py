@@ -100,6 +100,11 @@ def test_metadata_inside_the_file(sampler):
     assert set(metadata["versions"]) == packages
 
 
+def test_files_give_the_same_in_another_program(exports, check_elsewhere):
+    for report in exports.values():
+        check_elsewhere(report.path)
+
+
 def test_file_is_plain_standard_onnx(folder):
     for name in ("decoder.onnx", "encoder.onnx"):
         proto = onnx.load(folder / name)

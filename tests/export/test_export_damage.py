@@ -251,7 +251,5 @@ def test_a_manifest_that_was_changed_is_noticed(copied):
     del manifest["sha256"]
     path.write_text(json.dumps(manifest))  # as an earlier release wrote it
     sampler = export.Sampler(copied)
-    with pytest.raises(
-        export.RuntimeModelError, match="has no SHA-256 of what it"
-    ):
+    with pytest.raises(export.RuntimeModelError, match="has no SHA-256 of what it"):
         sampler.verify()

@@ -52,6 +52,11 @@ def samplers(reports):
     )
 
 
+def test_files_give_the_same_in_another_program(reports, check_elsewhere):
+    for report in reports.values():
+        check_elsewhere(report.path)
+
+
 def test_readme_says_what_z_is_drawn_from(reports):
     text = (Path(reports[None].path) / "README.md").read_text("utf-8")
     assert "The prior of `z` is learned by a flow, and is not N(0, I)" in text

@@ -88,6 +88,11 @@ def check_files(model, report):
     assert kinds == {onnx.TensorProto.FLOAT}
 
 
+def test_files_give_the_same_in_another_program(full, levels, check_elsewhere):
+    for _, report, _ in (full, levels):
+        check_elsewhere(report.path)
+
+
 def test_hooks_hold_in_every_file(hooked):
     model, report, sampler = hooked
     check_samples(model, sampler)

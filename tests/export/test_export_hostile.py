@@ -18,8 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 import export
 from export.runtime.contents import inspect
 from export.runtime.files import add_digest
+from export.runtime.memory import limit_memory
 from export.runtime.operators import COMPUTING
 from export.runtime.patience import run_within
+from export.shipped import shipped_preset
 
 FLOAT = TensorProto.FLOAT
 
@@ -384,6 +386,26 @@ def test_memory_that_nodes_double_is_bounded(decoder_file):
     assert export.Sampler(decoder_file).sample(1).shape == (1, 16, 12, 3)
 
 
+def test_what_grows_in_a_loop_is_not_counted_again_at_each_step():
+    """300 steps, the last of 19 MB, all together 2.9 GB: a prior's cache is such."""
+    proto = looping(np.int64(300))
+    (step,) = (a.g for a in proto.graph.node[0].attribute if a.name == "body")
+    step.node[1].CopyFrom(
+        node("Concat", "x_before", "row", outputs=["x_after"], axis=0)
+    )
+    row = numpy_helper.from_array(np.zeros((1, 16_000), np.float32), "row")
+    proto.graph.initializer.append(row)
+    values = [proto.graph.input[0], proto.graph.output[0], step.input[2]]
+    for value in (*values, step.output[1]):
+        value.type.tensor_type.shape.dim.add()
+        value.type.tensor_type.shape.dim.add(dim_value=16_000)
+    options = onnxruntime.SessionOptions()
+    limit_memory(options)
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+    (y,) = session.run(["y"], {"x": np.zeros((1, 16_000), np.float32)})
+    assert y.shape == (301, 16_000)
+
+
 # Where files come from.
 
 
@@ -430,5 +452,24 @@ def test_providers_are_those_that_are_there(decoder_file):
     for providers in ("CPUExecutionProvider", [("CPUExecutionProvider", {})]):
         sampler = export.Sampler(decoder_file, providers=providers)
         np.testing.assert_array_equal(sampler.sample(2), expected)
-    with pytest.raises(ValueError, match="CPUExecutionProvider.*; got 'Abacus'"):
+    with pytest.raises(ValueError, match="CPUExecutionProvider.*; got 'Abacus' .*-gpu"):
         export.Sampler(decoder_file, providers=["Abacus"])
+
+
+def test_a_shipped_name_counts_where_images_and_latents_agree():
+    """A file may write any name into its metadata, and none of its own model."""
+    none = "num_classes", "num_attributes", "codebook_size", "code_shape"
+    metadata = {"preset": "dense_vae_digits", **dict.fromkeys(none)}
+    metadata |= {"model": "DenseVAE", "image_shape": [28, 28, 1], "latent_dim": 8}
+    metadata["latents"] = [{"name": "z", "shape": [8], "codebook_size": None}]
+    assert shipped_preset(metadata) == "dense_vae_digits"
+    assert shipped_preset({**metadata, "latents": None}) == "dense_vae_digits"
+    for name, other in (
+        ("preset", "../dense_vae_digits"),
+        ("model", "ConvVAE"),
+        ("image_shape", [28, 28, 3]),
+        ("num_classes", 10),
+        ("latents", [{"name": "z", "shape": [7], "codebook_size": None}]),
+    ):
+        assert shipped_preset({**metadata, name: other}) is None
+    assert shipped_preset({**metadata, "latents": None, "latent_dim": 7}) is None

@@ -192,6 +192,9 @@ def test_export_of_the_decoder_alone(preset, tmp_path):
 def test_verify_checks_every_file(exported):
     text = succeed("verify", exported)
     assert "decoder.onnx" in text and "encoder.onnx" in text
+    assert "No file had changed." in succeed("verify", "--restamp", exported)
+    alone = exported / "decoder.onnx"
+    assert "wants a folder" in fail("verify", "--restamp", alone)
 
 
 @pytest.mark.parametrize(
@@ -259,6 +262,8 @@ def test_damage_is_noticed(how, preset, exported, tmp_path):
     assert "damaged" in fail("sample", weights, "--out", tmp_path / "s.png")
     decoder = damaged_copy(exported, tmp_path / "o", "decoder.onnx", how)
     assert "SHA-256" in fail("verify", decoder)
+    if how == "truncated":  # a bit more or less is a change, which is measured
+        assert "decoder.onnx" in fail("verify", "--restamp", decoder)
     assert fail("verify", decoder / "decoder.onnx")
     assert fail("sample", decoder / "decoder.onnx", "--out", tmp_path / "s.png")
     config = damaged_copy(preset, tmp_path / "c", "config.json", "truncated")

@@ -1,11 +1,13 @@
 """What works where only numpy, onnxruntime, Typer and Pillow are installed."""
 
+import io
 import subprocess
 import sys
 
 import pytest
 
 from recipes.commands import doctor
+from recipes.common.console import Terminal
 from recipes.common.presets import Preset, damage, read_preset
 
 # All that the extras bring, made impossible to import.
@@ -111,6 +113,18 @@ def test_doctor_tells_version_and_devices(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert doctor.probe("jax") == ("1.2", "H1, CPU", "works")
+
+
+def test_doctor_notices_two_onnxruntimes(monkeypatch):
+    console = Terminal(file=io.StringIO())
+    assert doctor._one_onnxruntime(console) and console.file.getvalue() == ""
+    owners = {"onnxruntime": ["onnxruntime", "onnxruntime-gpu", "onnxruntime"]}
+    monkeypatch.setattr(
+        doctor.importlib.metadata, "packages_distributions", lambda: owners
+    )
+    assert not doctor._one_onnxruntime(console)
+    said = console.file.getvalue()
+    assert "onnxruntime and onnxruntime-gpu overwrite each other's files" in said
 
 
 def test_damage_names_the_file(place):

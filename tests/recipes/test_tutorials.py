@@ -129,6 +129,10 @@ STUB = """
 #include <cstdint>
 #include <vector>
 
+#ifndef ORTCHAR_T
+#define ORTCHAR_T char
+#endif
+
 enum OrtLoggingLevel { ORT_LOGGING_LEVEL_WARNING };
 enum OrtAllocatorType { OrtArenaAllocator };
 enum OrtMemType { OrtMemTypeDefault };
@@ -161,7 +165,7 @@ struct Value {
   const T* GetTensorData() const;
 };
 struct Session {
-  Session(const Env&, const char*, const SessionOptions&);
+  Session(const Env&, const ORTCHAR_T*, const SessionOptions&);
   std::vector<Value> Run(const RunOptions&, const char* const*, const Value*, size_t,
                          const char* const*, size_t);
 };
@@ -181,11 +185,27 @@ def headers():
     return next(found, None)
 
 
+# Paths as Windows has them, and as onnxruntime takes them there.
+WINDOWS = """
+#include <fstream>
+namespace std::filesystem {
+struct path {
+  path(const char*);
+  const wchar_t* c_str() const;
+};
+}  // namespace std::filesystem
+"""
+
+
+@pytest.mark.parametrize("windows", [False, True])
 @pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
-def test_cpp_compiles(tmp_path):
+def test_cpp_compiles(windows, tmp_path):
     (tmp_path / "onnxruntime_cxx_api.h").write_text(STUB)
     (tmp_path / "sample.cpp").write_text(only_block(DEPLOY, "cpp"))
     options = ["-std=c++17", "-Wall", "-Werror", "-fsyntax-only", "-I", "."]
+    if windows:
+        (tmp_path / "filesystem").write_text(WINDOWS)
+        options += ["-D", "ORTCHAR_T=wchar_t"]
     run_in_folder([compiler(), *options, "sample.cpp"], tmp_path)
 
 

@@ -29,6 +29,7 @@ zoo.FactorVAE(SHAPE, latent_dim=2, gamma=35.0)
 conditional = zoo.ConditionalVAE(
     SHAPE, 2, num_classes=10, class_names=list("0123456789")
 )
+zoo.HierarchicalVAE(SHAPE, levels=((4, 2, 4), (2, 2, 4)), filters=8, seed=0)
 coded = zoo.VQVAE(SHAPE, codebook_size=64, code_dim=8, quantizer="ema", filters=(8, 16))
 
 assert_type(vae.sample(3), Float32)

@@ -21,7 +21,10 @@ pytestmark = [
     ),
 ]
 
-NAMES = ("dense", "conv", "conditional", "beta", "factor", "flow", "vq", "vq_labels")
+NAMES = (
+    *("dense", "conv", "conditional", "beta", "factor", "flow", "hierarchical"),
+    *("vq", "vq_labels"),
+)
 
 # Whose presets a backend trains on: what it has loaded is the same model from both.
 TRAINED = {"tensorflow": "jax", "jax": "torch", "torch": "tensorflow"}
@@ -95,6 +98,9 @@ models = {
     "flow": zoo.DenseVAE(
         shape, 3, (16,), likelihood="gaussian",
         prior=zoo.priors.Flow(3, mixing=True, seed=0), seed=0),
+    "hierarchical": zoo.HierarchicalVAE(
+        shape, ((4, 1, 2), (2, 1, 1)), zoo.likelihoods.DiscretizedLogisticMixture(1),
+        filters=(4, 3), blocks_per_level=1, num_classes=3, seed=0),
     "vq": zoo.VQVAE(
         shape, 6, 4, "ema", (4, 6), likelihood="gaussian", blocks_per_stage=1,
         prior=zoo.CodePrior(6, (3, 3), width=8, num_layers=1, num_heads=2), seed=0),

@@ -210,7 +210,7 @@ def test_fit_logs_the_groups_and_learns():
     assert 0 <= logs["active_units"][-1] <= TOP + LOW
 
 
-@pytest.mark.parametrize("free_bits", (0.05, 50.0))
+@pytest.mark.parametrize("free_bits", (0.05, 2.0, 50.0))
 def test_free_bits_of_each_group(known, free_bits):
     terms = known.elbo_terms(ops.convert_to_tensor(IMAGES))
     per_unit = np.concatenate(
@@ -220,6 +220,11 @@ def test_free_bits_of_each_group(known, free_bits):
     expected = -array(terms.log_likelihood).mean()
     expected += np.maximum(per_unit, free_bits).sum()
     loss = ELBO(free_bits=free_bits)(terms, 0.0)
+    assert array(loss).mean() == pytest.approx(expected, rel=1e-5)
+    per_group = [array(group.kl).mean() for group in terms.groups]
+    expected = -array(terms.log_likelihood).mean()
+    expected += np.maximum(per_group, free_bits).sum()
+    loss = ELBO(free_bits=free_bits, free_bits_of="group")(terms, 0.0)
     assert array(loss).mean() == pytest.approx(expected, rel=1e-5)
 
 

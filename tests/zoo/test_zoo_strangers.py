@@ -248,7 +248,8 @@ def test_networks_of_ones_own_load(name, tmp_path, grey):
     ],
 )
 def test_others_load_where_the_program_gives_them(own, given, tmp_path):
-    vae_of(own()).save_to_preset(tmp_path / "preset")
+    with pytest.warns(UserWarning, match="Others will not load this preset as it is"):
+        vae_of(own()).save_to_preset(tmp_path / "preset")
     name = next(iter(given))
     with pytest.raises(ValueError, match=rf"'{name}'.*custom_object_scope\({{'{name}"):
         zoo.from_preset(tmp_path / "preset")
@@ -359,9 +360,9 @@ def test_weights_that_are_no_hdf5_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"hidden_units": [10**6, 10**6]}, "more weights than twice the"),
-        ({"hidden_units": [1] * 2000}, "more weights than twice the"),
-        ({"latent_dim": 10**9}, "more weights than twice the"),
+        ({"hidden_units": [10**6, 10**6]}, "it asks for more numbers than a model of"),
+        ({"hidden_units": [1] * 2000}, "it asks for more (arrays|layers|numbers) than"),
+        ({"latent_dim": 10**9}, "it asks for more numbers than a model of"),
         ({"latent_dim": "2"}, "config.latent_dim is '2', but"),
         ({"num_classes": 0}, "config.num_classes is 0, but"),
     ],
@@ -371,12 +372,21 @@ def test_models_are_no_larger_than_their_weights(change, why, tmp_path):
     zoo.DenseVAE(SHAPE, latent_dim=2, hidden_units=(4,), seed=0).save_to_preset(folder)
     config = json.loads((folder / "config.json").read_text())
     config["config"].update(change)
-    add_weight = layers.Layer.add_weight
+    before = layers.Layer.add_weight, layers.Layer.__init__
     with_config(folder, config)
     with pytest.raises(ValueError, match=why) as refused:
         zoo.from_preset(folder)
     assert "config.json in the preset" in str(refused.value)
-    assert layers.Layer.add_weight is add_weight
+    assert (layers.Layer.add_weight, layers.Layer.__init__) == before
+
+
+def test_layers_are_no_more_than_belong_to_their_weights(tmp_path):
+    zoo.ConvVAE(SHAPE, 2, filters=(2,), seed=0).save_to_preset(tmp_path / "preset")
+    config = json.loads((tmp_path / "preset" / "config.json").read_text())
+    config["config"]["blocks_per_stage"] = 2**63
+    with_config(tmp_path / "preset", config)
+    with pytest.raises(ValueError, match="it asks for more layers than a model of"):
+        zoo.from_preset(tmp_path / "preset")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from zoo.distributions.base import Distribution
 from zoo.distributions.codes import Codes
 from zoo.distributions.divergence import kl_divergence, kl_per_unit, kl_rule
 from zoo.distributions.full_normal import FullNormal
+from zoo.distributions.groups import GroupPosteriors
 from zoo.distributions.mixture import MixtureNormal
 from zoo.distributions.normal import LOG_VAR_LIMIT, DiagonalNormal
 
@@ -18,6 +19,7 @@ __all__ = [
     "DiagonalNormal",
     "Distribution",
     "FullNormal",
+    "GroupPosteriors",
     "MixtureNormal",
     "kl_divergence",
     "kl_per_unit",

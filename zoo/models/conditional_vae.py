@@ -9,13 +9,13 @@ from keras import ops
 
 from zoo import validation
 from zoo.class_names import checked_names
-from zoo.labels import check_labels, check_presence, wanted_labels
+from zoo.models.labelled import Labelled
 from zoo.models.networked import NetworkedVAE
 from zoo.priors import LabelNormal
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class ConditionalVAE(NetworkedVAE):
+class ConditionalVAE(Labelled, NetworkedVAE):
     """A VAE of p(x|y): encoder and decoder see a label beside image and latent.
 
     Sohn et al., "Learning Structured Output Representation using Deep Conditional
@@ -108,36 +108,6 @@ class ConditionalVAE(NetworkedVAE):
         self.num_attributes = num_attributes
         self.class_names = class_names
 
-    # Labels.
-
-    def label_vectors(self, labels):
-        """What the networks see of labels: one-hot classes or attributes, (N, L)."""
-        if self.num_classes is None:
-            return ops.cast(labels, "float32")
-        return ops.one_hot(ops.cast(labels, "int32"), self.num_classes)
-
-    def check_presence_of_labels(self, labels):
-        """Refuses images without labels.
-
-        Raises:
-            ValueError: if there are no labels.
-        """
-        check_presence(labels, type(self).__name__, self._wanted_labels())
-
-    def check_labels(self, labels, count=None):
-        """Labels as `zoo.labels.check_labels` returns them.
-
-        Raises:
-            ValueError, TypeError: for labels of another number, shape, kind or range.
-        """
-        self.check_presence_of_labels(labels)
-        return check_labels(
-            labels, count, self.num_classes, self.num_attributes, self.class_names
-        )
-
-    def _wanted_labels(self):
-        return wanted_labels(self.num_classes, self.num_attributes)
-
     # Where labels come in.
 
     def encode_parameters(self, x, labels=None, training=False):
@@ -178,7 +148,7 @@ class ConditionalVAE(NetworkedVAE):
         if self.num_classes is None:
             raise ValueError(
                 "Only a model of classes can classify; this one's labels are "
-                f"{self._wanted_labels()}."
+                f"{self.wanted_labels}."
             )
         columns = [
             self.log_marginal_likelihood(

@@ -38,12 +38,22 @@ def halvings(size, times):
     return size
 
 
-def depth_to_space(x):
-    """(N, H, W, 4C) to (N, 2H, 2W, C)."""
+def depth_to_space(x, factor=2):
+    """(N, H, W, f f C) to (N, f H, f W, C)."""
     _, height, width, channels = x.shape
-    x = ops.reshape(x, (-1, height, width, 2, 2, channels // 4))
+    channels = channels // factor**2
+    x = ops.reshape(x, (-1, height, width, factor, factor, channels))
     x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-    return ops.reshape(x, (-1, 2 * height, 2 * width, channels // 4))
+    return ops.reshape(x, (-1, factor * height, factor * width, channels))
+
+
+def space_to_depth(x, factor=2):
+    """(N, f H, f W, C) to (N, H, W, f f C): the inverse of `depth_to_space`."""
+    _, height, width, channels = x.shape
+    height, width = height // factor, width // factor
+    x = ops.reshape(x, (-1, height, factor, width, factor, channels))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (-1, height, width, factor**2 * channels))
 
 
 class ConvBlock(keras.layers.Layer):

@@ -7,7 +7,7 @@ from keras import ops
 
 from zoo import schedules
 from zoo.objectives.base import Objective
-from zoo.validation import check_whole_number
+from zoo.validation import check_choice, check_whole_number
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -24,6 +24,8 @@ class ELBO(Objective):
             is not pushed any lower (Kingma et al., "Improved Variational Inference
             with Inverse Autoregressive Flow", 2016, equation 15). More than 0 needs a
             prior of independent dimensions.
+        free_bits_of: "latent" as above; "group" counts the KL of each group of latents
+            as a whole, which keeps every level of a hierarchy alive.
 
     Example:
 
@@ -32,17 +34,22 @@ class ELBO(Objective):
     >>> objective = ELBO(beta=LinearWarmup(steps=1000), free_bits=0.1)
     """
 
-    def __init__(self, beta: Any = 1.0, free_bits: float = 0.0):
+    def __init__(
+        self, beta: Any = 1.0, free_bits: float = 0.0, free_bits_of: str = "latent"
+    ):
         self.beta = schedules.get(beta, "beta")
         if not 0 <= free_bits < float("inf"):
             raise ValueError(
                 f"`free_bits` must be a finite number >= 0; got {free_bits!r}."
             )
         self.free_bits = free_bits
+        self.free_bits_of = check_choice(
+            free_bits_of, "free_bits_of", ("latent", "group")
+        )
 
     @property
     def needs_kl_per_unit(self):
-        return self.free_bits > 0
+        return self.free_bits > 0 and self.free_bits_of == "latent"
 
     def __call__(self, terms, step):
         kl = terms.kl
@@ -52,12 +59,13 @@ class ELBO(Objective):
 
     def _with_free_bits(self, group):
         """The KL of a group, none of it below `free_bits`, (N,)."""
-        kl = self.kl_per_unit(group)
+        whole = self.free_bits_of == "group"
+        kl = group.kl if whole else self.kl_per_unit(group)
         batch_mean = ops.mean(kl, axis=0, keepdims=True)
         # An example's share of max(free_bits, batch mean): the batch average of this
         # is equation 15, and so is its gradient.
         kl = ops.where(batch_mean > self.free_bits, kl, self.free_bits)
-        return ops.sum(kl, axis=tuple(range(1, len(kl.shape))))
+        return kl if whole else ops.sum(kl, axis=tuple(range(1, len(kl.shape))))
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -65,7 +65,7 @@ class TotalCorrelation(Objective):
         gamma: Any = 1.0,
     ):
         self.beta = schedules.get(beta, "beta")
-        self.dataset_size = check_whole_number(dataset_size, "dataset_size", 1)
+        self.dataset_size = check_whole_number(dataset_size, "dataset_size", 1, None)
         self.estimator = check_choice(estimator, "estimator", ("mws", "mss"))
         self.alpha = schedules.get(alpha, "alpha")
         self.gamma = schedules.get(gamma, "gamma")

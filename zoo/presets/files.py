@@ -1,13 +1,12 @@
 """The files of a preset's folder, read and written whole or not at all: no Keras."""
 
-import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from zoo.presets import schema
+from zoo.unfinished import beside, remove
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 FORMAT_VERSION = 1
@@ -55,7 +54,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         OSError: if it cannot be written; it names the file.
     """
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    temporary = beside(path)
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
@@ -63,8 +62,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         # That of a full disk names no file by itself.
         raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        remove(temporary)
 
 
 def write_metadata(folder: Path, metadata: dict[str, Any]) -> None:

@@ -1,13 +1,13 @@
 """A model written to a preset's folder, all or nothing."""
 
 import os
-import shutil
-import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from zoo.presets.allowed import not_allowed, without_compiling
 from zoo.presets.files import (
     CONFIG,
     FORMAT_VERSION,
@@ -21,6 +21,7 @@ from zoo.presets.findable import refusal
 from zoo.presets.trainable import trainable_parts
 from zoo.presets.weights import weights_bytes
 from zoo.text import as_name, is_name
+from zoo.unfinished import beside, remove
 
 # Set by the model alone, or not at all.
 _OF_MODEL = ("code_shape", "image_shape", "latents", "trainable")
@@ -63,9 +64,12 @@ def save_to_preset(
     config = _config(model)
     if why := refusal(config):
         raise ValueError(why)
+    if why := not_allowed(without_compiling(config)):
+        warnings.warn(f"Others will not load this preset as it is. {why}", stacklevel=3)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        temporary = beside(folder)
+        temporary.mkdir()
     except OSError as error:
         raise OSError(
             f"Cannot write a preset to {str(folder)!r}: {error.strerror}."
@@ -87,7 +91,6 @@ def save_to_preset(
                 "sha256": {n: digest(temporary / n) for n in (CONFIG, WEIGHTS)},
             },
         )
-        temporary.chmod(0o755)  # mkdtemp's own is readable to the owner alone
         temporary.rename(folder)
     except OSError as error:
         where = f"{Path(error.filename).name}: " if error.filename else ""
@@ -96,7 +99,7 @@ def save_to_preset(
             f"{where}{error.strerror or error}."
         ) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove(temporary)
 
 
 def _config(model):

@@ -100,7 +100,7 @@ def held_in(path: Path) -> Held:
                 most -= item.nbytes
                 if most < 0:
                     raise ValueError("more numbers than it has room for")
-                numbers, arrays = numbers + item.size, arrays + 1
+                numbers, arrays = numbers + int(item.size or 0), arrays + 1
     return Held(numbers, arrays)
 
 
@@ -109,35 +109,48 @@ _loading = threading.RLock()
 
 @contextlib.contextmanager
 def no_more_than(held: Held) -> Iterator[None]:
-    """While a model is made, its layers have no more weights than a file holds.
+    """While a model is made, it has no more weights and layers than belong to a file.
 
     A few bytes of a configuration can ask for any amount of memory. What Keras offers
     to be told of a weight comes after it was allocated: for this thread, and as long as
-    this lasts, `Layer.add_weight` counts first. Twice what the file holds is allowed,
-    as Keras makes some layers anew.
+    this lasts, `Layer.add_weight` and `Layer.__init__` count first. Twice the weights
+    of the file are allowed, as Keras makes some layers anew, and many a layer without.
 
     Raises:
         ValueError: by the layer that goes beyond.
     """
-    left = Held(2 * held.numbers + 1000, 2 * held.arrays + 100)
+    left = {
+        "numbers": 2 * held.numbers + 1000,
+        "arrays": 2 * held.arrays + 100,
+        "layers": 40 * held.arrays + 1000,
+    }
     thread = threading.get_ident()
 
-    def counted(self, *args, **kwargs):
-        nonlocal left
+    def take(what, count):
         if threading.get_ident() == thread:
-            shape = args[0] if args else kwargs.get("shape")
-            left = Held(left.numbers - math.prod(shape or ()), left.arrays - 1)
-            if min(left) < 0:
+            left[what] -= count
+            if left[what] < 0:
                 raise ValueError(
-                    f"it has more weights than twice the {held.numbers:,} numbers, in "
-                    f"{held.arrays:,} arrays, that there are for it."
+                    f"it asks for more {what} than a model of {held.numbers:,} weights "
+                    f"in {held.arrays:,} arrays has, which is what there is for it."
                 )
-        return add_weight(self, *args, **kwargs)
 
     with _loading:
-        add_weight = keras.layers.Layer.add_weight
-        keras.layers.Layer.add_weight = counted
+        layer = keras.layers.Layer
+        add_weight, init = layer.add_weight, layer.__init__
+
+        def counted_weight(self, *args, **kwargs):
+            shape = args[0] if args else kwargs.get("shape")
+            take("numbers", math.prod(shape or ()))
+            take("arrays", 1)
+            return add_weight(self, *args, **kwargs)
+
+        def counted_init(self, *args, **kwargs):
+            take("layers", 1)
+            init(self, *args, **kwargs)
+
+        layer.add_weight, layer.__init__ = counted_weight, counted_init
         try:
             yield
         finally:
-            keras.layers.Layer.add_weight = add_weight
+            layer.add_weight, layer.__init__ = add_weight, init

@@ -1,0 +1,300 @@
+"""HierarchicalVAE: latents in groups, from coarse grids to fine ones."""
+
+from typing import Any, Unpack
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo import likelihoods, validation
+from zoo.autoencoder import Autoencoder
+from zoo.class_names import checked_names
+from zoo.distributions import DiagonalNormal, GroupPosteriors
+from zoo.distributions.groups import in_a_row
+from zoo.draws import flatten_draws, repeat
+from zoo.generation import scaled
+from zoo.latents import LatentSpec
+from zoo.models.labelled import Labelled
+from zoo.models.networked import Options
+from zoo.networks.ladder import ladder_networks
+from zoo.networks.levels import latent_specs
+from zoo.objectives import ELBOTerms, LatentGroup
+from zoo.priors import StandardNormal
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class HierarchicalVAE(Labelled, Autoencoder):
+    """A ladder of latents: groups on coarse grids first, each given those before it.
+
+    Sønderby et al., "Ladder Variational Autoencoders", 2016; Kingma et al., "Improved
+    Variational Inference with Inverse Autoregressive Flow", 2016 (one way down, shared
+    by prior and posterior); Vahdat & Kautz, "NVAE", 2020 (posteriors relative to their
+    priors). An encoder goes up from the image without noise. One way down, the same for
+    prior and posterior, begins with a learned constant, reads group after group, and
+    ends in the image.
+
+    Latents are told as standard normal numbers: z_l ~ N(0, I) under the prior, and what
+    the ladder reads of it is mean_l + deviation_l z_l, learned functions of the groups
+    before. That is a learned prior p(z_l|z_<l) without its units: all figures are the
+    same, and the groups of an image, one after another, are the row of normal numbers
+    that `generate` makes the image of. `sample` takes one temperature, or one for each
+    level.
+
+    Args:
+        image_shape: (H, W, C), H and W at least 8. Any size: what does not divide is
+            padded and cropped.
+        levels: (divisor, groups, channels) of each resolution, coarsest first: on the
+            grid of H / divisor x W / divisor positions lie so many groups of so many
+            latents a position. Each divisor divides the one before.
+        filters: channels of the networks, one number or one for each level.
+        blocks_per_level: convolutional blocks of the encoder at each level, >= 0.
+        block, activation: as in `zoo.ConvVAE`.
+        num_classes, class_names: for p(x|label), as in `zoo.ConditionalVAE`; None for a
+            model without labels.
+        likelihood, beta, seed, options: as in `zoo.VAE`.
+
+    Raises:
+        ValueError, TypeError: for arguments out of range.
+
+    Example:
+
+    >>> import numpy as np, zoo
+    >>> model = zoo.HierarchicalVAE(
+    ...     (28, 28, 1), levels=((4, 1, 2), (2, 2, 1)), filters=8, seed=0)
+    >>> [(spec.name, spec.shape) for spec in model.latents]
+    [('z_7x7_1', (7, 7, 2)), ('z_14x14_1', (14, 14, 1)), ('z_14x14_2', (14, 14, 1))]
+    >>> model.sample(2, seed=0).shape
+    (2, 28, 28, 1)
+    """
+
+    has_kl_per_unit = True
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        levels: tuple[tuple[int, int, int], ...] = ((4, 3, 4), (2, 3, 4)),
+        likelihood: Any = "bernoulli",
+        beta: Any = 1.0,
+        seed: int | None = None,
+        *,
+        filters: int | tuple[int, ...] = 64,
+        blocks_per_level: int = 2,
+        block: str = "gated",
+        activation: str = "silu",
+        num_classes: int | None = None,
+        class_names: list[str] | None = None,
+        **options: Unpack[Options],
+    ):
+        image_shape = validation.check_image_shape(image_shape)
+        likelihood = likelihoods.get(likelihood)
+        if num_classes is not None:
+            num_classes = validation.check_whole_number(num_classes, "num_classes", 1)
+        networks = ladder_networks(
+            image_shape,
+            levels,
+            likelihood,
+            filters=filters,
+            blocks_per_level=blocks_per_level,
+            block=block,
+            activation=activation,
+            label_dim=num_classes or 0,
+            seed=seed,
+            dtype=options.get("dtype"),
+        )
+        super().__init__(
+            encoder=networks.encoder,
+            decoder=networks.decoder,
+            image_shape=image_shape,
+            likelihood=likelihood,
+            beta=beta,
+            seed=seed,
+            **options,
+        )
+        self.num_classes = num_classes
+        self.class_names = checked_names(class_names, num_classes)
+        self.label_dim = num_classes or 0
+        self.network_config = networks.config
+        self.prior = StandardNormal()  # of each group
+        self._latents = latent_specs(image_shape, networks.decoder.levels)
+        self.complete()
+
+    def build_networks(self):
+        """Makes the weights of both networks, which fit by construction."""
+        self.encoder.build((None, *self.image_shape))
+        self.decoder.build()
+
+    # The model, as a function of tensors.
+
+    @property
+    def latents(self) -> tuple[LatentSpec, ...]:
+        return self._latents
+
+    @property
+    def latent_row(self) -> LatentSpec:
+        return LatentSpec("z", (self.noise.normals,))
+
+    def way_down(self, x, labels=None, noise=None):
+        """Every group's posterior, and draws from it.
+
+        Args:
+            x: images (N, H, W, C).
+            labels: (N,), or None.
+            noise: {name: (K, N, *shape)}; None for the means, which are one draw.
+
+        Returns:
+            [(q(z_l|x, z_<l), z_l (K, N, *shape))], the state (K * N, h, w, filters).
+        """
+        draws, count = 1, ops.shape(x)[0]
+        if noise is not None:
+            draws = ops.shape(noise[self.latents[0].name])[0]
+        groups = []
+
+        def draw(number, statistics):
+            spec = self.latents[number]
+            shape = (draws, -1, *spec.shape)
+            statistics = (ops.reshape(each, shape) for each in statistics)
+            q = DiagonalNormal(*statistics, event_ndim=len(spec.shape))
+            z = q.mean if noise is None else q.from_noise(noise[spec.name])
+            groups.append((q, z))
+            return flatten_draws(z)
+
+        vectors = self.label_vectors(repeat(labels, draws))
+        state = self.decoder.state(draw, draws * count, vectors, self.encoder(x))
+        return groups, state
+
+    def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
+        """See `Autoencoder.elbo_terms`; noise is (K, N, latents of all groups)."""
+        noise = self.group_noise(x, num_draws, noise)
+        # z_l ~ q(z_l|x, z_<l), group after group
+        groups, state = self.way_down(x, labels, noise)
+        # log p(x|z)
+        flat = self.decode_parameters({"state": state}, training=training)
+        draws = ops.shape(groups[0][1])[0]
+        parameters = ops.reshape(flat, (draws, -1, *flat.shape[1:]))
+        log_likelihood = self.likelihood.log_prob(x, parameters)
+        groups = (
+            LatentGroup(spec, q, q.default_prior(), z)
+            for spec, (q, z) in zip(self.latents, groups, strict=True)
+        )
+        return ELBOTerms(log_likelihood, tuple(groups))
+
+    def decode_parameters(self, z, labels=None, training=False):
+        """To the likelihood's parameters (N, H, W, P).
+
+        Args:
+            z: latents of all groups, {name: (N, h, w, channels)} or in a row (N,
+                latents of all groups); or {"state": what they add up to at the end of
+                the way down (N, h, w, filters)}, which knows of labels.
+            labels: (N,), or None.
+            training: passed on.
+        """
+        if not isinstance(z, dict):
+            z = self.split_noise(ops.reshape(z, (-1, self.noise.normals)))
+        if "state" not in z:
+            groups = [z[spec.name] for spec in self.latents]
+            count, vectors = ops.shape(groups[0])[0], self.label_vectors(labels)
+            z = {"state": self.decoder.state(lambda n, _: groups[n], count, vectors)}
+        return self.decoder(z["state"])
+
+    def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
+        """See `Generation.draw_latents`: the noise itself, scaled, in rows."""
+        if len(ops.cast(temperature, "float32").shape) < 2:
+            return scaled(noise, temperature)
+        return in_a_row(list(self.split_noise(noise, temperature).values()))
+
+    def split_noise(self, noise, temperature=1.0):
+        """See `Generation.split_noise`; a temperature may be (N, number of levels)."""
+        temperature = ops.cast(temperature, "float32")
+        if len(temperature.shape) < 2:
+            return super().split_noise(noise, temperature)
+        parts, level = super().split_noise(noise), -1
+        for name in parts:
+            level += name.endswith("_1")
+            parts[name] = parts[name] * temperature[:, level, None, None, None]
+        return parts
+
+    def posterior_statistics(self, x, labels=None):
+        """See `Autoencoder.posterior_statistics`: rows of all groups, at the means."""
+        posteriors = [posterior for posterior, _ in self.way_down(x, labels)[0]]
+        return {
+            name: in_a_row([getattr(posterior, name)[0] for posterior in posteriors])
+            for name in ("mean", "log_var")
+        }
+
+    # The model, as its users call it.
+
+    def encode(self, x: Any, labels: Any = None) -> GroupPosteriors:
+        """The posterior q(z|x), of each group and of all in a row.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1].
+            labels: (N,), for models that take them.
+
+        Returns:
+            `zoo.distributions.GroupPosteriors`: {group's name: posterior}, each given
+            the means before; its `mean`, `log_var` and `sample(seed)` are of all groups
+            in a row (N, latents), which `decode` and `generate` take.
+
+        Raises:
+            ValueError, TypeError: if `x` is not what the model takes.
+        """
+        x = validation.check_images(x, self.image_shape)
+        labels = self.check_labels(labels, len(x))
+        which = "" if labels is None else " given labels"
+        compute = self.posterior_statistics
+        rows = self.inference.batched(f"encode{which}", compute, x, labels)
+        mean, log_var = (
+            self.split_noise(ops.convert_to_tensor(rows[name]))
+            for name in ("mean", "log_var")
+        )
+
+        def rows_of(images, noise, *labels):
+            noise = self.split_noise(noise[None])
+            groups, _ = self.way_down(images, *labels, noise=noise)
+            return in_a_row([z[0] for _, z in groups])
+
+        def draw(noise):
+            arrays = x, ops.convert_to_numpy(noise), labels
+            drawn = self.inference.batched(f"draw z given x{which}", rows_of, *arrays)
+            return ops.convert_to_tensor(drawn)
+
+        posteriors = ((n, DiagonalNormal(mean[n], log_var[n], 3)) for n in mean)
+        return GroupPosteriors(posteriors, draw)
+
+    def check_latents(self, z):
+        """Latents as `decode` takes them, by groups or in rows, of NumPy arrays.
+
+        Raises:
+            ValueError: if they are of other groups or of another shape.
+        """
+        if isinstance(z, dict):
+            return super().check_latents(z)
+        return validation.check_latents(z, [self.latent_row])
+
+    def check_temperature(self, temperature):
+        """One number for all levels, or one for each, coarsest first.
+
+        Raises:
+            ValueError, TypeError: if they are not so many finite numbers >= 0.
+        """
+        if np.ndim(temperature) == 0:
+            return super().check_temperature(temperature)
+        count = len(self.decoder.levels)
+        if len(temperature) != count:
+            raise ValueError(
+                f"`temperature` must be one number, or {count}, one for each level; "
+                f"got {len(temperature)}."
+            )
+        return [super(HierarchicalVAE, self).check_temperature(t) for t in temperature]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            **self.network_config,
+            "num_classes": self.num_classes,
+            "class_names": self.class_names and list(self.class_names),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
