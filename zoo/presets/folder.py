@@ -76,8 +76,8 @@ def preset_info(name_or_folder: str | os.PathLike[str]) -> dict[str, Any]:
 
     >>> import zoo
     >>> info = zoo.preset_info("dense_vae_digits")
-    >>> info["model"], info["latents"]
-    ('DenseVAE', [{'name': 'z', 'shape': [8], 'codebook_size': None}])
+    >>> info["model"], info["latents"][0]["name"], info["latents"][0]["shape"]
+    ('DenseVAE', 'z', [8])
     """
     folder = preset_folder(name_or_folder)
     metadata = read_metadata(folder)
