@@ -12,7 +12,6 @@ from export.options import DIFFERING_CODES_TOLERANCES, EXTREME_TOLERANCES, TOLER
 from export.readme import readme
 from export.report import ExportReport, ModelReport
 from export.runtime.manifest import DECODER, MANIFEST, MANIFEST_FORMAT, stamped
-from zoo.presets import preset_info
 
 # What `latent_error` reports; a file has one of them at most.
 _LATENT = ("latents", "differing_codes")
@@ -67,6 +66,8 @@ def folder(model, workspace, path, opset, quantize, verify):
 
 def _source(description):
     """Of a shipped preset's own weights: their licence, and the images behind them."""
+    from zoo.presets import preset_info
+
     preset = description.get("preset")
     if preset is None:
         return {}

@@ -40,8 +40,8 @@ heavy = {"keras", "tensorflow", "jax", "torch", "onnx", "tf2onnx"}
 of_zoo = {m for m in sys.modules if m.startswith("zoo.")}
 print(sorted(heavy & set(sys.modules)), sorted(of_zoo))
 """
-    light = "['zoo.class_names', 'zoo.lazy', 'zoo.text', 'zoo.threefry']"
-    assert run_python(code) == f"[] {light}"
+    light = "class_names", "lazy", "text", "threefry", "unfinished"
+    assert run_python(code) == f"[] {[f'zoo.{name}' for name in light]}"
 
 
 # Peak memory is that of the process image; getrusage would count the parent's.
