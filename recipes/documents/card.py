@@ -14,6 +14,10 @@ from zoo.presets.folder import SHIPPED
 
 # A folder that may be moved, as its card sees it.
 HERE = "."
+# What no card does without.
+_NEEDED = ("model", "preset", "parameters", "image_shape", "training")
+_NEEDED += tuple(f"dataset.{name}" for name in ("name", "binarized", "training_images"))
+_NEEDED += tuple(f"metrics.{name}" for name in ("binarized", "seed", "seconds"))
 
 
 def write_card(preset):
@@ -32,7 +36,19 @@ def model_card(info, address, can_sample=True):
         info: `zoo.preset_info` of it.
         address: what to load it by: its name if it ships with the package, or `HERE`.
         can_sample: whether it has a prior to draw from.
+
+    Raises:
+        ValueError: if what a card says was not recorded.
     """
+    for path in _NEEDED:
+        found = info
+        for part in path.split("."):
+            found = (found or {}).get(part)
+        if found is None:
+            raise ValueError(
+                f"A card says `{path}`, which the metadata of the preset lack: they "
+                "are not those of a finished run."
+            )
     metrics, training = info["metrics"], info["training"]
     data = info["dataset"]
     rows = metric_rows(metrics, latents_of(info), takes_labels(info))
@@ -160,9 +176,10 @@ def evaluation_lines(metrics):
     taken = f"seed {metrics['seed']}, {metrics['seconds']:.0f} s"
     if "command" not in metrics:
         return [f"Computed at the end of training: {taken}."]
-    versions = ", ".join(f"{k} {v}" for k, v in metrics["versions"].items())
+    versions = ", ".join(f"{k} {v}" for k, v in metrics.get("versions", {}).items())
+    hardware = metrics.get("hardware", "a machine that is not named")
     return [
-        f"Computed by this command, {taken} on {metrics['hardware']}; {versions}:",
+        f"Computed by this command, {taken} on {hardware}; {versions}:",
         "",
         "```sh",
         metrics["command"],
@@ -174,7 +191,7 @@ def evaluation_lines(metrics):
 def _judged_apart(metrics):
     """That a classifier on another backend than the command's looked at samples."""
     backend = metrics.get("classifier_backend")
-    if backend is None or backend in metrics["versions"]:
+    if backend is None or backend in metrics.get("versions", {}):
         return []
     return [
         "",

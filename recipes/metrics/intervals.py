@@ -28,6 +28,6 @@ def confidence_intervals(metrics):
         for name, error in (
             (key.removesuffix(ending), value)
             for key, value in metrics.items()
-            if key.endswith(ending)
+            if key.endswith(ending) and key.removesuffix(ending) in metrics
         )
     }

@@ -13,7 +13,7 @@ from rich.console import Console
 import zoo
 from recipes.common.presets import read_preset
 from recipes.data import binarize, load_images
-from recipes.documents.card import evaluation_lines
+from recipes.documents.card import evaluation_lines, model_card
 from recipes.documents.metric_rows import metric_rows
 from recipes.metrics.classifier import trained_classifier
 from recipes.metrics.comparable import check_comparable
@@ -451,3 +451,21 @@ def test_a_card_says_that_samples_were_judged_on_another_backend():
     for backend, apart in (("jax", True), ("tensorflow", False)):
         lines = evaluation_lines({**metrics, "classifier_backend": backend})
         assert ("computed apart, on jax" in " ".join(lines)) is apart
+
+
+@pytest.mark.parametrize(
+    "path", ["parameters", "training", "dataset.binarized", "metrics.seconds"]
+)
+def test_a_card_says_what_was_not_recorded(path):
+    info = json.loads(json.dumps(zoo.preset_info("dense_vae_digits")))
+    assert "# dense_vae_digits" in model_card(info, ".")
+    *outside, name = path.split(".")
+    entry = info[outside[0]] if outside else info
+    del entry[name]
+    with pytest.raises(ValueError, match=f"A card says `{path}`, which the metadata"):
+        model_card(info, ".")
+
+
+def test_a_figure_that_is_gone_has_no_interval():
+    metrics = {"fid_standard_error": 0.5, "elbo": -9.0, "elbo_standard_error": 1.0}
+    assert list(confidence_intervals(metrics)) == ["elbo"]

@@ -365,6 +365,7 @@ def test_weights_that_are_no_hdf5_are_refused(tmp_path):
         ({"latent_dim": 10**7}, "it asks for more numbers than a model of"),
         ({"latent_dim": "2"}, "config.latent_dim is '2', but"),
         ({"num_classes": 0}, "config.num_classes is 0, but"),
+        ({"prior": {"class_name": "Flow"}}, "config.prior.*, but"),
     ],
 )
 def test_models_are_no_larger_than_their_weights(change, why, tmp_path):
@@ -399,6 +400,8 @@ def test_layers_are_no_more_than_belong_to_their_weights(tmp_path):
             "latents.0.name is '../z', but",
         ),
         ({"preset": "a b"}, "preset is 'a b', but a name has letters"),
+        ({"metrics": {"command": None}}, "metrics.command is None, but"),
+        ({"anchors": [["alone"]]}, "anchors.0.*, but"),
         ({"training": []}, r"training is \[\], but"),
     ],
 )

@@ -57,15 +57,16 @@ class Metrics(_Facts):
     """Figures are numbers; a few entries say how they were made."""
 
     __pydantic_extra__: dict[str, bool | float]
-    command: str | None = None
-    backend: str | None = None
-    classifier_backend: str | None = None
-    hardware: str | None = None
-    versions: dict[str, str] | None = None
-    seed: int | None = None
-    num_importance_samples: Size | None = None
-    diagnosis: list[str] | None = None
-    sample_notes: list[str] | None = None
+    # Where they are missing, they are missing: null is for nothing here.
+    command: str = ""
+    backend: str = ""
+    classifier_backend: str = ""
+    hardware: str = ""
+    versions: dict[str, str] = {}
+    seed: int = 0
+    num_importance_samples: Size = 1
+    diagnosis: list[str] = []
+    sample_notes: list[str] = []
     intervals: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
     kl_per_latent: list[float] | None = None
     mig_per_factor: dict[str, float] | None = None
@@ -105,7 +106,8 @@ class Metadata(_Facts):
     keras_version: str | None = None
     sha256: dict[str, str]
     summary: str | None = None
-    anchors: list[Anchor | list[str]] = []
+    # Presets of older versions have pairs of a model and a figure.
+    anchors: list[Anchor | Annotated[list[str], Field(min_length=2, max_length=2)]] = []
     dataset: Dataset | None = None
     training: TrainingInTwo | None = None
     metrics: Metrics | None = None
@@ -113,19 +115,23 @@ class Metadata(_Facts):
     finetuning: Gain | None = None
 
 
+class _OfLabels(_Facts):
+    num_classes: Size | None = None
+    class_names: list[str] | None = None
+    num_attributes: Size | None = None
+
+
 class _Prior(_Facts):
-    config: dict[str, Any] = {}
+    class_name: str
+    config: _OfLabels
 
 
-class _Arguments(_Facts):
+class _Arguments(_OfLabels):
     """Those of models that are read without making the model."""
 
     image_shape: Shape | None = None
     latent_dim: Size | None = None
     codebook_size: Size | None = None
-    num_classes: Size | None = None
-    class_names: list[str] | None = None
-    num_attributes: Size | None = None
     prior: _Prior | str | None = None
 
 
