@@ -6,6 +6,8 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 
+from export.errors import RuntimeModelError
+
 # With fewer rows a thread costs more to start than it saves.
 _MIN_ROWS = 32
 
@@ -33,12 +35,19 @@ def run_in_chunks(session, feeds, threads, fixed=None):
 
     def run_one(start):
         chunk = {name: array[start : start + most] for name, array in feeds.items()}
-        size = min(most, rows - start)
+        count = size = min(most, rows - start)
         if size == 1 and rows > 1:
             # A batch of one may take other matrix kernels, which round differently; two
             # rows keep each row's result the same in whatever chunk it comes.
             chunk = {name: np.repeat(array, 2, axis=0) for name, array in chunk.items()}
+            count = 2
         for name, array in session.run({**chunk, **(fixed or {})}).items():
+            wanted = (count, *outputs[name].shape[1:])
+            if array.shape != wanted:
+                raise RuntimeModelError(
+                    f"{session.name} gave `{name}` of shape {array.shape} instead of "
+                    f"{wanted}."
+                )
             outputs[name][start : start + size] = array[:size]
 
     starts = range(0, rows, most)

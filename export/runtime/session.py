@@ -92,7 +92,13 @@ class Session:
         self.chunk = max(1, CHUNK * PIXELS // max(largest, PIXELS))
         given = self._session.get_inputs(), self._session.get_outputs()
         wanted = self.inputs, self.outputs
-        names = [[value.name for value in values] for values in given]
+        try:
+            names = [[value.name for value in values] for values in given]
+            shapes = {v.name: tuple(v.shape) for v in (*given[0], *given[1])}
+        except UnicodeDecodeError:
+            raise RuntimeModelError(
+                f"{self.name} names inputs, outputs or sizes by what is no text."
+            ) from None
         if names != [list(values) for values in wanted]:
             raise RuntimeModelError(
                 f"{self.name} has inputs {names[0]} and outputs {names[1]}; by what it "
@@ -100,10 +106,10 @@ class Session:
                 f"{list(self.outputs)}."
             )
         for value in (*given[0], *given[1]):
-            self._check_value(value, {**self.inputs, **self.outputs}[value.name])
+            wanted = {**self.inputs, **self.outputs}[value.name]
+            self._check_value(value, shapes[value.name], wanted)
 
-    def _check_value(self, value, wanted):
-        shape = tuple(value.shape)
+    def _check_value(self, value, shape, wanted):
         if (
             value.type != _ONNX_TYPES[wanted.dtype]
             or len(shape) != len(wanted.shape)

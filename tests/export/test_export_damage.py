@@ -5,11 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import export
 from export.runtime import files
@@ -253,3 +254,24 @@ def test_a_manifest_that_was_changed_is_noticed(copied):
     sampler = export.Sampler(copied)
     with pytest.raises(export.RuntimeModelError, match="has no SHA-256 of what it"):
         sampler.verify()
+
+
+def test_rows_that_a_file_does_not_give_are_missed(decoder_file, tmp_path):
+    """One image for any number of latents, which NumPy would spread over all rows."""
+    proto = onnx.load(decoder_file)
+    last = next(n for n in proto.graph.node if "image" in n.output)
+    last.output[0] = "all"
+    proto.graph.initializer.append(numpy_helper.from_array(np.array([0]), "first"))
+    proto.graph.node.append(helper.make_node("Gather", ["all", "first"], ["image"]))
+    sampler = export.Sampler(resigned(proto, tmp_path / "d.onnx"))
+    with pytest.raises(export.RuntimeModelError, match=r"of shape \(1, 16, 12, 3\)"):
+        sampler.sample(2)
+
+
+def test_a_size_named_by_no_text_is_refused(decoder_file, tmp_path):
+    proto = onnx.load(decoder_file)
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batchbatch"
+    path = resigned(proto, tmp_path / "d.onnx")
+    head = path.read_bytes()[: -len(files._ENTRY) - 64]
+    path.write_bytes(add_digest(head.replace(b"batchbatch", b"batchbatc\xe1")))
+    refuse(path, "names inputs, outputs or sizes by what is no text")

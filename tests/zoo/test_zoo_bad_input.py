@@ -276,6 +276,11 @@ CONSTRUCTORS = {
         ValueError,
         "`prior` must be one of 'flow', 'mixture', 'standard_normal', 'vamp' .*'vamps'",
     ),
+    "prior that is a likelihood": (
+        dense(SHAPE, 2, prior=zoo.likelihoods.Bernoulli()),
+        TypeError,
+        "`prior` must be a prior; got the likelihood Bernoulli",
+    ),
     "objective": (
         dense(SHAPE, 2, objective="elbow"),
         ValueError,

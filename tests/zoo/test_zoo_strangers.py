@@ -427,6 +427,10 @@ def test_changed_metadata_are_noticed(tmp_path):
     for read in zoo.from_preset, zoo.preset_info:
         with pytest.raises(ValueError, match="not what its SHA-256 was taken of"):
             read(folder)
-    path.write_text(path.read_text().replace("-79.5", "-99.5"))
+    whole = path.read_text().replace("-79.5", "-99.5")
+    path.write_text(whole.replace('"metadata.json"', '"metadatason"'))
+    with pytest.raises(ValueError, match="sha256.metadatason.* is .*, but"):
+        zoo.preset_info(folder)
+    path.write_text(whole)
     zoo.presets.update_metadata(folder, metrics={"elbo": -98.5})
     assert zoo.preset_info(folder)["metrics"] == {"elbo": -98.5}

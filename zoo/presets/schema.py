@@ -1,6 +1,6 @@
 """What the JSON of a preset must look like: checked before anybody reads from it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -104,7 +104,8 @@ class Metadata(_Facts):
     code_shape: Shape | None = None
     trainable: dict[str, bool] | None = None
     keras_version: str | None = None
-    sha256: dict[str, str]
+    # A name that is none of these has lost the digest of a file that it was for.
+    sha256: dict[Literal["config.json", "metadata.json", "model.weights.h5"], str]
     summary: str | None = None
     # Presets of older versions have pairs of a model and a figure.
     anchors: list[Anchor | Annotated[list[str], Field(min_length=2, max_length=2)]] = []

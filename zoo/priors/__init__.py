@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from zoo.likelihoods import Likelihood
 from zoo.priors.base import Prior, register, registered
 from zoo.serialization import get_component
 
@@ -72,6 +73,10 @@ def get(
         for name, (make, of_images) in registered().items()
     }
     prior = get_component(identifier, by_name, "prior", "log_prob")
+    if isinstance(prior, Likelihood):  # which has methods of the same names
+        raise TypeError(
+            f"`prior` must be a prior; got the likelihood {type(prior).__name__}."
+        )
     given = getattr(prior, "latent_dim", latent_dim)
     if latent_dim is not None and given != latent_dim:
         raise ValueError(
