@@ -160,11 +160,13 @@ def test_fit_logs_each_group_and_goes_on_from_a_preset(tmp_path):
     beta = zoo.schedules.LinearWarmup(10, start=0.1)
     model = make(((4, 1, 1), (2, 1, 1)), beta=beta)
     quick_compile(model, keras.optimizers.Adam(0.01))
+    before = model.elbo(X, seed=0)["kl_z_3x3_1"].mean()  # of no draw before it
     logs = model.fit(X, batch_size=5, epochs=4, verbose=0).history
     groups = ("kl_z_3x3_1", "kl_z_6x6_1")
     assert set(logs) == LOGS | set(groups)
     assert logs["elbo"][-1] > logs["elbo"][0]
     np.testing.assert_allclose(logs["kl"], np.add(*map(logs.get, groups)), rtol=1e-5)
+    assert logs["kl_z_3x3_1"][0] == pytest.approx(before, rel=1e-4)
 
     model.save_to_preset(tmp_path / "preset")
     loaded = zoo.HierarchicalVAE.from_preset(tmp_path / "preset")
