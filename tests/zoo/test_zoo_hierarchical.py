@@ -1,5 +1,7 @@
 """HierarchicalVAE: a ladder of groups of latents."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -180,6 +182,24 @@ def test_fit_logs_each_group_and_goes_on_from_a_preset(tmp_path):
     assert int(loaded.steps_trained) == 5
 
 
+def test_each_level_or_group_has_a_weight_of_its_own():
+    warmup = zoo.schedules.LinearWarmup(10)
+    model = make(beta=(warmup, 0.25))
+    random_weights(model, seed=5, scale=0.4)
+    terms = model.elbo_terms(ops.convert_to_tensor(X))
+    kl = [array(group.kl) for group in terms.groups]
+    loss = array(terms.reconstruction)
+    of_levels = loss + 0.5 * kl[0] + 0.25 * (kl[1] + kl[2])
+    again = zoo.HierarchicalVAE.from_config(
+        json.loads(json.dumps(model.get_config()))
+    ).objective
+    for objective in (model.objective, again):
+        np.testing.assert_allclose(array(objective(terms, 5.0)), of_levels, rtol=1e-5)
+    of_groups = zoo.objectives.ELBO((2.0, 1.0, warmup), 1e4, "group")
+    wanted = loss + 1e4 * (2 + 1 + 0.3)  # each at its free nats
+    np.testing.assert_allclose(array(of_groups(terms, 3.0)), wanted, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "levels, grids",
     [
@@ -216,6 +236,8 @@ def test_any_number_of_levels_on_any_grids(levels, grids):
         (LEVELS, {"filters": 0}, "`filters` must be a whole number >= 1; got 0"),
         (LEVELS, {"block": "wide"}, "`block` must be one of"),
         (LEVELS, {"num_classes": 0}, "`num_classes` must be a whole number >= 1"),
+        (LEVELS, {"beta": (1, 1, 1, 1)}, "weight, or 2 or 3: one for each .* got 4"),
+        (LEVELS, {"beta": (1, -1)}, "`beta` must be a finite number >= 0; got -1"),
         (LEVELS, {"objective": "dip_i"}, "DIP is an objective for one group"),
     ],
 )
