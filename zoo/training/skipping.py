@@ -1,6 +1,7 @@
 """An optimizer that leaves out steps which would throw a model off its way."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -37,7 +38,12 @@ class SkippingOptimizer(keras.optimizers.Optimizer):
     >>> optimizer = zoo.training.SkippingOptimizer(adam, max_norm=1000.0)
     """
 
-    def __init__(self, inner_optimizer, max_norm, name="skipping_optimizer"):
+    def __init__(
+        self,
+        inner_optimizer: Any,
+        max_norm: float,
+        name: str = "skipping_optimizer",
+    ):
         super().__init__(learning_rate=0.0, name=name)
         if not 0 < max_norm < math.inf:
             raise ValueError(
