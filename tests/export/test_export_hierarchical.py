@@ -164,4 +164,13 @@ def test_page_draws_and_scales_each_level(ladder, visit, tmp_path):
     draws.first.click()
     seen.page.fill("#seed", "7")
     check(threefry.normals(7, 1, ROW)[0])
-    assert not seen.complaints
+    # The other panels, which begin when they are seen.
+    for panel in ("#blend", "#wall"):
+        seen.page.locator(panel).scroll_into_view_if_needed()
+    for busy in ("#pad", "#wall-grid"):
+        seen.page.wait_for_selector(f"{busy}[aria-busy=false]")
+    before = seen.latent()
+    seen.page.focus("#pad")
+    seen.page.keyboard.press("ArrowRight")
+    assert np.abs(seen.latent() - before).max() > 0.1
+    assert not seen.page.is_visible("#problem") and not seen.complaints

@@ -71,6 +71,12 @@ export function latentSize(about: Description): number {
   return about.codes ? product(about.codes.shape) : about.latent_dim!;
 }
 
+/** The middle of the latent space, of a ladder 0; of codes, the first of them everywhere. */
+export function centreOf(about: Description): Latent {
+  if (about.latents) return Float32Array.from(about.latents.centre);
+  return about.codes ? new Int32Array(latentSize(about)) : new Float32Array(latentSize(about));
+}
+
 export function product(sizes: readonly number[]): number {
   return sizes.reduce((a, b) => a * b, 1);
 }

@@ -1,6 +1,6 @@
 /** What is shown, and where it comes from: the state that all panels share. */
 
-import { type Label, type Latent, latentSize } from "./description";
+import { centreOf, type Label, type Latent, latentSize } from "./description";
 import { Latest } from "./latest";
 import type { Model } from "./model";
 
@@ -135,11 +135,8 @@ export class Explorer {
     else this.decode(this.centre(), { kind: "centre" });
   }
 
-  /** The middle of the latent space, of a ladder 0; of codes, the first of them everywhere. */
   centre(): Latent {
-    const { about } = this.model;
-    if (about.latents) return Float32Array.from(about.latents.centre);
-    return about.codes ? new Int32Array(latentSize(about)) : new Float32Array(latentSize(about));
+    return centreOf(this.model.about);
   }
 
   settled(): Promise<void> {

@@ -1,6 +1,6 @@
 /** Blends of four latents. */
 
-import type { Description, Latent } from "./description";
+import { centreOf, type Description, type Latent } from "./description";
 import { uniforms } from "./threefry";
 
 /** What each corner counts at a place of the unit square: top, then bottom, from left. */
@@ -28,7 +28,7 @@ export function mix(about: Description, corners: readonly Latent[], weights: rea
     return blend;
   }
   const length = Math.hypot(...weights);
-  const { centre } = about.latents!;
+  const centre = centreOf(about);
   for (let i = 0; i < blend.length; i++) {
     const sum = weights.reduce((s, weight, k) => s + weight * (corners[k][i] - centre[i]), 0);
     blend[i] = centre[i] + sum / length;
