@@ -96,3 +96,14 @@ def test_it_goes_around_a_part_with_an_optimizer_of_its_own():
 def test_what_it_cannot_judge_is_refused(inner, max_norm, said):
     with pytest.raises(ValueError, match=said):
         zoo.training.SkippingOptimizer(inner, max_norm)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="replicas are TensorFlow's")
+def test_replicas_are_refused(images, monkeypatch):
+    from zoo.training.tensorflow import TensorFlowTrainer
+
+    monkeypatch.setattr(TensorFlowTrainer, "num_replicas", 2)
+    model = make_dense()
+    quick_compile(model, SkippingOptimizer("adam", max_norm=1.0))
+    with pytest.raises(ValueError, match="trains on one device: .* got 2 replicas"):
+        model.fit(images[:16], verbose=0)
