@@ -51,6 +51,10 @@ class ELBO(Objective):
     def needs_kl_per_unit(self):
         return self.free_bits > 0 and self.free_bits_of == "latent"
 
+    @property
+    def holds_kl(self):
+        return self.beta != 0
+
     def __call__(self, terms, step):
         kl = terms.kl
         if self.free_bits:
