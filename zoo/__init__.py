@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         training,
     )
     from zoo.autoencoder import Autoencoder
+    from zoo.models.adversarial_autoencoder import AdversarialAutoencoder
     from zoo.models.beta_vae import BetaVAE
     from zoo.models.conditional_vae import ConditionalVAE
     from zoo.models.conv_vae import ConvVAE
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 __all__ = [
     "VAE",
     "VQVAE",
+    "AdversarialAutoencoder",
     "Autoencoder",
     "BetaVAE",
     "CodePrior",
@@ -72,6 +74,7 @@ __all__ = [
 
 # The same once more, for when the program runs.
 _DEFINED_IN = {
+    "AdversarialAutoencoder": "zoo.models.adversarial_autoencoder",
     "Autoencoder": "zoo.autoencoder",
     "BetaVAE": "zoo.models.beta_vae",
     "CodePrior": "zoo.priors.code_prior",

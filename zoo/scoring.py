@@ -38,10 +38,21 @@ class Scoring:
             self._remarked = True
             warnings.warn(sentence, stacklevel=3)
 
+    @property
+    def remark_on_likelihood(self) -> str | None:
+        """Why ELBO and likelihoods of the model mean little, in a sentence, or None."""
+        if self.objective.holds_kl:
+            return self.remark_on_prior
+        return (
+            f"No likelihood of this {type(self).__name__} is to be reported: its "
+            "training leaves the KL of each image alone, so that its ELBO and NLL are "
+            "bounds, but loose ones."
+        )
+
     def _remark(self, x):
         """Warns of whatever makes likelihoods of images `x` mean little."""
         self.remark_on(x)
-        if remark := self.remark_on_prior:
+        if remark := self.remark_on_likelihood:
             warnings.warn(remark, stacklevel=3)
 
     def reconstruct(self, x: Any, labels: Any = None) -> Images:

@@ -9,7 +9,7 @@ from recipes.common.latents import latents_of, the_codes
 from recipes.documents.metric_rows import COLUMNS, metric_rows, notes
 from recipes.documents.published import COLUMNS as PUBLISHED
 from recipes.documents.published import published_rows
-from recipes.documents.texts import images_scored, in_quotes, markdown_table
+from recipes.documents.texts import COMPARED, images_scored, in_quotes, markdown_table
 from zoo.presets.folder import SHIPPED
 
 # A folder that may be moved, as its card sees it.
@@ -128,13 +128,15 @@ def _gain_lines(info):
     gain = info.get("finetuning")
     if gain is None:
         return []
-    return [
-        f"Fine-tuned from {info['finetuned_from']}: the ELBO of "
-        f"{gain['validation_images']:,} validation images went from "
-        f"{gain['validation_elbo_before']:,.1f} to {gain['validation_elbo']:,.1f} "
-        "nats.",
-        "",
-    ]
+    said = f"Fine-tuned from {info['finetuned_from']}"
+    for figure, name in COMPARED.items():
+        before, after = (gain.get(f"validation_{figure}{s}") for s in ("_before", ""))
+        if before is not None and after is not None:
+            said += (
+                f": the {name} of {gain['validation_images']:,} validation images went "
+                f"from {before:,.1f} to {after:,.1f} nats"
+            )
+    return [f"{said}.", ""]
 
 
 def _setting_text(value):

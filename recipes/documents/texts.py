@@ -4,6 +4,9 @@ import json
 
 from recipes.common.latents import in_words, latents_of
 
+# Figures that two models are compared by, as they are called.
+COMPARED = {"elbo": "ELBO", "log_likelihood": "E log p(x|z)"}
+
 
 def latents_text(facts):
     """What the latents of a model are, in few words.

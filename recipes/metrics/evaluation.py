@@ -121,8 +121,8 @@ def evaluate_model(
         latents = use_of_latents(model, test, labels, metrics)
     if not metrics.get("exact_codes"):  # of which every draw is the same
         latents["diagnosis"] += convergence(metrics["nll_ess"], num_importance_samples)
-    if model.remark_on_prior:
-        latents["diagnosis"].insert(0, model.remark_on_prior)
+    if model.remark_on_likelihood:
+        latents["diagnosis"].insert(0, model.remark_on_likelihood)
     return metrics | {
         **latents,
         "num_importance_samples": num_importance_samples,

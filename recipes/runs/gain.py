@@ -6,19 +6,22 @@ import numpy as np
 
 from recipes.data import binarize
 from recipes.data.classes import labels_for
+from recipes.documents.texts import COMPARED
 from recipes.metrics.intervals import standard_error
 
 
 @dataclasses.dataclass(frozen=True)
 class Gain:
-    """The ELBO of validation images before and after, in nats an image.
+    """A figure of validation images before and after, in nats an image.
 
     Attributes:
+        figure: "elbo", or "log_likelihood" of models that are not trained by theirs.
         before, after: means over the images.
         standard_error: of the mean difference of pairs.
         images: how many there are.
     """
 
+    figure: str
     before: float
     after: float
     standard_error: float
@@ -36,18 +39,20 @@ class Gain:
         """
         images = binarize(data.validation) if binarized else data.validation
         labels = labels_for(before, data, "validation")
-        elbos = [m.elbo(images, labels, seed=seed)["elbo"] for m in (before, after)]
-        difference = elbos[1] - elbos[0]
-        means = (float(np.mean(elbo, dtype=np.float64)) for elbo in elbos)
-        return cls(*means, standard_error(difference), len(images))
+        figure = "elbo" if after.objective.holds_kl else "log_likelihood"
+        each = [m.elbo(images, labels, seed=seed)[figure] for m in (before, after)]
+        difference = each[1] - each[0]
+        means = (float(np.mean(nats, dtype=np.float64)) for nats in each)
+        return cls(figure, *means, standard_error(difference), len(images))
 
     @property
     def sentence(self):
         """What was gained, in words."""
         gain, margin = self.after - self.before, 2 * self.standard_error
         said = (
-            f"ELBO of the {self.images:,} validation images: {self.before:,.1f} nats "
-            f"before, {self.after:,.1f} after ({gain:+,.1f} ± {margin:,.1f})."
+            f"{COMPARED[self.figure]} of the {self.images:,} validation images: "
+            f"{self.before:,.1f} nats before, {self.after:,.1f} after "
+            f"({gain:+,.1f} ± {margin:,.1f})."
         )
         if 0 < gain < margin:
             said += " So small a gain may be chance."
@@ -70,7 +75,7 @@ class Gain:
         """The same as JSON values."""
         return {
             "validation_images": self.images,
-            "validation_elbo_before": self.before,
-            "validation_elbo": self.after,
+            f"validation_{self.figure}_before": self.before,
+            f"validation_{self.figure}": self.after,
             "gain_standard_error": self.standard_error,
         }

@@ -198,13 +198,15 @@ class Run:
             )
             return logs[metric]
 
+        kind = "model" if model.objective.holds_kl else "autoencoder"
         # A prior over codes is trained later, and a trained one knows other codes: nats
         # of its KL would say nothing of the model.
-        codes = isinstance(getattr(model, "prior", None), zoo.CodePrior)
+        if isinstance(getattr(model, "prior", None), zoo.CodePrior):
+            kind = "codes"
         shown = (self.logs, validation, validation_labels)
         every = _epochs_between(training)
         self._train(
-            "codes" if codes else "model",
+            kind,
             train,
             model,
             data,
@@ -245,7 +247,8 @@ class Run:
         """Calls `train` with the options of `fit`, unless it was finished already.
 
         Args:
-            kind: "model", "codes" for a model whose prior is trained later, or "prior".
+            kind: "model", "autoencoder" for one that is not trained by its ELBO,
+                "codes" for one whose prior is trained later, or "prior".
             train: function of options of `fit`.
             model: what it trains, to be given the best weights.
             data, training: as in `fit`.
@@ -255,6 +258,7 @@ class Run:
         """
         name, metric, label, prefix = {
             "model": ("model", "elbo", "ELBO", ""),
+            "autoencoder": ("model", "loss", "loss", ""),
             "codes": ("model", "reconstruction", "reconstruction", ""),
             "prior": ("prior", "loss", "nats a code", "prior_"),
         }[kind]

@@ -22,9 +22,20 @@ OPTIONS = {"temperature": 0.7, "seed": 2**40 + 1}
 
 @pytest.fixture(scope="module")
 def flow_model():
-    """A model whose prior is far from N(0, I), and large enough to quantize."""
+    """A model whose prior is far from N(0, I), and large enough to quantize.
+
+    It is exported like any other of one vector, though an adversary trains it.
+    """
     prior = zoo.priors.Flow(LATENT_DIM, hidden_units=256, mixing=True)
-    model = zoo.DenseVAE((16, 12, 1), LATENT_DIM, (24,), prior=prior, seed=0)
+    model = zoo.AdversarialAutoencoder(
+        (16, 12, 1),
+        LATENT_DIM,
+        prior=prior,
+        networks="dense",
+        hidden_units=(24,),
+        discriminator_units=(8,),
+        seed=0,
+    )
     rng = np.random.default_rng(0)
     for weight in prior.trainable_variables:
         weight.assign(0.1 * rng.standard_normal(weight.shape))

@@ -23,9 +23,11 @@ vae = zoo.DenseVAE(SHAPE, 2, hidden_units=(8,), likelihood="bernoulli", beta=4.0
 zoo.DenseVAE(SHAPE, latent_dim=2, prior="flow", seed=0, dtype="mixed_bfloat16")
 zoo.DenseVAE(SHAPE, 2, prior=zoo.priors.Flow(2, num_layers=2), name="vae")
 zoo.DenseVAE(SHAPE, 2, objective=zoo.objectives.ELBO(free_bits=0.1))
+zoo.DenseVAE(SHAPE, 2, objective=zoo.objectives.MMD(lambda_mmd=10.0, scales=(1, 2)))
 zoo.ConvVAE(SHAPE, 2, filters=(16, 32), likelihood=zoo.likelihoods.Gaussian(scale=0.1))
 zoo.BetaVAE(SHAPE, 2, beta=zoo.schedules.LinearWarmup(steps=100))
 zoo.FactorVAE(SHAPE, latent_dim=2, gamma=35.0)
+zoo.AdversarialAutoencoder(SHAPE, latent_dim=2, prior="mixture", hidden_units=8)
 conditional = zoo.ConditionalVAE(
     SHAPE, 2, num_classes=10, class_names=list("0123456789")
 )

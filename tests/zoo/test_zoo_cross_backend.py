@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 NAMES = (
-    *("dense", "conv", "conditional", "beta", "factor", "flow", "hierarchical"),
+    *("dense", "conv", "conditional", "beta", "adversarial", "flow", "hierarchical"),
     *("vq", "vq_labels"),
 )
 
@@ -92,9 +92,9 @@ models = {
     "beta": zoo.BetaVAE(
         shape, 3, networks="dense", hidden_units=(16,), likelihood="gaussian",
         objective="dip_ii", seed=0),
-    "factor": zoo.FactorVAE(
-        shape, 3, networks="dense", hidden_units=(16,), likelihood="gaussian",
-        discriminator_units=(8,), seed=0),
+    "adversarial": zoo.AdversarialAutoencoder(
+        shape, 3, warmup, "gaussian", prior=zoo.priors.Mixture(3, 4, seed=0),
+        networks="dense", hidden_units=(16,), discriminator_units=(8,), seed=0),
     "flow": zoo.DenseVAE(
         shape, 3, (16,), likelihood="gaussian",
         prior=zoo.priors.Flow(3, mixing=True, seed=0), seed=0),

@@ -28,7 +28,7 @@ from zoo_helpers import (
 import zoo
 from zoo import objectives
 from zoo.distributions import DiagonalNormal
-from zoo.objectives import DIP, ELBO, Capacity, TotalCorrelation
+from zoo.objectives import DIP, ELBO, MMD, Capacity, TotalCorrelation
 from zoo.priors import StandardNormal
 from zoo.schedules import LinearWarmup
 
@@ -291,12 +291,30 @@ FAMILY = {
     "mss": {"objective": TotalCorrelation(LinearWarmup(9), 64, "mss", 0.5, 2.0)},
     "dip i": {"objective": "dip_i"},
     "dip ii": {"objective": DIP(2.0, 3.0, kind="ii")},
+    "mmd": {"objective": MMD(50.0, LinearWarmup(steps=5, end=3.0), "rbf", (0.5, 2))},
 }
 
 
 def make_beta(**options):
     options = {"hidden_units": (5,), "seed": 0, "name": "vae", **options}
     return zoo.BetaVAE(SHAPE, 3, networks="dense", **options)
+
+
+def numpy_mmd(z, drawn, scales, kernel, estimator):
+    """MMD^2 pair by pair."""
+
+    def k(a, b):
+        r, c = np.sum((a - b) ** 2), 2 * len(a) * np.asarray(scales)
+        return np.sum(np.exp(-r / c) if kernel == "rbf" else c / (c + r))
+
+    def within(draws):
+        pairs = itertools.product(range(len(draws)), repeat=2)
+        return np.mean(
+            [k(draws[i], draws[j]) for i, j in pairs if estimator == "biased" or i != j]
+        )
+
+    across = np.mean([k(a, b) for a in z for b in drawn])
+    return within(z) + within(drawn) - 2 * across
 
 
 def numpy_loss(name, reconstruction, mean, log_var, z, step):
@@ -311,6 +329,11 @@ def numpy_loss(name, reconstruction, mean, log_var, z, step):
         weights = {"mws": (1, 6, 1), "mss": (0.5, step / 9, 2)}[name]
         parts = numpy_parts(mean, log_var, z, name, 64)
         return reconstruction + np.dot(weights, parts)
+    if name == "mmd":
+        # The first numbers that the model of this seed draws.
+        drawn = keras.random.normal(z.shape, seed=keras.random.SeedGenerator(0))
+        distance = numpy_mmd(z, array(drawn), (0.5, 2), "rbf", "unbiased")
+        return reconstruction + 3 * step / 5 * kl + 50 * distance
     weights = {"dip i": (10, 100, "i"), "dip ii": (2, 3, "ii")}[name]
     return reconstruction + kl + numpy_dip(mean, log_var, *weights)
 
@@ -336,7 +359,7 @@ def test_same_weights_and_noise_give_the_loss_of_numpy(name):
     )
 
 
-@pytest.mark.parametrize("name", ["capacity", "mss", "dip ii"])
+@pytest.mark.parametrize("name", ["capacity", "mss", "mmd"])
 def test_family_trains_and_goes_on_from_a_preset(images, tmp_path, name):
     model = make_beta(**FAMILY[name])
     quick_compile(model, keras.optimizers.Adam(0.02))
@@ -423,6 +446,7 @@ def test_objectives_by_name():
         Capacity(LinearWarmup(3), LinearWarmup(5, 1.0, 2.0)),
         TotalCorrelation(LinearWarmup(4), 10, "mss", LinearWarmup(2), 0.5),
         DIP(LinearWarmup(4), 2.0, "ii"),
+        MMD(LinearWarmup(4), 0.5, "rbf", (1, 2.5), "biased"),
     ],
     ids=lambda objective: type(objective).__name__,
 )
@@ -432,9 +456,10 @@ def test_configuration_round_trip(objective):
     assert type(again) is type(objective)
     assert again.get_config() == objective.get_config()
     terms = known_terms()
-    np.testing.assert_array_equal(
-        array(again(terms, 1.0)), array(objective(terms, 1.0))
-    )
+    keras.utils.set_random_seed(0)  # of what MMD draws
+    expected = array(objective(terms, 1.0))
+    keras.utils.set_random_seed(0)
+    np.testing.assert_array_equal(array(again(terms, 1.0)), expected)
 
 
 BAD = {
@@ -458,6 +483,16 @@ BAD = {
     "kind": (lambda: DIP(kind="iii"), ValueError, "one of 'i', 'ii'; got 'iii'"),
     "lambda_od": (lambda: DIP(-1.0), ValueError, "`lambda_od` .*got -1"),
     "lambda_d": (lambda: DIP(1.0, -1.0), ValueError, "`lambda_d` .*got -1"),
+    "lambda_mmd": (lambda: MMD(-1.0), ValueError, "`lambda_mmd` .*got -1"),
+    "kernel": (lambda: MMD(kernel="cubic"), ValueError, "`kernel` .*got 'cubic'"),
+    "scales": (lambda: MMD(scales=()), ValueError, "`scales` must be one or more"),
+    "scale": (lambda: MMD(scales=(1, 0)), ValueError, r"`scales` .*got \(1, 0\)"),
+    "estimator of MMD": (lambda: MMD(estimator="u"), ValueError, "`estimator` .*'u'"),
+    "codes": (
+        lambda: MMD().check_model(zoo.VQVAE(SHAPE, 8, 2, filters=(2,))),
+        ValueError,
+        "MMD compares real latents .* the latents of VQVAE are codes",
+    ),
     "beta of the model": (lambda: make_beta(beta=-1), ValueError, "`beta` .*got -1"),
     "networks": (
         lambda: zoo.BetaVAE(SHAPE, 2, networks="deep"),
@@ -485,7 +520,7 @@ def test_bad_arguments_get_one_sentence(case):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("objective", [TotalCorrelation(1.0, 9), DIP()])
+@pytest.mark.parametrize("objective", [TotalCorrelation(1.0, 9), MMD()])
 def test_batch_of_one_image_is_refused(images, objective):
     one = known_terms(MEAN[:1], LOG_VAR[:1], NOISE[:, :1], LOG_LIKELIHOOD[:, :1])
     said = "images of a batch with each other: .*at least 2 images; got a batch of 1"

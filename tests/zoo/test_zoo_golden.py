@@ -91,10 +91,12 @@ def test_gaussian_dense_vae_elbo_matches_numpy(scale):
     check(model, dense_networks(weights, X.shape[1:], 1, False, "relu"), log_prob)
 
 
-@pytest.mark.parametrize("kind", [zoo.BetaVAE, zoo.FactorVAE])
-def test_disentangling_vae_elbo_matches_numpy(kind):
-    # Their losses are compared in test_zoo_family and test_zoo_factor_vae.
-    options = {"discriminator_units": (5,)} if kind is zoo.FactorVAE else {}
+@pytest.mark.parametrize(
+    "kind", [zoo.BetaVAE, zoo.FactorVAE, zoo.AdversarialAutoencoder]
+)
+def test_elbo_of_models_with_another_loss_matches_numpy(kind):
+    # Their losses are compared in test_zoo_family and in files of their own.
+    options = {} if kind is zoo.BetaVAE else {"discriminator_units": (5,)}
     model = kind(
         X.shape[1:], 3, filters=(4, 6), blocks_per_stage=1, hidden_units=5, **options
     )

@@ -6,15 +6,13 @@ import keras
 from keras import ops
 
 from zoo import schedules
-from zoo.models.networked import NetworkedVAE
-from zoo.networks.discriminator import Discriminator
-from zoo.serialization import to_json
+from zoo.models.discriminated import DiscriminatedVAE
 from zoo.training.auxiliary import held
 from zoo.validation import check_batch
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class FactorVAE(NetworkedVAE):
+class FactorVAE(DiscriminatedVAE):
     """A VAE trained towards independent latents, with the help of a discriminator.
 
     Kim & Mnih, "Disentangling by Factorising", 2018, equation 2 and algorithm 2. The
@@ -35,7 +33,9 @@ class FactorVAE(NetworkedVAE):
         gamma: weight of the total correlation, a number >= 0 or a schedule.
         networks: "conv" or "dense".
         discriminator_units: units of each hidden layer of the discriminator. Its
-            weights are saved with the model, and nothing but training needs them.
+            weights are saved with the model, and nothing but training needs them. Its
+            optimizer is, if `compile` is given none, the paper's: Adam with learning
+            rate 1e-4, beta_1 0.5 and beta_2 0.9.
         likelihood, prior, beta, seed, objective, dynamic_binarization, dtype, name,
             parts: as in `zoo.VAE`.
         network_options: further options of the networks, such as `hidden_units`, as in
@@ -54,7 +54,6 @@ class FactorVAE(NetworkedVAE):
     ['discriminator_loss', 'kl', 'reconstruction', 'total_correlation']
     """
 
-    auxiliary = ("discriminator",)
     extra_metrics = ("total_correlation", "discriminator_loss")
 
     def __init__(
@@ -76,51 +75,23 @@ class FactorVAE(NetworkedVAE):
         parts: dict[str, Any] | None = None,
         **network_options: Any,
     ):
-        gamma = schedules.get(gamma, "gamma")
-        discriminator = Discriminator(
-            discriminator_units, seed=seed, dtype=dtype, name="discriminator"
-        )
         super().__init__(
             image_shape,
             latent_dim,
+            gamma,
             likelihood,
             prior,
             beta,
             seed,
             networks=networks,
             network_options=network_options,
+            discriminator_units=discriminator_units,
             objective=objective,
             dynamic_binarization=dynamic_binarization,
             dtype=dtype,
             name=name,
-            parts={**(parts or {}), "discriminator": discriminator},
+            parts=parts,
         )
-        self.gamma = gamma
-
-    def build_networks(self):
-        super().build_networks()
-        self.discriminator.build((None, self.latent_dim))
-
-    def compile(
-        self,
-        optimizer: Any = "adam",
-        *,
-        discriminator_optimizer: Any = None,
-        **options: Any,
-    ) -> None:
-        """Chooses how to train: see `zoo.VAE.compile`.
-
-        Args:
-            optimizer: of the VAE, a Keras optimizer or its name.
-            discriminator_optimizer: of the discriminator, alike; None for the paper's,
-                Adam with learning rate 1e-4, beta_1 0.5 and beta_2 0.9.
-            options: as in `zoo.VAE.compile`.
-
-        Raises:
-            ValueError: for a loss or metrics, or if both optimizers are one object.
-        """
-        options.setdefault("auxiliary_optimizer", discriminator_optimizer)
-        super().compile(optimizer, **options)
 
     @property
     def min_batch_size(self):
@@ -147,10 +118,3 @@ class FactorVAE(NetworkedVAE):
         """Each column of z (N, D) in a random order of its own: algorithm 1."""
         noise = keras.random.uniform(ops.shape(z), seed=self.seed_generator)
         return ops.take_along_axis(z, ops.argsort(noise, axis=0), axis=0)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "gamma": to_json(self.gamma),
-            "discriminator_units": list(self.discriminator.hidden_units),
-        }

@@ -11,6 +11,7 @@ from zoo.objectives.base import Objective
 from zoo.objectives.capacity import Capacity
 from zoo.objectives.dip import DIP
 from zoo.objectives.elbo import ELBO, ImportanceWeighted
+from zoo.objectives.mmd import MMD
 from zoo.objectives.terms import ELBOTerms, LatentGroup
 from zoo.objectives.total_correlation import TotalCorrelation
 from zoo.serialization import get_component
@@ -18,6 +19,7 @@ from zoo.serialization import get_component
 __all__ = [
     "DIP",
     "ELBO",
+    "MMD",
     "Capacity",
     "ELBOTerms",
     "ImportanceWeighted",
@@ -34,6 +36,7 @@ BY_NAME = {
     "capacity": Capacity,
     "dip_i": DIP,
     "dip_ii": partial(DIP, lambda_d=10.0, kind="ii"),
+    "mmd": MMD,
 }
 
 

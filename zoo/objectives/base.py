@@ -11,7 +11,9 @@ class Objective:
     the same names. `num_draws` is how many posterior draws an example it wants;
     `min_batch_size`, how many images a batch must have: 2 where an objective compares
     them with each other; `needs_kl_per_unit`, whether it asks for the KL of each
-    latent; `needs_one_group`, whether it makes sense for one group of latents only.
+    latent; `needs_one_group`, whether it makes sense for one group of latents only;
+    `holds_kl`, whether it holds the posterior of each image to the prior: else nothing
+    trains the ELBO, and figures of likelihood are given with a remark.
 
     Attributes:
         seed_generator: the model's `keras.random.SeedGenerator`, for noise; None until
@@ -22,6 +24,7 @@ class Objective:
     min_batch_size = 1
     needs_kl_per_unit = False
     needs_one_group = False
+    holds_kl = True
     seed_generator = None
 
     def __call__(self, terms, step):

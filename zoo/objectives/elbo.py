@@ -71,6 +71,11 @@ class ELBO(Objective):
         if isinstance(self.beta, tuple):
             self._beta_of_groups(model.latents)
 
+    @property
+    def holds_kl(self):
+        betas = self.beta if isinstance(self.beta, tuple) else (self.beta,)
+        return any(beta != 0 for beta in betas)
+
     def __call__(self, terms, step):
         if isinstance(self.beta, tuple):
             betas = self._beta_of_groups([group.spec for group in terms.groups])

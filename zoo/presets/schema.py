@@ -90,8 +90,11 @@ class Gain(_Facts):
     """What fine-tuning gained."""
 
     validation_images: Count
-    validation_elbo: float
-    validation_elbo_before: float
+    # One of the two: see `recipes.runs.gain`.
+    validation_elbo: float | None = None
+    validation_elbo_before: float | None = None
+    validation_log_likelihood: float | None = None
+    validation_log_likelihood_before: float | None = None
 
 
 class Metadata(_Facts):

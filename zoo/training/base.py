@@ -238,7 +238,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         """
         if "_use_cached_eval_dataset" in kwargs:  # `fit` has checked them
             return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
-        if remark := self.remark_on_prior:
+        if remark := self.remark_on_likelihood:
             warnings.warn(remark, stacklevel=2)
         refusals = []
         if is_rows(x):

@@ -137,8 +137,13 @@ def split(optimizer, chosen, default, variables):
         `optimizer` was in one.
 
     Raises:
-        ValueError: as `SplitOptimizer`.
+        ValueError: as `SplitOptimizer`, and if `optimizer` is None.
     """
+    if optimizer is None:
+        raise ValueError(
+            "`optimizer` must be a Keras optimizer or its name, as a model with parts "
+            "that are trained against the rest has nothing to learn by; got None."
+        )
     optimizer = keras.optimizers.get(optimizer)
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return keras.optimizers.LossScaleOptimizer(
