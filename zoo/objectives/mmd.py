@@ -161,4 +161,4 @@ def _check_scales(scales):
 
 def _is_scale(scale):
     number = isinstance(scale, numbers.Real) and not isinstance(scale, bool)
-    return number and 0 < scale < math.inf
+    return number and 0 < float(scale) < math.inf
