@@ -51,8 +51,8 @@ help:
 	@echo "make docs    the API reference, from the docstrings, into build/docs"
 	@echo "make explorer  build the parts of vae-zoo explore's page: Node.js and npm"
 	@echo "make bench   speed and memory, side by side; writes tests/benchmarks/RESULTS.md"
-	@echo "make pictures  draw those of README.md: prepared MNIST and Chromium"
-	@echo "make readme  rewrite the tables in README.md and recipes/README.md"
+	@echo "make pictures  those of README.md and of presets: prepared MNIST and Chromium"
+	@echo "make readme  rewrite the tables, and the page of all presets' samples"
 	@echo "make clean   remove caches, the demo's output and the page's parts"
 	@echo "PYTHON=python3.12 chooses the interpreter, VENV=folder the environment."
 
@@ -139,6 +139,7 @@ $(EXPLORER)/web/node_modules/.stamp: $(addprefix $(EXPLORER)/web/,package.json \
 
 pictures: $(VENV)/.installed-test explorer
 	$(PY) tests/pictures.py
+	$(PY) -m recipes.documents.readme
 
 readme: $(VENV)/.installed-test
 	$(PY) -m recipes.documents.readme

@@ -36,6 +36,8 @@ class Training:
         decay: whether the learning rate decays.
         clipnorm: norm that the gradient of all weights together is scaled down to where
             it is larger, or None.
+        skipped_norm: norm of that gradient, before, above which a step is not taken, or
+            None.
         ema_momentum: momentum of the average of weights that is evaluated and kept, or
             None for the weights themselves.
         patience: epochs without a better validation ELBO before stopping early.
@@ -51,6 +53,7 @@ class Training:
     beta_end: float = 1.0
     decay: bool = True
     clipnorm: float | None = None
+    skipped_norm: float | None = None
     ema_momentum: float | None = 0.999
     patience: int = 50
     steps_per_execution: int = 64

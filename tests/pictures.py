@@ -1,4 +1,4 @@
-"""The pictures of README.md: `make pictures` draws them anew.
+"""The pictures of README.md and of all presets: `make pictures` draws them anew.
 
 Needs prepared MNIST (TFDS_DATA_DIR), what `make explorer` builds, and Chromium.
 """
@@ -18,7 +18,14 @@ EXPLORED = "conv_vae_mnist"
 
 
 def main():
+    import zoo
     from recipes import plots
+    from recipes.common.presets import shipped_presets
+    from recipes.documents.preset_pictures import write_samples
+
+    for preset in shipped_presets():
+        write_samples(preset.folder, zoo.from_preset(preset.name))
+        print(preset.folder / "samples.png")
 
     for name, (kind, preset, options) in PLOTS.items():
         content = plots.render(kind, plots.open_subject(preset), **options)

@@ -31,6 +31,7 @@ README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 RECIPES_README = ROOT / "recipes" / "README.md"
 CARDS = sorted((ROOT / "zoo" / "presets").glob("*/README.md"))
+PAGE = ROOT / "zoo" / "presets" / "README.md"
 TUTORIALS = (
     ROOT / "recipes" / "pick_and_sample.md",
     ROOT / "recipes" / "fine_tune.md",
@@ -122,7 +123,15 @@ def test_shell_line_is_understood(words):
 
 @pytest.mark.parametrize(
     "path",
-    (README, CONTRIBUTING, ROOT / "CHANGELOG.md", RECIPES_README, *TUTORIALS, *CARDS),
+    (
+        README,
+        CONTRIBUTING,
+        ROOT / "CHANGELOG.md",
+        RECIPES_README,
+        *TUTORIALS,
+        PAGE,
+        *CARDS,
+    ),
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_links_lead_somewhere(path):

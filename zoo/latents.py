@@ -4,6 +4,7 @@ Plain descriptions: presets, exports, plots and reports ask them, never a class'
 """
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -36,6 +37,46 @@ class LatentSpec(NamedTuple):
     def size(self) -> int:
         """How many latents the group has."""
         return math.prod(self.shape)
+
+
+class LatentLevel(NamedTuple):
+    """The groups of a ladder that lie on one grid, and where they stand in its row.
+
+    Attributes:
+        name: the grid, "7x7"; of latents that lie on none, the group's name.
+        groups: names of its groups.
+        start: how many latents come before them.
+        size: how many they have.
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    start: int
+    size: int
+
+
+def levels_of(latents: Iterable[LatentSpec]) -> list[LatentLevel]:
+    """The levels that groups of latents, coarsest first, lie on.
+
+    Example:
+
+    >>> from zoo.latents import LatentSpec, levels_of
+    >>> groups = [LatentSpec(f"z_7x7_{i}", (7, 7, 4)) for i in (1, 2)]
+    >>> levels_of([*groups, LatentSpec("z_14x14_1", (14, 14, 4))])[1]
+    LatentLevel(name='14x14', groups=('z_14x14_1',), start=392, size=784)
+    """
+    levels: list[LatentLevel] = []
+    start = 0
+    for spec in latents:
+        on_grid = len(spec.shape) == 3
+        name = "x".join(map(str, spec.shape[:2])) if on_grid else spec.name
+        level = LatentLevel(name, (spec.name,), start, spec.size)
+        if on_grid and levels and levels[-1].name == name:
+            _, groups, first, size = levels.pop()
+            level = LatentLevel(name, (*groups, spec.name), first, size + spec.size)
+        levels.append(level)
+        start += spec.size
+    return levels
 
 
 class NoiseSpec(NamedTuple):

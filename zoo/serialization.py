@@ -34,11 +34,11 @@ def get_component(identifier, by_name, argument, method):
 
 
 def to_json(part):
-    """The JSON form of a part, a schedule, a plain number or several of them."""
-    if part is None or isinstance(part, (int, float, str)):
-        return part
+    """The JSON form of a part, a schedule or a plain number, or of several."""
     if isinstance(part, (list, tuple)):
         return [to_json(each) for each in part]
+    if part is None or isinstance(part, (int, float, str)):
+        return part
     config = keras.saving.serialize_keras_object(part)
     config.pop("build_config", None)  # the model builds its parts
     return config

@@ -98,10 +98,13 @@ def _latents(subject):
         if subject.record is not None:
             codes["cache_shape"] = list(subject.model.prior.cache_shape)
         return codes
+    latents = subject.model.latents
+    groups = [{**spec._asdict(), "shape": list(spec.shape)} for spec in latents]
     if group is not None and len(group.shape) == 1:
-        return {"latent_dim": group.size}
-    groups = [spec._asdict() for spec in subject.model.latents]
-    return {"latents": [{**spec, "shape": list(spec["shape"])} for spec in groups]}
+        row = {"latent_dim": group.size}
+        # Of a ladder, the row, and what lies in it.
+        return row if len(groups) == 1 else {**row, "latents": groups}
+    return {"latents": groups}
 
 
 def _posterior(subject):

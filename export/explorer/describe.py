@@ -7,6 +7,7 @@ from export.priors import RECORDS
 from export.runtime.session import Session
 from export.runtime.signature import has_codes
 from export.shipped import shipped_preset
+from zoo.latents import LatentSpec, levels_of
 
 _PRIORS = {
     "standard_normal": "standard normal prior",
@@ -36,6 +37,7 @@ def describe(exported, parts, title, importance):
     classes = metadata["class_names"]
     if classes is None and metadata["num_classes"] is not None:
         classes = list(range(metadata["num_classes"]))
+    levels = [level._asdict() for level in _levels(metadata)] or None
     # With sampler.onnx the page needs no numbers of the prior.
     needed = "sampler" not in exported.files
     return {
@@ -50,9 +52,18 @@ def describe(exported, parts, title, importance):
         },
         "classes": classes and [str(name) for name in classes],
         "num_attributes": metadata["num_attributes"],
-        "latents": None if codes else _latents(exported, importance),
+        "latents": None if codes or levels else _latents(exported, importance),
+        "levels": levels,
         "files": parts,
     }
+
+
+def _levels(metadata):
+    """The levels of a ladder; none of other models."""
+    return levels_of(
+        LatentSpec(group["name"], tuple(group["shape"]))
+        for group in metadata.get("latents") or ()
+    )
 
 
 def _latents(exported, importance):
@@ -93,6 +104,8 @@ def facts(metadata):
         words.append(f"{shape} codes of {metadata['codebook_size']}")
     else:
         words.append(f"{metadata['latent_dim']:,} latents")
+        if levels := _levels(metadata):
+            words[-1] += f" on {len(levels)} level{'s' * (len(levels) > 1)}"
     if prior := _PRIORS.get(metadata["latent_prior"]):
         words.append(prior)
     if metadata["num_classes"] is not None:

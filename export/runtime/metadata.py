@@ -1,6 +1,7 @@
 """What an exported file says about itself, read and checked."""
 
 import json
+import math
 
 from export.errors import RuntimeModelError
 from export.runtime.signature import GENERATOR_KIND, PRIOR_STEP_KIND, has_codes
@@ -93,6 +94,9 @@ def _is_complete(metadata, kind):
         for group in metadata["latents"]:
             good = good and type(group["name"]) is str
             sizes += group["shape"]
+        # All of them in a row, where a file takes that.
+        row = sum(math.prod(group["shape"]) for group in metadata["latents"])
+        good = good and metadata["latent_dim"] in (None, row)
     elif has_codes(metadata):
         cache = metadata["cache_shape"] or []
         good = good and len(metadata["code_shape"]) > 0

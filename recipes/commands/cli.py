@@ -284,7 +284,7 @@ def plot(
     label: Annotated[str | None, typer.Option(help="Class, by name or number.")] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="linear or spherical; of a scatter pca, tsne or umap."),
+        typer.Option(help="linear, spherical; pca, tsne, umap; level, group."),
     ] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0, help="Scale of the prior, of samples.")
@@ -299,7 +299,7 @@ def plot(
     """Draws a plot of a preset, of a run, or of an ONNX file without Keras.
 
     samples, reconstructions, traversal, animation (a GIF), interpolation,
-    manifold, scatter, styles, training, units, codebook, codes.
+    manifold, levels, scatter, styles, training, units, codebook, codes.
     """
     from recipes.commands import plot as plots_command
 

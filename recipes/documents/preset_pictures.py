@@ -22,10 +22,7 @@ def write_pictures(preset, model, images, labels, histories):
     """
     preset = Path(preset)
     if model.can_sample:
-        sampled = sample_labels(model)
-        count = 64 if sampled is None else len(sampled)
-        samples = model.sample(count, sampled, seed=0)
-        save_contact_sheet(preset / "samples.png", samples, columns=8)
+        write_samples(preset, model)
     images = images[:32]
     labels = None if labels is None else labels[:32]
     pairs = in_pairs(images, model.reconstruct(images, labels))
@@ -33,6 +30,14 @@ def write_pictures(preset, model, images, labels, histories):
     if histories["model"]:
         write_histories(preset, histories)
         write_whole(preset / "training.png", training_png(histories))
+
+
+def write_samples(preset, model):
+    """Draws the picture of samples that a preset keeps: none of them is selected."""
+    labels = sample_labels(model)
+    count = 64 if labels is None else len(labels)
+    samples = model.sample(count, labels, seed=0)
+    save_contact_sheet(Path(preset) / "samples.png", samples, columns=8)
 
 
 def sample_labels(model):

@@ -1,4 +1,4 @@
-"""The tables in README.md and recipes/README.md, written from stored figures.
+"""The tables in README.md and recipes/README.md, and the page of all presets' samples.
 
 `make readme` or `python -m recipes.documents.readme` writes them, `--check` only looks
 at them.
@@ -14,6 +14,7 @@ import numpy as np
 from recipes.common.files import write_whole
 from recipes.common.labels import given_labels, takes_labels
 from recipes.common.presets import shipped_presets
+from recipes.documents.gallery import gallery
 from recipes.documents.published import COLUMNS as PUBLISHED
 from recipes.documents.published import published_rows
 from recipes.documents.texts import (
@@ -27,6 +28,7 @@ from recipes.documents.texts import (
     metric,
 )
 from recipes.metrics.intervals import confidence_intervals
+from zoo.presets.folder import SHIPPED
 
 RECIPES = Path(__file__).resolve().parents[1]
 README = RECIPES.parent / "README.md"
@@ -115,7 +117,7 @@ def results_section(presets):
         rows.append(
             (
                 f"`{preset.name}`",
-                "<br>".join(_main_figures(preset)),
+                "<br>".join(main_figures(preset)),
                 f"`{training.get('command', '-')}`",
                 str(training.get("seed", "-")),
                 f"{preset.info.get('parameters', 0):,}",
@@ -158,7 +160,7 @@ OF_OTHERS = (
 )
 
 
-def _main_figures(preset):
+def main_figures(preset):
     """Lines of a preset's main figures with their intervals."""
     metrics = preset.entry("metrics")
     intervals = confidence_intervals(metrics)
@@ -231,12 +233,16 @@ def markers(name):
 
 
 def documents():
-    """(path, its text, the text it should have) of each file with tables."""
+    """(path, its text, the text it should have) of each file that is written."""
+    presets = shipped_presets()
     text = README.read_text(encoding="utf-8")
-    yield README, text, with_presets(text, shipped_presets())
+    yield README, text, with_presets(text, presets)
+    page = SHIPPED / "README.md"
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    yield page, text, gallery(presets, main_figures)
     path = RECIPES / "README.md"
     text = path.read_text(encoding="utf-8")
-    new = with_section(text, *markers("results"), results_section(shipped_presets()))
+    new = with_section(text, *markers("results"), results_section(presets))
     for name, columns in STUDIES.items():
         results = RECIPES / f"{name}.json"
         if not results.is_file():  # not run yet
@@ -291,7 +297,7 @@ def main():
             sys.exit(f"{name} is out of date: run make readme.")
         else:
             write_whole(path, new.encode())
-            print(f"{name}: tables written.")
+            print(f"{name} written.")
 
 
 if __name__ == "__main__":

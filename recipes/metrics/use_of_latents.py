@@ -3,10 +3,9 @@
 from recipes.common.latents import the_codes, the_vector
 from zoo.evaluation.codes import code_statistics
 from zoo.evaluation.diagnosis import (
-    SILENT,
     diagnose_codes,
+    diagnose_groups,
     diagnose_latents,
-    worse_than_the_mean,
 )
 from zoo.evaluation.information import mutual_information
 from zoo.evaluation.latents import active_units, kl_per_latent
@@ -49,11 +48,7 @@ def use_of_latents(model, test, labels, metrics):
         )
         return figures
     kl = {spec.name: metrics[f"kl_{spec.name}"] for spec in model.latents}
-    each = ", ".join(f"{name} {nats:.1f}" for name, nats in kl.items())
-    used = sum(nats >= SILENT for nats in kl.values())
-    told = f"{used} of {len(kl)} groups of latents are in use; nats of KL an image: "
-    useless = worse_than_the_mean(metrics["mse_over_mean_image"])
-    return {"diagnosis": [*useless, f"{told}{each}."]}
+    return {"diagnosis": diagnose_groups(kl, error=metrics["mse_over_mean_image"])}
 
 
 def _codes(model, test, labels, error):

@@ -18,6 +18,7 @@ from recipes.plots.distribution import Scatter, Units
 from recipes.plots.images import Reconstructions, Samples, Styles
 from recipes.plots.kind import Kind
 from recipes.plots.latents import Animation, Interpolation, Manifold, Traversal
+from recipes.plots.levels import Levels
 from recipes.plots.subjects import open_subject
 from recipes.plots.training_curves import Training
 
@@ -42,6 +43,7 @@ KINDS = {
         Animation(),
         Interpolation(),
         Manifold(),
+        Levels(),
         Scatter(),
         Styles(),
         Training(),

@@ -46,6 +46,26 @@ def _several(subject):
     )
 
 
+def several_groups(subject):
+    """Several groups of latents."""
+    if len(subject.latents) < 2:
+        return f"{subject.name!r} has one group of latents alone, and this needs two."
+    return None
+
+
+def latent_row(subject):
+    """Groups of latents that are one row of normal numbers, which images are made of.
+
+    Asks the model of a preset.
+    """
+    if not subject.has_latent_row():
+        return (
+            f"The groups of latents of {subject.name!r} are no row of numbers to "
+            "change a part of, as those of a HierarchicalVAE are."
+        )
+    return None
+
+
 def two_latents(subject):
     """At least two latents."""
     if subject.latent_dim < 2:

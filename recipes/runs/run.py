@@ -28,6 +28,7 @@ from recipes.runs.tensorboard import (
     TensorBoardLatents,
     TensorBoardScalars,
 )
+from zoo.training import SkippingOptimizer
 from zoo.unfinished import remove
 
 # How often a run shows pictures and latents in its logs, no more. Of the 20 seconds of
@@ -81,9 +82,12 @@ def make_optimizer(training, steps):
     average = {}
     if training.ema_momentum:
         average = {"use_ema": True, "ema_momentum": training.ema_momentum}
-    return keras.optimizers.Adam(
+    optimizer = keras.optimizers.Adam(
         learning_rate, global_clipnorm=training.clipnorm, **average
     )
+    if training.skipped_norm is None:
+        return optimizer
+    return SkippingOptimizer(optimizer, training.skipped_norm)
 
 
 class Run:

@@ -27,7 +27,7 @@ import tables
 from processes import Processes, run
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("dense", "conv", "sampling", "growth")
+PARTS = ("dense", "conv", "ladder", "sampling", "growth")
 
 
 def main():
@@ -51,8 +51,8 @@ def main():
             if part == "dense":
                 peers = contenders.dense(images, sizes, pythae)
                 results[part] = train_equals(processes, peers)
-            elif part == "conv":
-                peers = contenders.conv(images, sizes)
+            elif part in ("conv", "ladder"):
+                peers = getattr(contenders, part)(images, sizes)
                 results[part] = train_equals(processes, peers)
             elif part == "sampling":
                 results[part] = sampling.measure(processes, sizes, folder)

@@ -31,8 +31,9 @@ def claims(record):
     found = []
     if "dense" in record:
         found += dense_claims(record["dense"])
-    if "conv" in record:
-        found += conv_claims(record["conv"])
+    for part, model in (("conv", "ConvVAE"), ("ladder", "HierarchicalVAE")):
+        if part in record:
+            found += conv_claims(record[part], model)
     if "sampling" in record:
         found += sampling_claims(record["sampling"])
     return found
@@ -65,14 +66,14 @@ def best_fit(results, backend):
     return max(names, key=lambda name: len(results[name]["each_turn"]))
 
 
-def conv_claims(results):
+def conv_claims(results, model):
     peers = {
         "tensorflow": contenders.TENSORFLOW_LOOP,
         "jax": contenders.JAX_STEPS,
         "torch": contenders.TORCH_LOOP,
     }
     return [
-        faster("ConvVAE", results, contenders.zoo_name(backend), peer, 0.8)
+        faster(model, results, contenders.zoo_name(backend), peer, 0.8)
         for backend, peer in peers.items()
     ]
 

@@ -16,6 +16,8 @@ LEARNING_RATE = 1e-3
 HIDDEN_UNITS, LATENT_DIM = 400, 20
 # The convolutional one, of one gated block a stage.
 CONV_FILTERS, CONV_HIDDEN_UNITS = (16, 32), 256
+# The ladder: (divisor, groups, channels) of each level, and its channels.
+LADDER_LEVELS, LADDER_FILTERS = ((4, 2, 4), (2, 1, 4)), (64, 32)
 # Images a call where calls that sample are compared.
 SAMPLE_COUNTS = (1, 64)
 

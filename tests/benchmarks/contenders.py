@@ -118,11 +118,11 @@ def dense(images, sizes, pythae_python):
     return _training(rows, images, sizes.dense_images, sizes.epochs)
 
 
-def conv(images, sizes):
+def conv(images, sizes, name="conv"):
     """Contenders that train the convolutional model: hand-written, then the zoo."""
-    model = "--model=conv"
+    model = f"--model={name}"
     rows = [
-        Contender(TENSORFLOW_LOOP, "peers_tensorflow.py"),
+        Contender(TENSORFLOW_LOOP, "peers_tensorflow.py", (model,)),
         zoo_fit("tensorflow", model),
         Contender(JAX_STEPS, "peers_jax.py", (model, "--loop=step")),
         zoo_fit("jax", model),
@@ -130,6 +130,11 @@ def conv(images, sizes):
         zoo_fit("torch", model),
     ]
     return _training(rows, images, sizes.conv_images, sizes.conv_epochs)
+
+
+def ladder(images, sizes):
+    """The same of the ladder."""
+    return conv(images, sizes, "ladder")
 
 
 def growing_dense(images, sizes):

@@ -16,6 +16,16 @@ def make_model(options, image_shape):
         return zoo.DenseVAE(
             image_shape, common.LATENT_DIM, hidden_units=(options.hidden,), seed=0
         )
+    if options.model == "ladder":
+        return zoo.HierarchicalVAE(
+            image_shape,
+            common.LADDER_LEVELS,
+            filters=common.LADDER_FILTERS,
+            blocks_per_level=1,
+            block="residual",
+            activation="relu",
+            seed=0,
+        )
     return zoo.ConvVAE(
         image_shape,
         common.LATENT_DIM,
@@ -38,7 +48,10 @@ class EpochEnds(keras.callbacks.Callback):
 
 def main():
     options = common.parse_options(
-        __doc__, model=("dense", "conv"), steps=(1,), hidden=(common.HIDDEN_UNITS,)
+        __doc__,
+        model=("dense", "conv", "ladder"),
+        steps=(1,),
+        hidden=(common.HIDDEN_UNITS,),
     )
     images = common.load_images(options)
     keras.utils.set_random_seed(0)

@@ -1,6 +1,6 @@
 """Two hand-written JAX loops: a compiled call for each step, or for a whole epoch.
 
-Of both models of the comparison, with Adam written out. Images stay on the device;
+Of all models of the comparison, with Adam written out. Images stay on the device;
 weights and moments are donated. `--loop epoch` scans all full batches of an epoch
 inside one compiled call, the fastest form there is for a dense model: no Python between
 steps, and nothing that could interrupt an epoch, log it or show its progress.
@@ -13,6 +13,7 @@ import common
 import jax
 import jax.numpy as jnp
 import peers_jax_conv as conv
+import peers_jax_ladder as ladder
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
@@ -34,12 +35,6 @@ def two_layers(layers, x):
     return jax.nn.relu(x.reshape(len(x), -1) @ w1 + b1) @ w2 + b2
 
 
-MODELS = {
-    "dense": (dense_weights, two_layers, two_layers),
-    "conv": (conv.initial_weights, conv.encode, conv.decode),
-}
-
-
 def negative_elbo(weights, x, key, encode, decode):
     """-ELBO, averaged over a batch (N, 28, 28, 1), in nats."""
     mean, log_var = jnp.split(encode(weights["encoder"], x), 2, axis=1)
@@ -49,6 +44,19 @@ def negative_elbo(weights, x, key, encode, decode):
     reconstruction = jax.nn.softplus(logits) - x.reshape(len(x), -1) * logits
     kl = -0.5 * jnp.sum(1 + log_var - mean**2 - jnp.exp(log_var), axis=1)
     return jnp.mean(jnp.sum(reconstruction, axis=1) + kl)
+
+
+MODELS = {
+    "dense": (
+        dense_weights,
+        functools.partial(negative_elbo, encode=two_layers, decode=two_layers),
+    ),
+    "conv": (
+        conv.initial_weights,
+        functools.partial(negative_elbo, encode=conv.encode, decode=conv.decode),
+    ),
+    "ladder": (ladder.initial_weights, ladder.negative_elbo),
+}
 
 
 def adam_step(state, x, loss_of):
@@ -96,8 +104,7 @@ def compiled_loops(loss_of):
 def main():
     options = common.parse_options(__doc__, model=tuple(MODELS), loop=("epoch", "step"))
     images = jnp.asarray(common.load_images(options))
-    initial_weights, encode, decode = MODELS[options.model]
-    loss_of = functools.partial(negative_elbo, encode=encode, decode=decode)
+    initial_weights, loss_of = MODELS[options.model]
     train_epoch = compiled_loops(loss_of)[options.loop]
     key = jax.random.key(0)
     weights = initial_weights(key)

@@ -1,4 +1,4 @@
-"""Hand-written PyTorch loops on a CPU, of both models of the comparison.
+"""Hand-written PyTorch loops on a CPU, of all models of the comparison.
 
 As fast as plain PyTorch makes them: all images in memory as one tensor, batches by
 `index_select`, no DataLoader, the loss kept as a tensor until the end of the epoch.
@@ -7,6 +7,7 @@ As fast as plain PyTorch makes them: all images in memory as one tensor, batches
 import time
 
 import common
+import peers_torch_ladder as ladder
 import torch
 from peers_torch_conv import ConvVAE
 from torch import nn
@@ -41,19 +42,27 @@ def negative_elbo(model, x):
     return reconstruction + kl
 
 
+MODELS = {
+    "dense": (DenseVAE, negative_elbo),
+    "conv": (ConvVAE, negative_elbo),
+    "ladder": (ladder.Ladder, ladder.negative_elbo),
+}
+
+
 def main():
-    options = common.parse_options(__doc__, model=("dense", "conv"))
+    options = common.parse_options(__doc__, model=tuple(MODELS))
     torch.manual_seed(0)
     # One channel: (N, 28, 28, 1) and (N, 1, 28, 28) are the same numbers.
     images = torch.from_numpy(common.load_images(options)).reshape(-1, 1, 28, 28)
-    model = {"dense": DenseVAE, "conv": ConvVAE}[options.model]()
+    make_model, loss_of = MODELS[options.model]
+    model = make_model()
     optimizer = torch.optim.Adam(model.parameters(), lr=common.LEARNING_RATE)
     ends = [time.perf_counter()]
     for _ in range(1 + options.epochs):
         total = torch.zeros(())
         for indices in torch.randperm(len(images)).split(common.BATCH_SIZE):
             optimizer.zero_grad()
-            loss = negative_elbo(model, images.index_select(0, indices))
+            loss = loss_of(model, images.index_select(0, indices))
             (loss / len(indices)).backward()
             optimizer.step()
             total += loss.detach()

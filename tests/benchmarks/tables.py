@@ -10,6 +10,7 @@ def markdown(record):
     sections = {
         "dense": dense_section,
         "conv": conv_section,
+        "ladder": ladder_section,
         "sampling": sampling_section,
         "growth": growth_section,
     }
@@ -38,7 +39,11 @@ def heading(record):
     if record["without_pythae"]:
         lines += ["", record["without_pythae"]]
     rounds = record["sizes"]["rounds"]
-    rows = [row for part in ("dense", "conv") for row in record.get(part, {}).values()]
+    rows = [
+        row
+        for part in ("dense", "conv", "ladder")
+        for row in record.get(part, {}).values()
+    ]
     once = any(len(row["each_turn"]) < rounds for row in rows)
     lines += [
         "",
@@ -110,15 +115,24 @@ def dense_section(record):
 
 
 def conv_section(record):
+    what = "ConvVAE, filters 16 and 32, one block a stage"
+    return _network_section(record, "conv", what)
+
+
+def ladder_section(record):
+    what = "HierarchicalVAE, two groups of latents on 7x7 and one on 14x14"
+    return _network_section(record, "ladder", what)
+
+
+def _network_section(record, part, what):
     return [
-        "## Training ConvVAE, filters 16 and 32, one block a stage, "
-        f"{record['sizes']['conv_images']:,} images",
+        f"## Training {what}, {record['sizes']['conv_images']:,} images",
         "",
         "The same network, hand-written in each framework; its fastest form was taken: "
-        "in PyTorch channels last, in TensorFlow without XLA, in JAX a call a step. "
+        "in PyTorch channels first, in TensorFlow without XLA, in JAX a call a step. "
         f"{record['sizes']['conv_epochs']} epochs are counted after the first.",
         "",
-        *training_table(record["conv"], contenders.TORCH_LOOP),
+        *training_table(record[part], contenders.TORCH_LOOP),
     ]
 
 

@@ -1,13 +1,18 @@
 """Files of a ladder: all groups of latents are one row of standard normal numbers."""
 
+import json
+
 import numpy as np
 import pytest
+from explorer_pages import write_page
 
 import export
 import zoo
+from export.runtime.metadata import FORMAT, parse
+from recipes import plots
 from zoo import threefry
 
-SHAPE = (9, 10, 2)
+SHAPE = (9, 10, 3)
 LEVELS = ((4, 1, 2), (2, 2, 1))
 ROW = 18 + 36 + 36
 X = np.random.default_rng(3).integers(0, 2, (4, *SHAPE)).astype("float32")
@@ -73,3 +78,90 @@ def test_sampler_and_generator_draw_as_generate_does(ladder):
 def test_bytes_do_not_depend_on_the_backend(ladder, check_same_bytes):
     model, report, _ = ladder
     check_same_bytes(model, report, "torch")
+
+
+# Which level does what.
+
+
+def test_files_say_which_groups_the_row_is_made_of(ladder):
+    model, _, folder = ladder
+    metadata = export.Sampler(folder / "decoder.onnx").metadata
+    groups = [(group["name"], tuple(group["shape"])) for group in metadata["latents"]]
+    assert groups == [(spec.name, spec.shape) for spec in model.latents]
+    told = {name: metadata[name] for name in ("image_shape", "latent_dim", "latents")}
+    stored = {name: json.dumps(value) for name, value in told.items()}
+    stored |= {"format": FORMAT, "kind": "decoder", "golden": "{}"}
+    assert parse(stored, ("decoder",), "decoder.onnx")["latents"] == told["latents"]
+    stored["latent_dim"] = str(ROW - 1)
+    with pytest.raises(export.RuntimeModelError, match="its metadata must give"):
+        parse(stored, ("decoder",), "decoder.onnx")
+
+
+@pytest.mark.parametrize("of_images", [False, True], ids=("file", "preset"))
+def test_plot_redraws_one_level_and_keeps_the_others(ladder, tmp_path, of_images):
+    model, _, folder = ladder
+    data = None
+    if of_images:
+        folder, labels = tmp_path / "preset", np.array(LABELS)
+        data = {"x_train": X, "y_train": labels, "x_test": X, "y_test": labels}
+        model.save_to_preset(folder)
+    subject = plots.open_subject(folder, data)
+    kinds = plots.kinds_for(subject)
+    assert "levels" in kinds and "traversal" not in kinds
+    decoded, decode = [], subject.decode
+    subject.decode = lambda z, label: decoded.append(z) or decode(z, label)
+    for method, sizes in (("level", (18, 72)), ("group", (18, 36, 36))):
+        options = {"num_samples": 2, "method": method, "label": 1, "seed": 4}
+        assert plots.render("levels", subject, **options)[:4] == b"\x89PNG"
+        z = decoded.pop().reshape(2, len(sizes), -1, ROW)
+        start = threefry.normals(4, 2, ROW)
+        if of_images:
+            start = subject.encode(X[subject.pick(2, 4, 1)], np.int32([1, 1]))[0]
+        np.testing.assert_allclose(z[:, 0, 0], start, atol=1e-5)
+        # Of each row, all columns but the first; of these, its own latents alone.
+        changed = z != z[:, :1, :1]
+        parts = np.repeat(np.arange(len(sizes)), sizes)
+        own = np.arange(len(sizes))[:, None] == parts
+        wanted = own[None, :, None] & (np.arange(z.shape[2]) > 0)[:, None]
+        np.testing.assert_array_equal(changed, np.broadcast_to(wanted, z.shape))
+    words = plots.caption("levels", subject, **options)
+    assert "one group of the latents" in words
+    assert ("posterior means" in words) == of_images
+
+
+def test_page_draws_and_scales_each_level(ladder, visit, tmp_path):
+    _, _, folder = ladder
+    made = write_page(tmp_path, folder)
+    assert made.description["latents"] is None
+    seen = visit(made.path)
+    assert "90 latents on 2 levels" in seen.page.text_content(".facts")
+    assert not seen.page.is_visible("#latents")
+    labels = seen.page.locator("#levels-list label").all_text_contents()
+    assert [label.strip() for label in labels] == ["3 × 3", "6 × 6 2 groups"]
+
+    def check(z):
+        np.testing.assert_allclose(seen.latent(), z, atol=1e-5)
+        expected = made.sampler.decode(np.float32(z[None]), 0)[0]
+        np.testing.assert_allclose(seen.image(), expected, atol=1e-4)
+
+    sampled = seen.latent()
+    np.testing.assert_allclose(sampled, threefry.normals(0, 1, ROW)[0], atol=1e-5)
+    draws = seen.page.locator("#levels-list button")
+    draws.last.click()
+    z = seen.latent()
+    assert np.abs(z - sampled)[18:].min() > 0 and 0.6 < np.std(z[18:]) < 1.4
+    np.testing.assert_array_equal(z[:18], sampled[:18])
+    check(z)
+    seen.set_range("#levels-list input >> nth=0", 0.5)
+    check(np.concatenate([0.5 * z[:18], z[18:]]))
+    draws.first.click()  # at the factor that is set
+    half = seen.latent()
+    assert np.abs(half - 0.5 * z)[:18].min() > 0
+    check(np.concatenate([half[:18], z[18:]]))
+    seen.page.click("#undo-levels")
+    check(sampled)
+    assert seen.page.input_value("#levels-list input >> nth=0") == "1"
+    draws.first.click()
+    seen.page.fill("#seed", "7")
+    check(threefry.normals(7, 1, ROW)[0])
+    assert not seen.complaints

@@ -416,6 +416,13 @@ def test_damaged_checkpoint_is_refused(interrupted, tmp_path, damage, place):
         assert checkpoint.epochs_done == 2
 
 
+def test_optimizer_skips_steps_where_a_training_says_so():
+    training = dataclasses.replace(tiny_recipe().training, skipped_norm=50.0)
+    optimizer = make_optimizer(dataclasses.replace(training, clipnorm=5.0), steps=10)
+    assert optimizer.max_norm == 50
+    assert optimizer.inner_optimizer.global_clipnorm == 5
+
+
 def test_unwritable_output_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "run"):

@@ -138,6 +138,8 @@ def test_plots_are_those_that_need_no_single_group(subject):
     for kind in ("traversal", "units", "codebook"):
         with pytest.raises(ValueError, match="has 2 groups of latents, top, bottom"):
             plots.render(kind, subject)
+    with pytest.raises(ValueError, match="are no row of numbers to change a part of"):
+        plots.render("levels", subject)
 
 
 def test_evaluated_and_fine_tuned_again(run, tmp_path):

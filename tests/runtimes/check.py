@@ -32,8 +32,12 @@ QUANTIZED = (
 )
 # Other programs sum in other orders: so many times what a file allows onnxruntime.
 SLACK = 10
-# What deploy.md says of clients that are wrong, and say nothing.
-KNOWN_WRONG = {("OpenVINO 2026.4.1", "sampler.onnx")}
+# What deploy.md says of clients that are wrong, and say nothing: on which inputs.
+KNOWN_WRONG = {
+    ("OpenVINO 2026.4.1", "sampler.onnx"): ("kept", "extreme"),
+    # Its tanh is NaN from 45 on.
+    ("OpenCV 5.0.0", "generator.onnx"): ("extreme",),
+}
 
 
 def main(folders):
@@ -112,9 +116,16 @@ def cases_of(folder):
 
 
 def extreme(feeds):
-    """Inputs on which rounding, overflow and saturation show."""
+    """Inputs on which rounding, overflow and saturation show.
+
+    Latents ten times as large are what a user's slider reaches. Noise goes as far as at
+    temperature 3: beyond, the two dozen steps of a flow multiply whatever two programs
+    round differently.
+    """
     ten, three = np.float32(10), np.array(3, np.float32)
-    changed = {name: ten * feeds[name] for name in ("z", "noise") if name in feeds}
+    changed = {"z": ten * feeds["z"]} if "z" in feeds else {}
+    if "noise" in feeds:
+        changed["noise"] = three * feeds["noise"]
     if "image" in feeds:
         changed["image"] = np.float32(feeds["image"] > 0.5)
     if "seed" in feeds:
@@ -157,14 +168,15 @@ class Row:
             kinds = self._errors.setdefault(file, {"kept": 0.0})
             kinds[case["kind"]] = max(error, kinds.get(case["kind"], 0.0))
             if not error <= case["tolerance"]:
-                wrong.setdefault(file, {})[model] = None
+                known = case["kind"] in KNOWN_WRONG.get((name, file), ())
+                wrong.setdefault((file, known), {})[model] = None
         self.remarks = [
             f"{name} refuses {file} of {', '.join(models)}: {why}"
             for (file, why), models in reasons.items()
         ]
-        for file, models in wrong.items():
+        for (file, known), models in wrong.items():
             said = f"{name} is wrong in {file} of {', '.join(models)}"
-            if (name, file) in KNOWN_WRONG:
+            if known:
                 self.remarks.append(f"{said}, as deploy.md says.")
             else:
                 self.problems.append(f"{said}, and says nothing.")

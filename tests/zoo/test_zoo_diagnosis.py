@@ -6,7 +6,7 @@ import pytest
 from zoo_helpers import SHAPE
 
 import zoo
-from zoo.evaluation.diagnosis import diagnose_codes, diagnose_latents
+from zoo.evaluation.diagnosis import diagnose_codes, diagnose_groups, diagnose_latents
 from zoo.evaluation.information import mutual_information
 from zoo.evaluation.latents import kl_per_latent
 
@@ -72,6 +72,25 @@ def test_sum_of_a_learned_prior_is_told_apart_from_its_parts():
     said = diagnose_latents([30.0, 5.0, 5.0, 4.0], total=27.2)
     assert "4 of 4 latents are in use, with 27.2 nats" in said[0]
     assert "The busiest 1 holds half" in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("kl", "error", "words"),
+    [
+        ([9.0, 2.0, 0.1], 0.5, "No collapse: all 3 groups of latents are in use. Nats"),
+        ([9.0, 0.09, 0.0], 0.5, "2 of 3 groups of latents are dead: z_6x6_1, z_6x6_2."),
+        ([0.02, 9.0, 9.0], 0.5, "1 of 3 groups of latents is dead: z_3x3_1. Less"),
+        ([0.02, 9.0, 9.0], 0.5, "free_bits_of='group') or a KL warm-up"),
+        ([0.0, 0.05, 0.01], 0.5, "Posterior collapse: none of 3 groups of latents"),
+        ([0.0, 0.05, 0.01], 0.5, "an image: z_3x3_1 0.0, z_6x6_1 0.1, z_6x6_2 0.0."),
+        ([9.0, 2.0, 0.1], 1.2, "no better than the mean image (1.20 times its"),
+    ],
+)
+def test_groups_in_words(kl, error, words):
+    names = ("z_3x3_1", "z_6x6_1", "z_6x6_2")
+    said = diagnose_groups(dict(zip(names, kl, strict=True)), error=error)
+    assert words in " ".join(said)
+    assert ("No collapse" in said[0]) == (min(kl) >= 0.1 and error < 1)
 
 
 def test_codes_in_words():

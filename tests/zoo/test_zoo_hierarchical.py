@@ -1,5 +1,7 @@
 """HierarchicalVAE: a ladder of groups of latents."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -160,11 +162,13 @@ def test_fit_logs_each_group_and_goes_on_from_a_preset(tmp_path):
     beta = zoo.schedules.LinearWarmup(10, start=0.1)
     model = make(((4, 1, 1), (2, 1, 1)), beta=beta)
     quick_compile(model, keras.optimizers.Adam(0.01))
+    before = model.elbo(X, seed=0)["kl_z_3x3_1"].mean()  # of no draw before it
     logs = model.fit(X, batch_size=5, epochs=4, verbose=0).history
     groups = ("kl_z_3x3_1", "kl_z_6x6_1")
     assert set(logs) == LOGS | set(groups)
     assert logs["elbo"][-1] > logs["elbo"][0]
     np.testing.assert_allclose(logs["kl"], np.add(*map(logs.get, groups)), rtol=1e-5)
+    assert logs["kl_z_3x3_1"][0] == pytest.approx(before, rel=1e-4)
 
     model.save_to_preset(tmp_path / "preset")
     loaded = zoo.HierarchicalVAE.from_preset(tmp_path / "preset")
@@ -176,6 +180,24 @@ def test_fit_logs_each_group_and_goes_on_from_a_preset(tmp_path):
     loaded.compile(run_eagerly=BACKEND == "tensorflow")
     loaded.fit(X, batch_size=5, verbose=0)
     assert int(loaded.steps_trained) == 5
+
+
+def test_each_level_or_group_has_a_weight_of_its_own():
+    warmup = zoo.schedules.LinearWarmup(10)
+    model = make(beta=(warmup, 0.25))
+    random_weights(model, seed=5, scale=0.4)
+    terms = model.elbo_terms(ops.convert_to_tensor(X))
+    kl = [array(group.kl) for group in terms.groups]
+    loss = array(terms.reconstruction)
+    of_levels = loss + 0.5 * kl[0] + 0.25 * (kl[1] + kl[2])
+    again = zoo.HierarchicalVAE.from_config(
+        json.loads(json.dumps(model.get_config()))
+    ).objective
+    for objective in (model.objective, again):
+        np.testing.assert_allclose(array(objective(terms, 5.0)), of_levels, rtol=1e-5)
+    of_groups = zoo.objectives.ELBO((2.0, 1.0, warmup), 1e4, "group")
+    wanted = loss + 1e4 * (2 + 1 + 0.3)  # each at its free nats
+    np.testing.assert_allclose(array(of_groups(terms, 3.0)), wanted, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +236,8 @@ def test_any_number_of_levels_on_any_grids(levels, grids):
         (LEVELS, {"filters": 0}, "`filters` must be a whole number >= 1; got 0"),
         (LEVELS, {"block": "wide"}, "`block` must be one of"),
         (LEVELS, {"num_classes": 0}, "`num_classes` must be a whole number >= 1"),
+        (LEVELS, {"beta": (1, 1, 1, 1)}, "weight, or 2 or 3: one for each .* got 4"),
+        (LEVELS, {"beta": (1, -1)}, "`beta` must be a finite number >= 0; got -1"),
         (LEVELS, {"objective": "dip_i"}, "DIP is an objective for one group"),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 
 # A latent that tells less than this of an image, in nats, is not used.
 SILENT = 0.01
-# One that tells less than this hardly is.
+# One that tells less than this hardly is; a group of them that does is dead.
 FAINT = 0.1
 # Below this share of a codebook, or of the latents, the rest was for nothing.
 FEW = 0.5
@@ -97,6 +97,52 @@ def diagnose_latents(
     half = 1 + int(np.searchsorted(np.cumsum(np.sort(kl)[::-1]), each / 2))
     sentences.append(f"The busiest {half} hold{'s' * (half == 1)} half of the nats.")
     return sentences
+
+
+def diagnose_groups(kl_per_group, *, error=None):
+    """What the KL of each group of latents says of levels that have died.
+
+    Sønderby et al., "Ladder Variational Autoencoders", 2016, section 3.2: groups that
+    are not used early in training are hard to bring back.
+
+    Args:
+        kl_per_group: {name: nats}, averaged over images, coarsest first.
+        error: as for `diagnose_latents`.
+
+    Returns:
+        list of sentences.
+
+    Example:
+
+    >>> from zoo.evaluation.diagnosis import diagnose_groups
+    >>> diagnose_groups({"z_7x7_1": 9.0, "z_14x14_1": 0.003})[0]
+    'Partial collapse: 1 of 2 groups of latents is dead: z_14x14_1.'
+    """
+    each = ", ".join(f"{name} {nats:.1f}" for name, nats in kl_per_group.items())
+    told = f"Nats of KL an image: {each}."
+    if useless := worse_than_the_mean(error):
+        return [*useless, told]
+    dead = [name for name, nats in kl_per_group.items() if nats < FAINT]
+    count, groups = len(kl_per_group), "groups of latents"
+    if not dead:
+        return [f"No collapse: all {count} {groups} are in use.", told]
+    remedies = (
+        "free bits of groups (ELBO with free_bits_of='group') or a KL warm-up from "
+        "0.1 or less"
+    )
+    if len(dead) == count:
+        return [
+            f"Posterior collapse: none of {count} {groups} tells {FAINT} nats of an "
+            f"image. Train with {remedies}.",
+            told,
+        ]
+    return [
+        f"Partial collapse: {len(dead)} of {count} {groups} {_are(len(dead))} dead: "
+        f"{', '.join(dead)}.",
+        f"Less than {FAINT} nats is nothing that fewer groups would not tell: leave "
+        f"such out, or train with {remedies} to keep them alive.",
+        told,
+    ]
 
 
 def worse_than_the_mean(error):

@@ -51,7 +51,7 @@ class HierarchicalVAE(Labelled, Autoencoder):
         block, activation: as in `zoo.ConvVAE`.
         num_classes, class_names: for p(x|label), as in `zoo.ConditionalVAE`; None for a
             model without labels.
-        likelihood, beta, seed, options: as in `zoo.VAE`.
+        likelihood, beta, seed, options: as in `zoo.VAE`; of `beta`, see `ELBO`.
 
     Raises:
         ValueError, TypeError: for arguments out of range.

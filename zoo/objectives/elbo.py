@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo import schedules
+from zoo.latents import levels_of
 from zoo.objectives.base import Objective
 from zoo.validation import check_choice, check_whole_number
 
@@ -18,7 +19,9 @@ class ELBO(Objective):
     equation 3, for beta = 1; Higgins et al., "beta-VAE", 2017, equation 4, otherwise.
 
     Args:
-        beta: a number >= 0 or a schedule such as `zoo.schedules.LinearWarmup`.
+        beta: a number >= 0 or a schedule such as `zoo.schedules.LinearWarmup`; or a
+            tuple of them, one for each level of a ladder or for each group of latents,
+            coarsest first.
         free_bits: nats (despite the customary name) that each latent dimension may
             use for free: a dimension whose KL, averaged over the batch, is below this
             is not pushed any lower (Kingma et al., "Improved Variational Inference
@@ -32,12 +35,19 @@ class ELBO(Objective):
     >>> from zoo.objectives import ELBO
     >>> from zoo.schedules import LinearWarmup
     >>> objective = ELBO(beta=LinearWarmup(steps=1000), free_bits=0.1)
+
+    The KL of fine levels enters later than that of coarse ones:
+
+    >>> objective = ELBO(beta=(LinearWarmup(steps=1000), LinearWarmup(steps=4000)))
     """
 
     def __init__(
         self, beta: Any = 1.0, free_bits: float = 0.0, free_bits_of: str = "latent"
     ):
-        self.beta = schedules.get(beta, "beta")
+        if isinstance(beta, (tuple, list)):
+            self.beta = tuple(schedules.get(each, "beta") for each in beta)
+        else:
+            self.beta = schedules.get(beta, "beta")
         if not 0 <= free_bits < float("inf"):
             raise ValueError(
                 f"`free_bits` must be a finite number >= 0; got {free_bits!r}."
@@ -53,16 +63,51 @@ class ELBO(Objective):
 
     @property
     def holds_kl(self):
-        return self.beta != 0
+        betas = self.beta if isinstance(self.beta, tuple) else (self.beta,)
+        return any(beta != 0 for beta in betas)
+
+    def check_model(self, model):
+        """See `Objective.check_model`; and refuses another number of `beta`.
+
+        Raises:
+            ValueError: if there are several, and not one for each level or group.
+        """
+        super().check_model(model)
+        if isinstance(self.beta, tuple):
+            self._beta_of_groups(model.latents)
 
     def __call__(self, terms, step):
-        kl = terms.kl
-        if self.free_bits:
-            kl = sum(self._with_free_bits(group) for group in terms.groups)
+        if isinstance(self.beta, tuple):
+            betas = self._beta_of_groups([group.spec for group in terms.groups])
+            weighted = [
+                schedules.value_at(beta, step) * self._kl(group)
+                for beta, group in zip(betas, terms.groups, strict=True)
+            ]
+            return terms.reconstruction + sum(weighted)
+        kl = sum(self._kl(group) for group in terms.groups)
         return terms.reconstruction + schedules.value_at(self.beta, step) * kl
 
-    def _with_free_bits(self, group):
+    def _beta_of_groups(self, latents):
+        """One weight for each group, of those for levels."""
+        levels = levels_of(latents)
+        if len(self.beta) == len(latents):
+            return self.beta
+        if len(self.beta) != len(levels):
+            counts = sorted({len(levels), len(latents)})
+            raise ValueError(
+                f"`beta` must be one weight, or {' or '.join(map(str, counts))}: one "
+                f"for each level or group of latents; got {len(self.beta)}."
+            )
+        return [
+            beta
+            for beta, level in zip(self.beta, levels, strict=True)
+            for _ in level.groups
+        ]
+
+    def _kl(self, group):
         """The KL of a group, none of it below `free_bits`, (N,)."""
+        if not self.free_bits:
+            return group.kl
         whole = self.free_bits_of == "group"
         kl = group.kl if whole else self.kl_per_unit(group)
         batch_mean = ops.mean(kl, axis=0, keepdims=True)

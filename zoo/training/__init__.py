@@ -5,6 +5,8 @@
 
 import keras
 
+from zoo.training.skipping import SkippingOptimizer
+
 if keras.backend.backend() == "tensorflow":
     from zoo.training.tensorflow import TensorFlowTrainer as Trainer
 elif keras.backend.backend() == "jax":
@@ -17,4 +19,4 @@ else:
         f"{keras.backend.backend()!r}."
     )
 
-__all__ = ["Trainer"]
+__all__ = ["SkippingOptimizer", "Trainer"]

@@ -11,6 +11,7 @@ from keras import ops
 from zoo.training.auxiliary import detached
 from zoo.training.metrics import ActiveUnits
 from zoo.training.placeholders import without_placeholder
+from zoo.training.skipping import skipping
 
 
 class BatchLoss:
@@ -100,6 +101,13 @@ class BatchLoss:
                 metric.update_state(loss, sample_weight=ops.shape(x)[0])
         self.update_trackers(terms, sample_weight)
         return loss
+
+    def training_logs(self):
+        """The metrics after a training step, and how many steps were skipped so far."""
+        logs = self.get_metrics_result()
+        if found := skipping(self.optimizer):
+            logs["skipped"] = ops.convert_to_tensor(found.skipped)
+        return logs
 
     def count_step(self, loss):
         """Counts the training step that computed `loss`."""

@@ -56,10 +56,14 @@ class JAXTrainer(KeptState, ELBOTrainer):
             updated(self.metrics_variables, metrics),
         )
 
-    def _logs(self, metrics):
+    def _logs(self, metrics, optimizer_variables=None):
         pairs = list(zip(self.metrics_variables, metrics, strict=True))
+        if optimizer_variables is None:
+            with keras.StatelessScope(pairs):
+                return self.get_metrics_result()
+        pairs += zip(self.optimizer.variables, optimizer_variables, strict=True)
         with keras.StatelessScope(pairs):
-            return self.get_metrics_result()
+            return self.training_logs()
 
     def train_step(self, state, data):
         trainable, non_trainable, optimizer_variables, metrics = state
@@ -75,7 +79,7 @@ class JAXTrainer(KeptState, ELBOTrainer):
             optimizer_variables, gradients, trainable
         )
         state = trainable, non_trainable, optimizer_variables, metrics
-        return self._logs(metrics), state
+        return self._logs(metrics, optimizer_variables), state
 
     def test_step(self, state, data):
         trainable, non_trainable, metrics = state

@@ -2,6 +2,8 @@
 
 import keras
 
+from zoo.training.skipping import SkippingOptimizer
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class SplitOptimizer(keras.optimizers.Optimizer):
@@ -131,7 +133,8 @@ def split(optimizer, chosen, default, variables):
         variables: the chosen weights.
 
     Returns:
-        `SplitOptimizer`, inside a LossScaleOptimizer if `optimizer` was in one.
+        `SplitOptimizer`, inside a LossScaleOptimizer or a SkippingOptimizer if
+        `optimizer` was in one.
 
     Raises:
         ValueError: as `SplitOptimizer`, and if `optimizer` is None.
@@ -148,6 +151,9 @@ def split(optimizer, chosen, default, variables):
             initial_scale=optimizer.initial_scale,
             dynamic_growth_steps=optimizer.dynamic_growth_steps,
         )
+    if isinstance(optimizer, SkippingOptimizer):
+        inner = split(optimizer.inner_optimizer, chosen, default, variables)
+        return SkippingOptimizer(inner, optimizer.max_norm)
     if isinstance(optimizer, SplitOptimizer):
         optimizer, earlier = optimizer.optimizers
         chosen = earlier if chosen is None else chosen

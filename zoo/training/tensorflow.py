@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.training.base import ELBOTrainer
+from zoo.training.skipping import skipping
 
 
 class TensorFlowTrainer(ELBOTrainer):
@@ -56,6 +57,11 @@ class TensorFlowTrainer(ELBOTrainer):
     def make_train_function(self, force=False):
         # Not within the function: it may create no variables once its first trace has
         # failed, nor any that depend on a batch.
+        if self.num_replicas > 1 and skipping(self.optimizer):
+            raise ValueError(
+                "A SkippingOptimizer trains on one device: each replica would judge by "
+                f"its own images; got {self.num_replicas} replicas."
+            )
         if not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
@@ -71,7 +77,7 @@ class TensorFlowTrainer(ELBOTrainer):
         # may count the step that finds its iterator at an end.
         with tf.control_dependencies([loss]):
             self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self.get_metrics_result()
+        return self.training_logs()
 
     def count_step(self, loss):
         """See `ELBOTrainer.count_step`; nor may this one: see `train_step`."""

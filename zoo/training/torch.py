@@ -30,7 +30,7 @@ class TorchTrainer(ELBOTrainer):
         gradients = [v.value.grad for v in variables]
         with torch.no_grad():
             self.optimizer.apply(gradients, variables)
-        return self.get_metrics_result()
+        return self.training_logs()
 
     def without_gradients(self):
         """See `Prediction.without_gradients`."""
@@ -65,7 +65,8 @@ def use_fused_adam(optimizer):
     cores took 4 of the 11 ms of a training step of a 784-400-20 VAE; this takes 0.2.
     Other optimizers, and subclasses of Adam, are left alone.
     """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # loss scaling
+    while hasattr(optimizer, "inner_optimizer"):  # loss scaling, skipping
+        optimizer = optimizer.inner_optimizer
     for part in getattr(optimizer, "optimizers", (optimizer,)):  # several in one
         if type(part) is type(keras.optimizers.Adam()) and not part.amsgrad:
             # Nobody calls this on a Keras that names it otherwise: slower, not wrong.

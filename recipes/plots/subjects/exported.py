@@ -48,6 +48,9 @@ class ExportedSubject(Subject):
     def draw_latents(self, count, labels=None, seed=0):
         return self.sampler.draw_latents(count, labels, seed=seed)
 
+    def has_latent_row(self):
+        return self.sampler.latent_dim is not None
+
     def sample(self, count, labels=None, temperature=1.0, seed=0):
         return self.sampler.sample(count, labels, temperature=temperature, seed=seed)
 

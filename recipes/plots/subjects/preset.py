@@ -77,6 +77,9 @@ class PresetSubject(Subject):
 
         return self._batched("latents", latents, [*drawn.values()], labels)
 
+    def has_latent_row(self):
+        return self.model.latent_row is not None
+
     def sample(self, count, labels=None, temperature=1.0, seed=0):
         return self.model.sample(count, labels, temperature=temperature, seed=seed)
 

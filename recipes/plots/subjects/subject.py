@@ -128,14 +128,25 @@ class Subject:
         """KL of each latent over the test images, (latent_dim,), in nats."""
         raise NotImplementedError
 
+    def has_latent_row(self):
+        """Whether all latents are one row of numbers that `decode` takes."""
+        return self.latent_dim is not None
+
     # What is known of the preset.
 
     def stored_kl(self):
         """KL of each latent in nats, (latent_dim,), that was stored, or None."""
+        values = self._stored_metric("kl_per_latent")
+        return None if values is None else np.asarray(values, np.float64)
+
+    def stored_kl_of(self, group):
+        """KL of a group of latents in nats, that was stored, or None."""
+        return self._stored_metric(f"kl_{group}")
+
+    def _stored_metric(self, name):
         if self.preset is None or self.data is not None:
             return None
-        values = self.preset.entry("metrics").get("kl_per_latent")
-        return None if values is None else np.asarray(values, np.float64)
+        return self.preset.entry("metrics").get(name)
 
     @property
     def _source(self):

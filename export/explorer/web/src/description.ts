@@ -13,6 +13,8 @@ export interface Description {
   classes: string[] | null;
   num_attributes: number | null;
   latents: Latents | null;
+  /** Where latents are a ladder, in place of `latents`: its levels, coarsest first. */
+  levels: Level[] | null;
   /** Which pieces of data make up which file. */
   files: Partial<Record<FileName, number[]>>;
 }
@@ -37,6 +39,15 @@ export interface Latents {
   low: number[];
   high: number[];
   centre: number[];
+}
+
+export interface Level {
+  /** Its grid, such as "7x7". */
+  name: string;
+  groups: string[];
+  /** Which part of the row of latents it is. */
+  start: number;
+  size: number;
 }
 
 export interface StoredArray {

@@ -135,10 +135,11 @@ export class Explorer {
     else this.decode(this.centre(), { kind: "centre" });
   }
 
-  /** The middle of the latent space; of codes, the first of them everywhere. */
+  /** The middle of the latent space, of a ladder 0; of codes, the first of them everywhere. */
   centre(): Latent {
-    const { latents } = this.model.about;
-    return latents ? Float32Array.from(latents.centre) : new Int32Array(latentSize(this.model.about));
+    const { about } = this.model;
+    if (about.latents) return Float32Array.from(about.latents.centre);
+    return about.codes ? new Int32Array(latentSize(about)) : new Float32Array(latentSize(about));
   }
 
   settled(): Promise<void> {

@@ -7,6 +7,7 @@ import { Engine } from "./engine";
 import { Explorer } from "./explorer";
 import { Model } from "./model";
 import { setUpCodeMap } from "./panels/codemap";
+import { setUpLevels } from "./panels/levels";
 import { setUpOwn } from "./panels/own";
 import { setUpPad } from "./panels/pad";
 import { setUpSliders } from "./panels/sliders";
@@ -38,7 +39,7 @@ async function start(): Promise<void> {
   const engine = new Engine(code);
   await engine.start(runtime);
   const explorer = new Explorer(new Model(about, engine, new Files(about.files)), fail);
-  for (const setUp of [setUpStage, setUpSliders, setUpCodeMap]) setUp(explorer);
+  for (const setUp of [setUpStage, setUpSliders, setUpLevels, setUpCodeMap]) setUp(explorer);
   explorer.begin();
   await explorer.begun;
   window.firstImageMs = performance.now();

@@ -1,0 +1,85 @@
+/** The levels of a ladder: each drawn anew, or made stronger and weaker, by itself. */
+
+import type { Level } from "../description";
+import { find, make } from "../dom";
+import type { Explorer } from "../explorer";
+import { normals } from "../threefry";
+
+export function setUpLevels(explorer: Explorer): void {
+  const { levels } = explorer.model.about;
+  if (!levels) return;
+  /** The latent before any change here, and after the draws here. */
+  let unedited: Float32Array | null = null;
+  let drawn = new Float32Array(0);
+
+  const show = (): void => {
+    if (!unedited) return;
+    const latent = drawn.slice();
+    levels.forEach(({ start, size }, i) => {
+      for (let at = start; at < start + size; at++) latent[at] *= rows[i].factor.valueAsNumber;
+    });
+    explorer.decode(latent, { kind: "edited" });
+  };
+  const rows = levels.map((level) =>
+    makeRow(level, show, (numbers) => {
+      if (unedited) drawn.set(numbers, level.start);
+      show();
+    }),
+  );
+  const reset = (): void => {
+    if (!unedited) return;
+    drawn = unedited.slice();
+    for (const row of rows) row.reset();
+  };
+  find("levels-list").append(...rows.map((row) => row.element));
+  find("undo-levels").addEventListener("click", () => {
+    reset();
+    show();
+  });
+  explorer.onChange(({ latent, origin }) => {
+    if (origin.kind === "edited") return;
+    unedited = Float32Array.from(latent);
+    reset();
+  });
+  find("levels").hidden = false;
+}
+
+interface Row {
+  element: HTMLElement;
+  factor: HTMLInputElement;
+  reset(): void;
+}
+
+function makeRow(
+  { name, groups, size }: Level,
+  onFactor: () => void,
+  onDraw: (numbers: Float32Array) => void,
+): Row {
+  const grid = name.replace("x", " × ");
+  const factor = make("input", { id: `level-${name}`, type: "range", min: "0", max: "1.5", step: "0.05", value: "1" });
+  const output = make("output");
+  const told = groups.length === 1 ? "" : `${groups.length} groups`;
+  const label = make("label", { htmlFor: factor.id }, `${grid} `, make("small", {}, told));
+  const draw = make("button", { type: "button", ariaLabel: `New draw of ${grid}` }, "New draw");
+  const showFactor = (): void => {
+    output.textContent = `× ${factor.valueAsNumber.toFixed(2)}`;
+  };
+  factor.addEventListener("input", () => {
+    showFactor();
+    onFactor();
+  });
+  draw.addEventListener("click", () => {
+    const [random] = crypto.getRandomValues(new Uint32Array(1));
+    onDraw(normals(BigInt(random), 1, size));
+  });
+  showFactor();
+  const slider = make("div", { className: "slider" }, label, output, factor);
+  return {
+    element: make("div", {}, slider, draw),
+    factor,
+    reset() {
+      factor.value = "1";
+      showFactor();
+    },
+  };
+}
