@@ -125,6 +125,19 @@ def dense_networks(weights, image_shape, num_layers, gated, activation):
     return encode, decode
 
 
+def discriminator(weights, num_layers):
+    """The log-odds that the discriminator of a model gives to latents (N, D): (N,)."""
+    layers = Layers(weights)
+
+    def log_odds(h):
+        for i in range(num_layers):
+            h = layers.dense(f"discriminator/stack/hidden_{i}", h)
+            h = np.where(h > 0, h, 0.2 * h)
+        return layers.dense("discriminator/head", h)[:, 0]
+
+    return log_odds
+
+
 class ConvStages:
     """The halving and doubling stages that the convolutional networks share."""
 

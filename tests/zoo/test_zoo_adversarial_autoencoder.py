@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from keras import ops
 from numpy_reference import (
-    Layers,
     bernoulli_log_prob,
     dense_networks,
+    discriminator,
     noise_of,
     softplus,
 )
@@ -61,13 +61,7 @@ def test_same_weights_and_noise_give_the_losses_of_numpy():
     encode, decode = dense_networks(weights, SHAPE, 1, False, "relu")
     mean, log_var = np.split(encode(x.astype("float64")), 2, axis=-1)
     z = mean + np.exp(log_var / 2) * noise
-    layers = Layers(weights)
-
-    def log_odds(h):
-        for i in range(2):
-            h = layers.dense(f"discriminator/stack/hidden_{i}", h)
-            h = np.where(h > 0, h, 0.2 * h)
-        return layers.dense("discriminator/head", h)[:, 0]
+    log_odds = discriminator(weights, num_layers=2)
 
     adversarial = softplus(-log_odds(z))
     expected = -bernoulli_log_prob(x, decode(z)) + 7.5 * adversarial
