@@ -270,6 +270,17 @@ def test_a_registered_activation_loads(tmp_path, grey):
     )
 
 
+def test_layers_that_do_not_fit_when_called_are_one_sentence(tmp_path):
+    folder = tmp_path / "preset"
+    zoo.ConvVAE((8, 8, 1), 2, filters=(2,)).save_to_preset(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["config"]["activation"] = entry("Flatten")
+    with_config(folder, config)
+    with pytest.raises(ValueError, match=r"config.json in .* makes no model") as info:
+        zoo.from_preset(folder)
+    assert str(info.value).isprintable()
+
+
 @pytest.mark.parametrize("name", ["config.json", "metadata.json"])
 def test_json_is_a_regular_file_of_a_bounded_size(name, tmp_path, monkeypatch):
     vae_of().save_to_preset(tmp_path / "preset")

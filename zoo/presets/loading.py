@@ -3,6 +3,7 @@
 import importlib
 import os
 import pkgutil
+import re
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,6 +15,7 @@ from zoo.presets.folder import preset_folder
 from zoo.presets.precision import with_dtype
 from zoo.presets.trainable import set_trainable_parts
 from zoo.presets.weights import AT_MOST, held_in, no_more_than
+from zoo.text import printable
 
 if TYPE_CHECKING:
     from zoo.autoencoder import Autoencoder
@@ -155,8 +157,10 @@ def _load_weights(model, folder):
 
 def _in_short(error):
     """What an error says, in a line; of Keras' own the cause, without the config."""
-    text = " ".join(str(error).rpartition("Exception encountered: ")[2].split())
-    text = text or type(error).__name__
+    # Keras writes some of its sentences in bold.
+    said = re.sub(r"\x1b\[\d*m", "", str(error))
+    text = " ".join(said.rpartition("Exception encountered: ")[2].split())
+    text = printable(text) or type(error).__name__
     return f"{text.rstrip('.')}." if len(text) <= 300 else f"{text[:297]}..."
 
 
@@ -165,7 +169,14 @@ def _check_count(model, metadata, folder):
 
     Keras passes over what it does not find in a file of weights.
     """
-    saved, has = metadata.get("parameters"), model.count_params()
+    saved = metadata.get("parameters")
+    try:
+        has = model.count_params()
+    except MemoryError:
+        raise
+    except Exception as error:  # of layers that do not fit each other when called
+        where = f"{CONFIG} in the preset {str(folder)!r}"
+        raise ValueError(f"{where} makes no model: {_in_short(error)}") from error
     if saved is not None and saved != has:
         raise ValueError(
             f"The preset {str(folder)!r} was saved with {saved:,} weights, but the "
