@@ -39,7 +39,7 @@ RECIPE = Recipe(
     validation=2000,
     binarized=True,
     training=Training(
-        epochs=45,
+        epochs=36,
         # Batches of 64, and a KL that came in over 3 epochs, left fine groups dead.
         batch_size=128,
         learning_rate=2e-3,
