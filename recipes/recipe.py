@@ -14,6 +14,7 @@ RECIPES = (
     "conv_vae_mnist",
     "dense_vae_digits",
     "dense_vae_mnist",
+    "hierarchical_vae_cifar10",
     "hierarchical_vae_mnist",
     "vq_vae_cifar10",
     "vq_vae_mnist",
