@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from zoo.models.factor_vae import FactorVAE
     from zoo.models.hierarchical_vae import HierarchicalVAE
     from zoo.models.vq_vae import VQVAE
+    from zoo.networks.adversary import Adversary
     from zoo.presets.folder import list_presets, preset_info
     from zoo.presets.loading import from_preset
     from zoo.priors.code_prior import CodePrior
@@ -46,6 +47,7 @@ __all__ = [
     "VAE",
     "VQVAE",
     "AdversarialAutoencoder",
+    "Adversary",
     "Autoencoder",
     "BetaVAE",
     "CodePrior",
@@ -75,6 +77,7 @@ __all__ = [
 # The same once more, for when the program runs.
 _DEFINED_IN = {
     "AdversarialAutoencoder": "zoo.models.adversarial_autoencoder",
+    "Adversary": "zoo.networks.adversary",
     "Autoencoder": "zoo.autoencoder",
     "BetaVAE": "zoo.models.beta_vae",
     "CodePrior": "zoo.priors.code_prior",

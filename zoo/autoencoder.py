@@ -11,6 +11,7 @@ from zoo.building import Building
 from zoo.draws import flatten_draws, of_first_draw, repeat
 from zoo.generation import Generation
 from zoo.inference import InferenceFunctions
+from zoo.losses import Losses
 from zoo.presets.loading import from_preset
 from zoo.presets.saving import save_to_preset
 from zoo.scoring import Scoring
@@ -18,7 +19,7 @@ from zoo.serialization import to_json
 from zoo.training import Trainer
 
 
-class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
+class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
     """Base of all models, whatever their latents are.
 
     A subclass has `latents` and `elbo_terms`, from which `fit`, `elbo`, `encode` and
@@ -28,8 +29,8 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
     Args:
         encoder, decoder: Keras layers.
         image_shape: (H, W, C), H and W at least 8.
-        likelihood, beta, objective, dynamic_binarization, seed, dtype, name: as in
-            `zoo.VAE`.
+        likelihood, beta, objective, dynamic_binarization, seed, dtype, name, adversary:
+            as in `zoo.VAE`.
         parts: {attribute: layer}, further networks of a subclass, as plain attributes.
 
     >>> import zoo
@@ -60,6 +61,7 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
         dtype: Any = None,
         name: str | None = None,
         parts: dict[str, Any] | None = None,
+        adversary: Any = None,
     ):
         super().__init__(name=name, dtype=dtype)  # pyright: ignore
         self.image_shape = validation.check_image_shape(image_shape)
@@ -70,6 +72,7 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
         self.decoder = decoder
         self.likelihood = likelihoods.get(likelihood)
         self.objective = objectives.get(objective, beta)
+        self.take_adversary(adversary)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         for attribute, part in (parts or {}).items():
             setattr(self, attribute, part)
@@ -102,16 +105,22 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
         """Latents, as `draw_latents` gives them, to the likelihood's parameters."""
         return self.decoder(z, training=training)
 
-    def log_likelihood(self, x, z, labels=None, training=False):
-        """log p(x|z) in nats, (K, N), of images (N, H, W, C) at draws (K, N, *shape).
+    def decode_draws(self, z, labels=None, training=False):
+        """Draws (K, N, *shape), side by side, to likelihood parameters (K, N, H, W, P).
 
-        Draws are decoded side by side. Of several groups `z` is {name: draws}.
+        Of several groups `z` is {name: draws}.
         """
         draws = ops.shape(keras.tree.flatten(z)[0])[0]
         flat = keras.tree.map_structure(flatten_draws, z)
         flat = self.decode_parameters(flat, repeat(labels, draws), training)
-        parameters = ops.reshape(flat, (draws, -1, *flat.shape[1:]))
-        return self.likelihood.log_prob(x, parameters)
+        return ops.reshape(flat, (draws, -1, *flat.shape[1:]))
+
+    def log_likelihood(self, x, z, labels=None, training=False):
+        """log p(x|z) in nats, (K, N), of images (N, H, W, C) at draws (K, N, *shape).
+
+        Of several groups `z` is {name: draws}.
+        """
+        return self.likelihood.log_prob(x, self.decode_draws(z, labels, training))
 
     def prepare_images(self, x):
         """What training and evaluation steps do to images before anything else."""
@@ -140,24 +149,6 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
         Empty for models that have no such description.
         """
         return {}
-
-    def example_losses(self, terms, step):
-        """The loss of each example in nats, (N,): see `zoo.objectives`.
-
-        Objectives and extra terms; a variant adds to them, calling its auxiliary parts
-        by `zoo.training.auxiliary.held`.
-        """
-        self.objective.seed_generator = self.seed_generator
-        return self.objective(terms, step) + sum(terms.extra.values())
-
-    def auxiliary_losses(self, terms, step) -> dict[str, Any]:
-        """What trains `auxiliary` parts, {name: (N,)}: `terms` pass no gradients on."""
-        return {}
-
-    @property
-    def min_batch_size(self):
-        """How many images a batch must have for `example_losses` to mean anything."""
-        return self.objective.min_batch_size
 
     def check_presence_of_labels(self, labels):
         """Refuses labels: this model takes none.
@@ -287,7 +278,7 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
 
     def base_config(self):
         """The constructor arguments that all models share, as JSON values."""
-        return {
+        config = {
             "image_shape": list(self.image_shape),
             "likelihood": to_json(self.likelihood),
             "dynamic_binarization": self.dynamic_binarization,
@@ -295,6 +286,9 @@ class Autoencoder(Generation, Scoring, Building, Trainer, keras.Model):
             "dtype": self.dtype_policy.name,
             "name": self.name,
         }
+        if self.adversary is not None:
+            config["adversary"] = to_json(self.adversary)
+        return config
 
     def get_config(self):
         return {**self.base_config(), "objective": to_json(self.objective)}

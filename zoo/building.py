@@ -21,6 +21,9 @@ class Building:
         for part in (self.likelihood, getattr(self, "prior", None)):
             if part is not None and not part.built:  # Keras builds what it deserializes
                 part.build(None)
+        adversary = self.adversary
+        if adversary is not None and not adversary.built:
+            adversary.build((None, *self.image_shape))
         self.build_networks()
         self.built = True
 

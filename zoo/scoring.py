@@ -41,12 +41,15 @@ class Scoring:
     @property
     def remark_on_likelihood(self) -> str | None:
         """Why ELBO and likelihoods of the model mean little, in a sentence, or None."""
-        if self.objective.holds_kl:
+        if self.trains_elbo:
             return self.remark_on_prior
+        trained_by = "leaves the KL of each image alone"
+        if self.adversary is not None:
+            trained_by = "follows an adversary besides"
         return (
             f"No likelihood of this {type(self).__name__} is to be reported: its "
-            "training leaves the KL of each image alone, so that its ELBO and NLL are "
-            "bounds, but loose ones."
+            f"training {trained_by}, so that its ELBO and NLL are bounds, but loose "
+            "ones."
         )
 
     def _remark(self, x):

@@ -47,6 +47,8 @@ class VAE(Autoencoder):
             ELBO are float32 in any case.
         label_dim: how many numbers about its label the decoder sees beside a latent.
         parts: as in `zoo.autoencoder.Autoencoder`.
+        adversary: "patches" or a `zoo.Adversary`, to sharpen images in training; None
+            for none.
 
     Raises:
         ValueError, TypeError: for arguments out of range, and for networks whose
@@ -82,6 +84,7 @@ class VAE(Autoencoder):
         name: str | None = None,
         label_dim: int = 0,
         parts: dict[str, Any] | None = None,
+        adversary: Any = None,
     ):
         super().__init__(
             encoder=encoder,
@@ -95,6 +98,7 @@ class VAE(Autoencoder):
             dtype=dtype,
             name=name,
             parts=parts,
+            adversary=adversary,
         )
         self.label_dim = label_dim
         self.latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
@@ -191,10 +195,11 @@ class VAE(Autoencoder):
             noise = keras.random.normal(shape, seed=self.seed_generator)
         z = posterior.from_noise(noise)
         # log p(x|z)
-        log_likelihood = self.log_likelihood(x, z, labels, training)
+        parameters = self.decode_draws(z, labels, training)
+        log_likelihood = self.likelihood.log_prob(x, parameters)
         prior = self.make_prior(labels)
         group = LatentGroup(self.latents[0], posterior, prior, z)
-        return ELBOTerms(log_likelihood, (group,))
+        return ELBOTerms(log_likelihood, (group,), images=x, parameters=parameters)
 
     def call(self, x, labels=None, training=False):
         """E[x|z] at the posterior mean: (N, H, W, C) in [0, 1]."""

@@ -198,7 +198,7 @@ class Run:
             )
             return logs[metric]
 
-        kind = "model" if model.objective.holds_kl else "autoencoder"
+        kind = "model" if model.trains_elbo else "autoencoder"
         # A prior over codes is trained later, and a trained one knows other codes: nats
         # of its KL would say nothing of the model.
         if isinstance(getattr(model, "prior", None), zoo.CodePrior):

@@ -85,7 +85,8 @@ models = {
         prior=zoo.priors.Vamp(shape, 4, seed=0), seed=0),
     "conv": zoo.ConvVAE(
         shape, 3, (4, 6), blocks_per_stage=1, hidden_units=8,
-        beta=warmup, likelihood=Gaussian("per_pixel"), seed=0),
+        beta=warmup, likelihood=Gaussian("per_pixel"),
+        adversary=zoo.Adversary(warmup, filters=(4,), seed=0), seed=0),
     "conditional": zoo.ConditionalVAE(
         shape, 3, 3, prior="label_normal", hidden_units=(16,), beta=warmup,
         likelihood="gaussian", seed=0),

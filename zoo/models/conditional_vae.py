@@ -70,6 +70,7 @@ class ConditionalVAE(Labelled, NetworkedVAE):
         dtype: Any = None,
         name: str | None = None,
         parts: dict[str, Any] | None = None,
+        adversary: Any = None,
         **network_options: Any,
     ):
         if (num_classes is None) == (num_attributes is None):
@@ -103,6 +104,7 @@ class ConditionalVAE(Labelled, NetworkedVAE):
             dtype=dtype,
             name=name,
             parts=parts,
+            adversary=adversary,
         )
         self.num_classes = num_classes
         self.num_attributes = num_attributes

@@ -176,7 +176,7 @@ class HierarchicalVAE(Labelled, Autoencoder):
             LatentGroup(spec, q, q.default_prior(), z)
             for spec, (q, z) in zip(self.latents, groups, strict=True)
         )
-        return ELBOTerms(log_likelihood, tuple(groups))
+        return ELBOTerms(log_likelihood, tuple(groups), {}, x, parameters)
 
     def decode_parameters(self, z, labels=None, training=False):
         """To the likelihood's parameters (N, H, W, P).

@@ -16,6 +16,7 @@ class Options(TypedDict, total=False):
     dtype: Any
     name: str | None
     parts: dict[str, Any] | None
+    adversary: Any
 
 
 class NetworkedVAE(VAE):

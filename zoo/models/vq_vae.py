@@ -54,8 +54,8 @@ class VQVAE(LearnedCodes, Autoencoder):
         blocks_per_stage, block, activation: as in `zoo.ConvVAE`.
         prior: "uniform", "autoregressive" for a `zoo.CodePrior` with default options,
             or a `zoo.CodePrior`.
-        likelihood, beta, dynamic_binarization, seed, dtype, name: as in `zoo.VAE`;
-            `beta` matters where codes are not certain, as with "gumbel".
+        likelihood, beta, dynamic_binarization, seed, dtype, name, adversary: as in
+            `zoo.VAE`; `beta` matters where codes are not certain, as with "gumbel".
 
     Raises:
         ValueError, TypeError: for arguments out of range.
@@ -92,6 +92,7 @@ class VQVAE(LearnedCodes, Autoencoder):
         dtype: Any = None,
         name: str | None = None,
         parts: dict[str, Any] | None = None,
+        adversary: Any = None,
     ):
         image_shape = validation.check_image_shape(image_shape)
         codebook_size = validation.check_whole_number(codebook_size, "codebook_size", 1)
@@ -123,6 +124,7 @@ class VQVAE(LearnedCodes, Autoencoder):
             dtype=dtype,
             name=name,
             parts=parts,
+            adversary=adversary,
         )
         self.codebook_size = codebook_size
         self.code_dim = code_dim
@@ -190,10 +192,12 @@ class VQVAE(LearnedCodes, Autoencoder):
             flat = self.quantizer.lookup(ops.reshape(codes, (-1, *self.code_shape)))
             features = ops.reshape(flat, (ops.shape(codes)[0], -1, *flat.shape[1:]))
         # log p(x|codes)
-        log_likelihood = self.log_likelihood(x, features, training=training)
+        parameters = self.decode_draws(features, training=training)
+        log_likelihood = self.likelihood.log_prob(x, parameters)
         prior = self.make_prior(labels, training)
         group = LatentGroup(self.latents[0], posterior, prior, codes)
-        return ELBOTerms(log_likelihood, (group,), {"quantizer": quantized.loss})
+        extra = {"quantizer": quantized.loss}
+        return ELBOTerms(log_likelihood, (group,), extra, x, parameters)
 
     def call(self, x, labels=None, training=False):
         """E[x|codes] at the most probable codes: (N, H, W, C) in [0, 1]."""

@@ -65,11 +65,16 @@ class ELBOTerms:
         groups: a `LatentGroup` for each of `model.latents`, in their order.
         extra: further losses by name, (N,) each, which the model adds to what its
             objective gives: a commitment loss, log q(y|x), ...
+        images: x (N, H, W, C), and
+        parameters: the likelihood's at the draws (K, N, H, W, P), for what looks at the
+            images that they describe; None where a model does not say.
     """
 
     log_likelihood: Any
     groups: tuple[LatentGroup, ...]
     extra: dict[str, Any] = field(default_factory=dict)
+    images: Any = None
+    parameters: Any = None
 
     @property
     def group(self):

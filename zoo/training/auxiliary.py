@@ -51,7 +51,11 @@ def detached(terms):
         for group in terms.groups
     )
     extra = {name: ops.stop_gradient(loss) for name, loss in terms.extra.items()}
-    return ELBOTerms(ops.stop_gradient(terms.log_likelihood), groups, extra)
+    parameters = terms.parameters
+    if parameters is not None:
+        parameters = ops.stop_gradient(parameters)
+    log_likelihood = ops.stop_gradient(terms.log_likelihood)
+    return ELBOTerms(log_likelihood, groups, extra, terms.images, parameters)
 
 
 def auxiliary_variables(model):
