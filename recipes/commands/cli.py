@@ -20,6 +20,7 @@ from recipes.commands.options import (
     PresetName,
     Resume,
     Seed,
+    StartFrom,
     Strict,
 )
 from recipes.commands.starting import start_keras
@@ -123,12 +124,15 @@ def train(
     out: Out = None,
     seed: Seed = 0,
     resume: Resume = False,
+    start_from: StartFrom = None,
 ):
-    """Trains a model from scratch, as its recipe says."""
+    """Trains a model as its recipe says, from scratch or from a preset of it."""
     from recipes.recipe import get_recipe
 
     found, prog = get_recipe(recipe), ("vae-zoo",)
-    train_recipe(found, backend, epochs, dtype, data_dir, out, seed, resume, prog)
+    train_recipe(
+        found, backend, epochs, dtype, data_dir, out, seed, resume, start_from, prog
+    )
 
 
 @app.command(rich_help_panel=TRAIN)

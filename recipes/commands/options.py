@@ -21,6 +21,10 @@ Seed = Annotated[
     int, typer.Option(min=0, help="Fixes weights, splits, batches and noise.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+StartFrom = Annotated[
+    str | None,
+    typer.Option(metavar="P", help="A preset of the recipe, to train further."),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at any image that cannot be read.")
 ]

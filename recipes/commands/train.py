@@ -3,7 +3,16 @@
 import typer
 
 from recipes.commands.command_line import command_line
-from recipes.commands.options import Backend, DataDir, Dtype, Epochs, Out, Resume, Seed
+from recipes.commands.options import (
+    Backend,
+    DataDir,
+    Dtype,
+    Epochs,
+    Out,
+    Resume,
+    Seed,
+    StartFrom,
+)
 from recipes.commands.starting import start_keras
 from recipes.common.errors import one_sentence_errors
 from recipes.common.interrupt import deaf_at_the_end
@@ -11,7 +20,9 @@ from recipes.common.interrupt import deaf_at_the_end
 INTERRUPTED_RUN = "Interrupted: --resume goes on from the last epoch."
 
 
-def train_recipe(recipe, backend, epochs, dtype, data_dir, out, seed, resume, prog):
+def train_recipe(
+    recipe, backend, epochs, dtype, data_dir, out, seed, resume, start_from, prog
+):
     """Trains a recipe in this process, on the backend that was asked for."""
     with one_sentence_errors(INTERRUPTED_RUN):
         start_keras(backend)
@@ -25,6 +36,7 @@ def train_recipe(recipe, backend, epochs, dtype, data_dir, out, seed, resume, pr
             out=out,
             seed=seed,
             resume=resume,
+            start_from=start_from,
             command=command_line(prog),
         )
 
@@ -65,9 +77,21 @@ def run_script(recipe):
         out: Out = None,
         seed: Seed = 0,
         resume: Resume = False,
+        start_from: StartFrom = None,
     ):
         prog = ("python", "-m", f"recipes.{recipe.name}")
-        train_recipe(recipe, backend, epochs, dtype, data_dir, out, seed, resume, prog)
+        train_recipe(
+            recipe,
+            backend,
+            epochs,
+            dtype,
+            data_dir,
+            out,
+            seed,
+            resume,
+            start_from,
+            prog,
+        )
 
     main.__doc__ = recipe.summary
     with deaf_at_the_end():

@@ -9,7 +9,13 @@ from recipes.common.latents import latents_of, the_codes
 from recipes.documents.metric_rows import COLUMNS, metric_rows, notes
 from recipes.documents.published import COLUMNS as PUBLISHED
 from recipes.documents.published import published_rows
-from recipes.documents.texts import COMPARED, images_scored, in_quotes, markdown_table
+from recipes.documents.texts import (
+    COMPARED,
+    epochs_and_time,
+    images_scored,
+    in_quotes,
+    markdown_table,
+)
 from zoo.presets.folder import SHIPPED
 
 # A folder that may be moved, as its card sees it.
@@ -140,6 +146,10 @@ def _gain_lines(info):
 
 
 def _setting_text(value):
+    if isinstance(value, list):  # earlier trainings of a chain
+        return "; ".join(
+            f"`{each.get('command')}`, {epochs_and_time(each)}" for each in value
+        )
     if isinstance(value, dict):
         return ", ".join(f"{k} {v}" for k, v in value.items())
     return f"`{value}`"

@@ -54,8 +54,10 @@ def megabytes(count):
 
 
 def epochs_and_time(training):
-    """Those of a training and, of codes, of the prior's after it; "-" if not known."""
-    phases = [training, training["prior"]] if "prior" in training else [training]
+    """Those of a training, with those before it and of a prior; "-" if not known."""
+    phases = [*training.get("after", []), training]
+    if "prior" in training:
+        phases.append(training["prior"])
     if not all("seconds" in phase for phase in phases):
         return "-"
     epochs = " + ".join(str(phase.get("epochs")) for phase in phases)

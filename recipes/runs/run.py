@@ -103,6 +103,7 @@ class Run:
         resume: go on with what the folder holds.
         console: `rich.console.Console` for progress.
         settings: JSON values that must be the same when the run is resumed.
+        start: `recipes.runs.start.Start`, where it goes on from a preset of its recipe.
 
     Raises:
         FileExistsError: if the folder holds a run already and `resume` is False, or a
@@ -110,12 +111,15 @@ class Run:
         OSError: if the folder cannot be made.
     """
 
-    def __init__(self, folder, name, seed, resume, console=None, settings=None):
+    def __init__(
+        self, folder, name, seed, resume, console=None, settings=None, start=None
+    ):
         self.folder = Path(folder)
         self.name = name
         self.seed = seed
         self.console = console or Terminal()
-        self.settings = settings or {}
+        self.start = start
+        self.settings = settings or ({"weights": start.digest} if start else {})
         self.phases = {}
         self.logs = self.folder / "logs"
         self.checkpoint_path = self.folder / "checkpoint.npz"
@@ -326,7 +330,7 @@ class Run:
         }
         if "prior" in self.phases:
             record["prior"] = self.phases["prior"].record()
-        return record
+        return self.start.extend(record) if self.start else record
 
     def finish(self, model, data, *, binarized, metadata, **evaluation):
         """Evaluates, draws and saves: returns the folder of the preset.
@@ -359,6 +363,8 @@ class Run:
         histories = {
             name: phase.checkpoint.history for name, phase in self.phases.items()
         }
+        if self.start:
+            histories = self.start.extend_histories(histories)
         with working("Drawing the pictures of the model card", self.console):
             write_pictures(unfinished, model, images, shown, histories)
             write_card(unfinished)

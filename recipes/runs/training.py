@@ -18,6 +18,7 @@ from recipes.metrics.polarity import print_polarity
 from recipes.recipe import Training
 from recipes.runs.gain import Gain
 from recipes.runs.run import Run, steps_per_epoch
+from recipes.runs.start import Start
 from zoo.text import as_name
 
 # Of fine-tuning, if nothing else is said.
@@ -33,6 +34,7 @@ def train(
     out=None,
     seed=0,
     resume=False,
+    start_from=None,
     command=None,
     console=None,
     scored_on="test",
@@ -47,6 +49,9 @@ def train(
         out: folder of the run, `runs/<recipe>` if None.
         seed: fixes initial weights, validation split, order of batches and noise.
         resume: go on with the run in `out`.
+        start_from: name or folder of a preset of the same recipe, whose weights to
+            begin with: a chain of trainings, each as long as a machine is to be had.
+            The KL has its full weight from the start.
         command: how the run was started, for its records.
         console: `rich.console.Console` for progress.
         scored_on: the images that the figures are of, "test" or "validation": where
@@ -56,9 +61,14 @@ def train(
         `pathlib.Path` of the preset, `<out>/preset`.
 
     Raises:
-        ValueError, OSError: if data or folders are not usable.
+        ValueError, OSError: if data or folders are not usable, or the preset to start
+            from is another model or was trained on other images.
     """
     training = recipe.training
+    start = None
+    if start_from is not None:
+        start = Start(start_from)
+        training = dataclasses.replace(training, warmup_epochs=0)
     if epochs is not None:
         if epochs < 1:
             raise ValueError(f"`epochs` must be a whole number >= 1; got {epochs!r}.")
@@ -75,7 +85,7 @@ def train(
         )
     keras.utils.set_random_seed(seed)  # of layers that a recipe gives no seed
     out = out or Path("runs") / recipe.name
-    with Run(out, recipe.name, seed, resume, console) as run:
+    with Run(out, recipe.name, seed, resume, console, start=start) as run:
         with reading_images(run.console):
             data = load_images(
                 recipe.dataset,
@@ -95,7 +105,10 @@ def train(
 
         dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
         fitted = build_model(dtype)
-        run.fit(fitted, data, training)
+        if start:
+            start.check(data, seed)
+            start.give_weights(fitted)
+        run.fit(fitted, data, training, keep_start=start is not None)
         if prior_training is not None:
             run.fit_prior(fitted, data, prior_training)
         # A preset is kept in float32, which every machine computes well.

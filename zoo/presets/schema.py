@@ -51,6 +51,7 @@ class Training(_Facts):
 
 class TrainingInTwo(Training):
     prior: Training | None = None
+    after: list[Training] = []
 
 
 class Metrics(_Facts):

@@ -18,7 +18,15 @@ from recipes.documents.texts import (
 )
 
 # Settings of a training that the page's first table has already.
-SHOWN_ABOVE = ("seconds", "hardware", "backend", "command", "versions", "prior")
+SHOWN_ABOVE = (
+    "seconds",
+    "hardware",
+    "backend",
+    "command",
+    "versions",
+    "prior",
+    "after",
+)
 
 
 @dataclasses.dataclass(frozen=True)
