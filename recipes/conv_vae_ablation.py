@@ -9,9 +9,8 @@ import dataclasses
 
 import typer
 
-from recipes import conv_vae_cifar10 as base
 from recipes.commands.study import member, study_command
-from recipes.recipe import Training
+from recipes.recipe import Recipe, Training
 
 EPOCHS = 3
 SMALL = {"filters": (32,), "blocks_per_stage": 1, "latent_dim": 16 * 16 * 16}
@@ -58,27 +57,39 @@ def members(epochs, data_dir=None):
         epochs: of each; the warm-up is half of them, if nothing else is said.
         data_dir: not needed here.
     """
+    training = Training(
+        epochs=epochs,
+        batch_size=64,
+        learning_rate=2e-3,
+        # An autoencoder first, or most latents never come in.
+        beta_start=0.01,
+        # Of the last 100 steps: these runs are short.
+        ema_momentum=0.99,
+    )
+    recipe = Recipe(
+        name="conv_vae_ablation",
+        summary="Small ConvVAE on CIFAR-10.",
+        dataset="cifar10",
+        image_shape=(32, 32, 3),
+        validation=2000,
+        binarized=False,
+        training=training,
+        build_model=_build_model(1),
+    )
     made = []
     for name, (title, setting, options, mixtures, changes) in MEMBERS.items():
         changes = dict(changes)
-        training = Training(
-            epochs=epochs,
-            batch_size=64,
-            learning_rate=2e-3,
-            warmup_epochs=epochs * changes.pop("warmup_share", 0.5),
-            # An autoencoder first, or most latents never come in.
-            beta_start=0.01,
-            # Of the last 100 steps: these runs are short.
-            ema_momentum=0.99,
-        )
+        warmup_epochs = epochs * changes.pop("warmup_share", 0.5)
         made.append(
             member(
-                base.RECIPE,
+                recipe,
                 name,
                 title,
                 setting,
                 build_model=_build_model(mixtures, **options),
-                training=dataclasses.replace(training, **changes),
+                training=dataclasses.replace(
+                    training, warmup_epochs=warmup_epochs, **changes
+                ),
             )
         )
     return made

@@ -10,7 +10,6 @@ from recipes.common.published import Published
 RECIPES = (
     "beta_vae_sprites",
     "conditional_vae_mnist",
-    "conv_vae_cifar10",
     "conv_vae_mnist",
     "dense_vae_digits",
     "dense_vae_mnist",

@@ -26,7 +26,7 @@ from export.runtime.session import Session
 QUANTIZED = (
     ("conv_vae_mnist", "fp16"),
     ("conv_vae_mnist", "int8"),
-    ("conv_vae_cifar10", "int8"),
+    ("hierarchical_vae_cifar10", "int8"),
     ("conditional_vae_mnist", "int8"),
     ("vq_vae_mnist", "int8"),
 )
