@@ -3,6 +3,7 @@
 # Mixed into a model, whose attributes a checker does not know here.
 # pyright: reportAttributeAccessIssue=false
 
+from functools import partial
 from typing import Any
 
 from keras import ops
@@ -24,8 +25,9 @@ class Losses:
                 not go with it.
         """
         if adversary is not None:
+            patches = partial(Adversary, seed=self.seed, dtype=self.dtype_policy)
             adversary = get_component(
-                adversary, {"patches": Adversary}, "adversary", "judge"
+                adversary, {"patches": patches}, "adversary", "judge"
             )
             if self.dynamic_binarization:
                 raise ValueError(

@@ -146,6 +146,17 @@ def test_every_model_takes_one_and_each_optimizer_moves_its_own(kind, images, tm
         assert np.any(array(old) != array(new)), new.path
 
 
+def test_name_makes_one_of_the_models_seed_and_dtype():
+    one, other = (
+        make_dense(adversary="patches", dtype="mixed_bfloat16") for _ in range(2)
+    )
+    for a, b in zip(
+        one.adversary.get_weights(), other.adversary.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    assert one.adversary.stages[0].compute_dtype == "bfloat16"
+
+
 def test_figures_of_likelihood_come_with_a_remark(images):
     with pytest.warns(UserWarning, match="No likelihood .* follows an adversary"):
         make_dense(adversary="patches").elbo(images[:2], seed=0)
