@@ -1,5 +1,7 @@
 """What the latents of a preset or of an exported model are."""
 
+import itertools
+
 from zoo.latents import LatentSpec
 
 
@@ -37,10 +39,11 @@ def the_vector(latents):
 
 
 def in_words(latents):
-    """What they are, such as "40", "7x7 codes of 128" or "4x4x8 + 32"."""
+    """What they are, such as "40", "7x7 codes of 128" or "32 + 3 groups of 4x4x8"."""
     words = []
     for spec in latents:
         shape = "x".join(map(str, spec.shape))
         codes = f"codes of {spec.codebook_size}" if spec.is_codes else ""
         words.append(f"{shape} {codes}".strip())
-    return " + ".join(words) or "-"
+    runs = ((text, len(list(run))) for text, run in itertools.groupby(words))
+    return " + ".join(f"{n} groups of {t}" if n > 1 else t for t, n in runs) or "-"

@@ -118,7 +118,7 @@ def test_each_group_is_scored_and_logged(run):
 
 
 def test_documents_tell_of_each_group(run, tmp_path):
-    assert in_words(latents_of(zoo.preset_info(run / "preset"))) == "2 + 2"
+    assert in_words(latents_of(zoo.preset_info(run / "preset"))) == "2 groups of 2"
     card = (run / "preset" / "README.md").read_text("utf-8")
     assert "KL of top, nats" in card and "KL of bottom, nats" in card
     for name in ("samples.png", "reconstructions.png", "training.png"):
