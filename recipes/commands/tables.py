@@ -112,6 +112,7 @@ def print_details(console, preset):
         ("trained on", images and f"{images:,} images"),
         ("licence", data.get("license")),
         ("fine-tuned from", preset.info.get("finetuned_from")),
+        ("earlier trainings", len(training.get("after", [])) or None),
         ("seed", training.get("seed")),
         ("epochs", training.get("epochs")),
         ("time", "seconds" in training and duration(training["seconds"])),

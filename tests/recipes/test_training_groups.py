@@ -125,7 +125,7 @@ def test_documents_tell_of_each_group(run, tmp_path):
         assert (run / "preset" / name).is_file()
     console = Console(file=io.StringIO(), width=200)
     tables.print_details(console, plots.open_subject(run).preset)
-    assert "2 + 2" in console.file.getvalue()
+    assert "2 groups of 2" in console.file.getvalue()
     missing = write_report(run, tmp_path / "report.html", data=SOURCE)
     assert any("2 groups of latents, top, bottom" in reason for reason in missing)
     assert "KL of top, nats" in (tmp_path / "report.html").read_text("utf-8")
