@@ -198,8 +198,16 @@ def test_unknown_dtype_is_one_sentence(dtype):
 def test_latents_are_told_without_loading(tmp_path):
     codes = {"name": "codes", "shape": [7, 7], "codebook_size": 128}
     assert zoo.preset_info("vq_vae_mnist")["latents"] == [codes]
-    for name in set(zoo.list_presets()) - {"vq_vae_mnist", "vq_vae_cifar10"}:
+    ladder = zoo.preset_info("hierarchical_vae_cifar10")["latents"]
+    assert [(spec["name"], spec["shape"]) for spec in ladder] == [
+        *((f"z_4x4_{i}", [4, 4, 8]) for i in (1, 2)),
+        *((f"z_8x8_{i}", [8, 8, 8]) for i in (1, 2, 3)),
+        *((f"z_16x16_{i}", [16, 16, 8]) for i in (1, 2, 3, 4)),
+    ]
+    for name in zoo.list_presets():
         info = zoo.preset_info(name)
+        if name.startswith(("vq_vae", "hierarchical_vae")):
+            continue
         expected = [{"name": "z", "shape": [info["latent_dim"]], "codebook_size": None}]
         assert info["latents"] == expected
     vq_vae().save_to_preset(tmp_path / "preset", metadata={"latents": "x"})
