@@ -14,7 +14,7 @@ from numpy_reference import (
     noise_of,
     softplus,
 )
-from zoo_helpers import LOGS, SHAPE, array, quick_compile, random_weights
+from zoo_helpers import LOGS, SHAPE, array, losses_after, quick_compile, random_weights
 
 import zoo
 from zoo.schedules import LinearWarmup
@@ -48,15 +48,9 @@ def wide(mean, log_var=0.0):
 def test_same_weights_and_noise_give_the_losses_of_numpy():
     model = make(Known, gamma=LinearWarmup(steps=4, end=10.0))
     weights = random_weights(model, seed=5, scale=0.3)
-    model.steps_trained.assign(3)
     x = np.random.default_rng(3).random((6, *SHAPE), dtype="float32")
     noise = noise_of(7, len(x), 2)
-    terms = model.elbo_terms(
-        ops.convert_to_tensor(x), noise=ops.convert_to_tensor(noise[None], "float32")
-    )
-    step = ops.cast(model.steps_trained, "float32")
-    losses = array(model.example_losses(terms, step))
-    of_discriminator = array(model.auxiliary_losses(terms, step)["discriminator_loss"])
+    losses, of_discriminator = losses_after(3, model, x, noise)
 
     encode, decode = dense_networks(weights, SHAPE, 1, False, "relu")
     mean, log_var = np.split(encode(x.astype("float64")), 2, axis=-1)

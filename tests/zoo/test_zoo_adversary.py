@@ -5,7 +5,6 @@ import json
 import keras
 import numpy as np
 import pytest
-from keras import ops
 from numpy_reference import (
     Layers,
     bernoulli_log_prob,
@@ -18,6 +17,7 @@ from zoo_helpers import (
     LOGS,
     SHAPE,
     array,
+    losses_after,
     make_dense,
     quick_compile,
     random_weights,
@@ -40,15 +40,9 @@ def test_same_weights_and_noise_give_the_losses_of_numpy():
     )
     model = make_dense(beta=0.7, adversary=adversary)
     weights = random_weights(model, seed=5, scale=0.3)
-    model.steps_trained.assign(3)
     x = np.random.default_rng(3).random((6, *SHAPE), dtype="float32")
     noise = noise_of(7, len(x), 2)
-    terms = model.elbo_terms(
-        ops.convert_to_tensor(x), noise=ops.convert_to_tensor(noise[None], "float32")
-    )
-    step = ops.cast(model.steps_trained, "float32")
-    losses = array(model.example_losses(terms, step))
-    of_adversary = array(model.auxiliary_losses(terms, step)["discriminator_loss"])
+    losses, of_adversary = losses_after(3, model, x, noise)
 
     encode, decode = dense_networks(weights, SHAPE, 1, False, "relu")
     mean, log_var = np.split(encode(x.astype("float64")), 2, axis=-1)

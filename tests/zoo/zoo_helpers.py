@@ -46,6 +46,18 @@ def make_terms(posterior, prior, z, log_likelihood):
     return ELBOTerms(log_likelihood, (LatentGroup(spec, posterior, prior, z),))
 
 
+def losses_after(steps, model, x, noise):
+    """Losses of a model and of its discriminator, (N,) each, after so many steps."""
+    model.steps_trained.assign(steps)
+    terms = model.elbo_terms(
+        ops.convert_to_tensor(x), noise=ops.convert_to_tensor(noise[None], "float32")
+    )
+    step = ops.cast(model.steps_trained, "float32")
+    losses = model.example_losses(terms, step)
+    auxiliary = model.auxiliary_losses(terms, step)["discriminator_loss"]
+    return array(losses), array(auxiliary)
+
+
 def quick_compile(model, *args, **options):
     """Compiles without XLA on TensorFlow, where XLA takes seconds a model."""
     if BACKEND == "tensorflow":
