@@ -20,6 +20,9 @@ _GOLDEN_SEED = 2**33 + 1
 # The largest float32 number that `uniforms` can be.
 _LAST_UNIFORM = np.float32(1 - 2.0**-24)
 
+# Extreme latents of a ladder, as a share of others': three deviations for ten.
+_OF_A_ROW = 0.3
+
 
 def probes(kind, subject):
     """What to compare a file on: {"ordinary": list of feeds, "extreme": the same}.
@@ -58,7 +61,11 @@ def _row_pairs(kind, subject):
     if kind == ENCODER_KIND:
         pairs["image"] = images(model.image_shape)
     elif kind == DECODER_KIND:
-        pairs[subject.latent_name] = latents(subject.group)
+        ordinary, extreme = latents(subject.group)
+        if getattr(model, "latent_row", None) is not None:
+            # Normal numbers that pass through all groups: as far as noise goes.
+            extreme = extreme * np.float32(_OF_A_ROW)
+        pairs[subject.latent_name] = ordinary, extreme
     elif kind == GENERATOR_KIND:
         pairs.update(_numbers(model.noise))
     elif kind == PRIOR_STEP_KIND:
