@@ -11,7 +11,7 @@ from zoo import validation
 from zoo.class_names import checked_names
 from zoo.models.labelled import Labelled
 from zoo.models.networked import NetworkedVAE
-from zoo.priors import LabelNormal
+from zoo.priors import Flow, LabelNormal
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -30,7 +30,8 @@ class ConditionalVAE(Labelled, NetworkedVAE):
             (N, num_attributes).
         networks: "dense" or "conv".
         prior: "standard_normal" or "flow" for the same p(z) whatever the label, or
-            "label_normal" to learn p(z|y): see `zoo.priors.Flow` and `LabelNormal`.
+            "label_normal" or "label_flow" to learn p(z|y): see `zoo.priors.Flow` and
+            `LabelNormal`.
         class_names: names of the classes, kept with the model and its exports; labels
             may be given by them.
         likelihood, beta, seed, objective, dynamic_binarization, dtype, name, parts:
@@ -86,9 +87,11 @@ class ConditionalVAE(Labelled, NetworkedVAE):
             )
         class_names = checked_names(class_names, num_classes)
         label_dim: Any = num_classes or num_attributes
+        latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
         if prior == "label_normal":
-            latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
             prior = LabelNormal(latent_dim, label_dim)
+        elif prior == "label_flow":
+            prior = Flow(latent_dim, seed=seed, label_dim=label_dim)
         super().__init__(
             image_shape,
             latent_dim,

@@ -1,5 +1,7 @@
 """Steps of a flow: some dimensions move as the others say, or all are mixed."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -21,19 +23,30 @@ class AffineCoupling(keras.layers.Layer):
     Args:
         fixed: for each dimension whether the step leaves it as it is.
         hidden_units: units of the hidden layer.
+        label_dim: how many numbers about a label the network sees besides.
         seed: integer that fixes the initial weights, or None.
     """
 
-    def __init__(self, fixed, hidden_units, seed=None, **kwargs):
+    def __init__(self, fixed, hidden_units, label_dim=0, seed=None, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.fixed = np.asarray(fixed, "float32")
+        self.label_dim = label_dim
         self.hidden = keras.layers.Dense(
             hidden_units,
-            activation="relu",
             kernel_initializer=keras.initializers.HeNormal(seed=seed),
             dtype="float32",
             name="hidden",
         )
+        # Zero at first: the same for all labels.
+        self.label: Any = None
+        if label_dim:
+            self.label = keras.layers.Dense(
+                hidden_units,
+                use_bias=False,
+                kernel_initializer="zeros",
+                dtype="float32",
+                name="label",
+            )
         self.head = keras.layers.Dense(
             2 * len(self.fixed),
             kernel_initializer="zeros",
@@ -44,23 +57,28 @@ class AffineCoupling(keras.layers.Layer):
     def build(self, input_shape):
         self.hidden.build((None, len(self.fixed)))
         self.head.build((None, self.hidden.units))
+        if self.label is not None:
+            self.label.build((None, self.label_dim))
         self.built = True
 
-    def parameters(self, z):
+    def parameters(self, z, label_vectors=None):
         """(log_scale, shift), (..., D) each and 0 where `z` (..., D) stays."""
-        raw = self.head(self.hidden(ops.multiply(z, self.fixed)))
+        hidden = self.hidden(ops.multiply(z, self.fixed))
+        if self.label is not None:
+            hidden = hidden + self.label(label_vectors)
+        raw = self.head(ops.relu(hidden))
         raw = ops.multiply(raw, np.tile(1 - self.fixed, 2))
         log_scale, shift = ops.split(raw, 2, axis=-1)
         return LOG_SCALE_LIMIT * ops.tanh(log_scale / LOG_SCALE_LIMIT), shift
 
-    def call(self, noise):
-        """z (..., D) from noise (..., D)."""
-        log_scale, shift = self.parameters(noise)
+    def call(self, noise, label_vectors=None):
+        """z (..., D) from noise (..., D), given labels (N, label_dim)."""
+        log_scale, shift = self.parameters(noise, label_vectors)
         return noise * ops.exp(log_scale) + shift
 
-    def inverse(self, z):
+    def inverse(self, z, label_vectors=None):
         """(noise, log |d noise / d z|): (..., D) to (..., D) and nats (...)."""
-        log_scale, shift = self.parameters(z)
+        log_scale, shift = self.parameters(z, label_vectors)
         return (z - shift) * ops.exp(-log_scale), -ops.sum(log_scale, axis=-1)
 
 
@@ -97,11 +115,11 @@ class AffineMixing(keras.layers.Layer):
     def _where(self, mask):
         return ops.multiply(self.kernel, mask.astype("float32"))
 
-    def call(self, noise):
-        """z (..., D) from noise (..., D)."""
+    def call(self, noise, label_vectors=None):
+        """z (..., D) from noise (..., D), whatever the labels."""
         return ops.matmul(noise, ops.inv(self.matrix())) + self.shift
 
-    def inverse(self, z):
+    def inverse(self, z, label_vectors=None):
         """(noise, log |d noise / d z|): (..., D) to (..., D) and nats ()."""
         log_det = ops.sum(ops.diagonal(self.kernel))
         return ops.matmul(z - self.shift, self.matrix()), log_det

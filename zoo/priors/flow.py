@@ -30,7 +30,8 @@ class Flow(Prior):
     their index, given the others; the digit changes after every second layer. All of it
     is float32 whatever the dtype policy. With `mixing` each layer also scales, moves
     and mixes all dimensions (Kingma & Dhariwal, "Glow", 2018), so that the layers
-    after it see other directions: for a deep flow, of 20 layers, say.
+    after it see other directions: for a deep flow, of 20 layers, say. With `label_dim`
+    it is p(z|y): each layer's network sees the label besides.
 
     Args:
         latent_dim: number of latent dimensions, >= 2.
@@ -40,6 +41,8 @@ class Flow(Prior):
             others alone.
         hidden_units: units of the hidden layer in each coupling layer.
         mixing: whether each layer has an invertible matrix besides.
+        label_dim: size of the label's vector, where classes are one-hot; 0 for a p(z)
+            without labels. Only a model with labels of that many numbers takes it.
         seed: integer that fixes the initial weights, or None.
 
     Raises:
@@ -65,6 +68,7 @@ class Flow(Prior):
         seed: int | None = None,
         name: str = "flow",
         mixing: bool = False,
+        label_dim: int = 0,
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
@@ -78,12 +82,14 @@ class Flow(Prior):
             num_layers = max(LEAST_LAYERS, 2 * _digits(self.latent_dim))
         self.num_layers = check_whole_number(num_layers, "num_layers", 1, 32)
         self.hidden_units = check_whole_number(hidden_units, "hidden_units", 1)
+        self.label_dim = check_whole_number(label_dim, "label_dim", 0)
         self.seed = None if seed is None else int(seed)
         seeds = InitializerSeeds(self.seed)
         self.couplings = [
             AffineCoupling(
                 fixed_dimensions(self.latent_dim, i),
                 self.hidden_units,
+                self.label_dim,
                 seed=seeds.next_seed(),
                 name=f"coupling_{i}",
             )
@@ -100,12 +106,21 @@ class Flow(Prior):
             layer.build((None, self.latent_dim))
         self.built = True
 
-    def from_noise(self, noise, uniforms=None):
-        """See `Prior.from_noise`."""
+    def given(self, label_vectors):
+        """p(z|y) of labels (N, label_dim), of as many images; itself without labels."""
+        return _FlowGivenLabels(self, label_vectors) if self.label_dim else self
+
+    def from_noise(self, noise, uniforms=None, label_vectors=None):
+        """See `Prior.from_noise`; raises as `log_prob`."""
+        self._check_given(label_vectors)
         z = ops.cast(noise, "float32")
         for step in self._steps():
-            z = step(z)
+            z = step(z, label_vectors)
         return z
+
+    def _check_given(self, label_vectors):
+        if self.label_dim and label_vectors is None:
+            raise ValueError("p(z|y) needs labels: see Flow.given.")
 
     def _steps(self):
         """All layers in the order from noise to latents."""
@@ -114,24 +129,33 @@ class Flow(Prior):
         pairs = zip(self.couplings, self.mixings, strict=True)
         return [step for pair in pairs for step in pair]
 
-    def to_noise(self, z):
+    def to_noise(self, z, label_vectors=None):
         """The inverse of `from_noise`, and how much it spreads.
 
         Args:
             z: latents (..., D).
+            label_vectors: (N, label_dim) for latents (..., N, D), or None.
 
         Returns:
             noise (..., D), and log |det d noise / d z| (...) in nats.
+
+        Raises:
+            ValueError: without labels, if p is p(z|y).
         """
+        self._check_given(label_vectors)
         noise, log_det = ops.cast(z, "float32"), 0.0
         for step in reversed(self._steps()):
-            noise, spread = step.inverse(noise)
+            noise, spread = step.inverse(noise, label_vectors)
             log_det = log_det + spread
         return noise, log_det
 
-    def log_prob(self, z):
-        """log p(z) in nats, by the change of variables: (..., D) -> (...)."""
-        noise, log_det = self.to_noise(z)
+    def log_prob(self, z, label_vectors=None):
+        """log p(z) in nats, by the change of variables: (..., D) -> (...).
+
+        Raises:
+            ValueError: without labels, if p is p(z|y).
+        """
+        noise, log_det = self.to_noise(z, label_vectors)
         squared = ops.square(noise) + math.log(2 * math.pi)
         return log_det - 0.5 * ops.sum(squared, axis=-1)
 
@@ -142,8 +166,23 @@ class Flow(Prior):
             "num_layers": self.num_layers,
             "hidden_units": self.hidden_units,
             "mixing": self.mixing,
+            "label_dim": self.label_dim,
             "seed": self.seed,
         }
+
+
+class _FlowGivenLabels:
+    """A `Flow` and the labels (N, label_dim) that it is given."""
+
+    def __init__(self, flow, label_vectors):
+        self.flow = flow
+        self.label_vectors = ops.cast(label_vectors, "float32")
+
+    def from_noise(self, noise, uniforms=None):
+        return self.flow.from_noise(noise, uniforms, self.label_vectors)
+
+    def log_prob(self, z):
+        return self.flow.log_prob(z, self.label_vectors)
 
 
 def _digits(latent_dim):
