@@ -129,7 +129,9 @@ def export_model(
     Raises:
         As `export_decoder`, and ExportError if the sampler's latents differ from the
         model's by more than 1e-6, or its codes or those of the encoder from the
-        model's; a failed check leaves no folder behind.
+        model's; a failed check leaves no folder behind. Of the encoder of a
+        HierarchicalVAE 1e-5 is allowed for each group of latents, each of which is
+        computed from those before and their rounding.
 
     Example:
 

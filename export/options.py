@@ -13,6 +13,16 @@ EXTREME_TOLERANCES = {None: 5e-4, "fp16": float("inf"), "int8": float("inf")}
 DIFFERING_CODES_TOLERANCES = {None: 0.001, "fp16": 0.05, "int8": 0.5}
 
 
+def tolerance_of(quantize, in_turn=1):
+    """The largest difference on ordinary inputs.
+
+    Args:
+        quantize: as in `export_decoder`.
+        in_turn: see `export.runtime.golden.posteriors_in_turn`.
+    """
+    return max(TOLERANCES[quantize], in_turn * TOLERANCES[None])
+
+
 def check_options(opset, quantize):
     """Raises ValueError unless both can be had."""
     if isinstance(opset, bool) or opset not in OPSETS:

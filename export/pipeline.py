@@ -8,9 +8,14 @@ from export import priors
 from export.check import compare
 from export.convert import classes, process
 from export.errors import ExportError
-from export.options import DIFFERING_CODES_TOLERANCES, EXTREME_TOLERANCES, TOLERANCES
+from export.options import (
+    DIFFERING_CODES_TOLERANCES,
+    EXTREME_TOLERANCES,
+    tolerance_of,
+)
 from export.readme import readme
 from export.report import ExportReport, ModelReport
+from export.runtime.golden import posteriors_in_turn
 from export.runtime.manifest import DECODER, MANIFEST, MANIFEST_FORMAT, stamped
 
 # What `latent_error` reports; a file has one of them at most.
@@ -27,7 +32,8 @@ def folder(model, workspace, path, opset, quantize, verify):
     """Fills workspace/out with all files of a folder: its `ModelReport`."""
     entries = _convert(model, workspace, True, opset, quantize, verify)
     files = {
-        name: _report(entry, path / name, quantize) for name, entry in entries.items()
+        name: _report(entry, path / name, quantize, _in_turn(name, entry))
+        for name, entry in entries.items()
     }
     description = next(iter(entries.values()))["description"]
     manifest = {
@@ -115,11 +121,16 @@ def _convert(model, workspace, whole, opset, quantize, verify):
         for name, entry in entries.items():
             errors, own = entry["errors"], found[name]
             errors.update({about: max(errors[about], own[about]) for about in errors})
-            check(name, errors, quantize, record or priors.PriorRecord)
+            in_turn = _in_turn(name, entry)
+            check(name, errors, quantize, record or priors.PriorRecord, in_turn)
     return entries
 
 
-def check(name, errors, quantize, record=priors.PriorRecord):
+def _in_turn(name, entry):
+    return posteriors_in_turn(name.removesuffix(".onnx"), entry["description"])
+
+
+def check(name, errors, quantize, record=priors.PriorRecord, in_turn=1):
     """Raises ExportError if a file differs from its model by more than is allowed.
 
     Args:
@@ -127,9 +138,10 @@ def check(name, errors, quantize, record=priors.PriorRecord):
         errors: as `check.compare.largest_errors` returns them.
         quantize: how the weights are stored.
         record: of the model's prior.
+        in_turn: see `posteriors_in_turn`.
     """
     allowed = {
-        "ordinary": (TOLERANCES[quantize], "on ordinary inputs"),
+        "ordinary": (tolerance_of(quantize, in_turn), "on ordinary inputs"),
         "extreme": (EXTREME_TOLERANCES[quantize], "on extreme inputs"),
         "latents": (record.tolerance, record.latents),
         "differing_codes": (
@@ -147,7 +159,7 @@ def check(name, errors, quantize, record=priors.PriorRecord):
             )
 
 
-def _report(entry, path, quantize):
+def _report(entry, path, quantize, in_turn=1):
     return ExportReport(
         path=str(path),
         max_abs_error=entry["errors"]["ordinary"],
@@ -156,7 +168,7 @@ def _report(entry, path, quantize):
             (error for about, error in entry["errors"].items() if about in _LATENT),
             None,
         ),
-        tolerance=TOLERANCES[quantize],
+        tolerance=tolerance_of(quantize, in_turn),
         bytes=entry["bytes"],
         sha256=entry["sha256"],
         quantize=quantize,

@@ -74,6 +74,7 @@ def _prior(manifest):
     kinds = {
         "label_normal": "learned for each label",
         "flow": "learned by a flow",
+        "label_flow": "learned by a flow for each label",
         "Mixture": "a learned mixture of normal distributions",
         # What a VampPrior has become.
         "MixtureNormal": "a learned mixture of normal distributions",

@@ -20,7 +20,8 @@ _GOLDEN_SEED = 2**33 + 1
 # The largest float32 number that `uniforms` can be.
 _LAST_UNIFORM = np.float32(1 - 2.0**-24)
 
-# Extreme latents of a ladder, as a share of others': three deviations for ten.
+# Extreme latents of a ladder, as a share of others': three deviations for ten. They
+# are normal numbers, which pass through all groups and multiply rounding there.
 _OF_A_ROW = 0.3
 
 
@@ -42,7 +43,7 @@ def probes(kind, subject):
         for n, seed, extreme, feeds in zip(
             BATCHES, _SEEDS, record.extreme_temperatures, answer[extent], strict=True
         ):
-            temperature = (1, extreme)[i]
+            temperature = (1, _reach(model) * extreme)[i]
             if kind == SAMPLER_KIND:
                 feeds.update(_draw(n, seed, temperature))
             elif kind == GENERATOR_KIND:
@@ -55,6 +56,11 @@ def probes(kind, subject):
     return answer
 
 
+def _reach(model):
+    """How far extreme latents are out, as a share of the usual."""
+    return 1.0 if getattr(model, "latent_row", None) is None else _OF_A_ROW
+
+
 def _row_pairs(kind, subject):
     """{input: (ordinary, extreme) rows}, for all that has rows."""
     model, pairs = subject.model, {}
@@ -62,9 +68,8 @@ def _row_pairs(kind, subject):
         pairs["image"] = images(model.image_shape)
     elif kind == DECODER_KIND:
         ordinary, extreme = latents(subject.group)
-        if getattr(model, "latent_row", None) is not None:
-            # Normal numbers that pass through all groups: as far as noise goes.
-            extreme = extreme * np.float32(_OF_A_ROW)
+        if not subject.has_codes:
+            extreme = extreme * np.float32(_reach(model))
         pairs[subject.latent_name] = ordinary, extreme
     elif kind == GENERATOR_KIND:
         pairs.update(_numbers(model.noise))

@@ -25,14 +25,9 @@ from export.convert.graphs import Graphs
 from export.convert.quantize import choose_kept, kept_weights
 from export.errors import ExportError, RuntimeModelError
 from export.runtime.files import MAX_FILE_BYTES
-from export.runtime.golden import (
-    LOGITS_REPLAY_TOLERANCE,
-    REPLAY_TOLERANCE,
-    make_golden,
-)
+from export.runtime.golden import make_golden, replay_tolerance
 from export.runtime.manifest import DECODER, ENCODER, GENERATOR, PRIOR_STEP, SAMPLER
 from export.runtime.session import Session
-from export.runtime.signature import PRIOR_STEP_KIND
 
 
 def main(workspace):
@@ -115,7 +110,7 @@ def _convert_one(subject, path, graphs):
     entries["max_abs_error"] = metadata.round_up(errors["ordinary"])
     entries["extreme_error"] = metadata.round_up(errors["extreme"])
     feeds, outputs = compare.golden(Session(path, kind), kind, subject)
-    tolerance = LOGITS_REPLAY_TOLERANCE if kind == PRIOR_STEP_KIND else REPLAY_TOLERANCE
+    tolerance = replay_tolerance(kind, graphs.description)
     entries["golden"] = make_golden(feeds, outputs, tolerance)
     data = metadata.stamp(proto, entries)
     path.write_bytes(data)

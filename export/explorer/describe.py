@@ -13,6 +13,7 @@ _PRIORS = {
     "standard_normal": "standard normal prior",
     "label_normal": "prior learned for each label",
     "flow": "prior learned by a flow",
+    "label_flow": "prior learned by a flow for each label",
     "autoregressive_codes": "prior learned over the codes",
 }
 

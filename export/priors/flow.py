@@ -10,8 +10,9 @@ from export.priors.record import PriorRecord
 # Rows worked on at a time, which bounds the memory of the hidden layers.
 _ROWS = 1024
 _ARRAYS = ("hidden_kernel", "hidden_bias", "head_kernel", "head_bias")
-# What a layer has besides if it mixes.
+# What a layer has besides if it mixes, or sees labels.
 _MIXING = ("mixing_kernel", "mixing_bias")
+_LABEL = ("label_kernel",)
 
 
 class Flow:
@@ -23,7 +24,8 @@ class Flow:
             (units,), `head_kernel` (units, 2 * latent_dim) and `head_bias`
             (2 * latent_dim,), for log-scales and shifts: float32 arrays. A layer that
             mixes all dimensions after that has `mixing_kernel` (latent_dim, latent_dim)
-            and `mixing_bias` (latent_dim,), too.
+            and `mixing_bias` (latent_dim,), too. One of p(z|y) has `label_kernel`
+            (num_classes or num_attributes, units).
         log_scale_limit: log-scales stay between minus and plus this, softly.
 
     Example:
@@ -53,15 +55,19 @@ class Flow:
         latents = np.empty(noise.shape, np.float32)
         for start in range(0, len(noise), _ROWS):
             rows = slice(start, start + _ROWS)
+            given = None if labels is None else labels[rows]
             with np.errstate(over="ignore"):  # `decode` refuses infinite latents
-                latents[rows] = self._transform(noise[rows].astype(np.float64))
+                latents[rows] = self._transform(noise[rows].astype(np.float64), given)
         return latents
 
-    def _transform(self, z):
+    def _transform(self, z, labels):
         for layer in self._layers:
             hidden = (z * layer["fixed"]) @ layer["hidden_kernel"]
-            hidden = np.maximum(hidden + layer["hidden_bias"], 0)
-            raw = hidden @ layer["head_kernel"] + layer["head_bias"]
+            hidden = hidden + layer["hidden_bias"]
+            if "label_kernel" in layer:
+                table = layer["label_kernel"]
+                hidden += table[labels] if labels.ndim == 1 else labels @ table
+            raw = np.maximum(hidden, 0) @ layer["head_kernel"] + layer["head_bias"]
             log_scale, shift = np.split(raw, 2, axis=1)
             log_scale = np.tanh(log_scale / self.log_scale_limit)
             changed = z * np.exp(self.log_scale_limit * log_scale) + shift
@@ -81,8 +87,11 @@ class Flow:
         }
 
 
-class _Record(PriorRecord):
+class FlowRecord(PriorRecord):
+    """Of a flow, the same for all labels."""
+
     name = "flow"
+    of_labels = False
     # It has learned nothing of noise much larger than its own: latents get further and
     # further out there, and rounding errors with them.
     extreme_temperatures = (2, 0, 2)
@@ -93,7 +102,7 @@ class _Record(PriorRecord):
     def is_of(self, prior):
         from zoo import priors
 
-        return type(prior) is priors.Flow
+        return type(prior) is priors.Flow and bool(prior.label_dim) is self.of_labels
 
     def in_numpy(self, prior):
         from keras import ops
@@ -103,10 +112,10 @@ class _Record(PriorRecord):
         layers = []
         for step in prior.couplings:
             layers.append({"fixed": step.fixed})
-            for name in ("hidden", "head"):
-                for part in ("kernel", "bias"):
-                    array = ops.convert_to_numpy(getattr(getattr(step, name), part))
-                    layers[-1][f"{name}_{part}"] = array
+            for name in _ARRAYS + (_LABEL if self.of_labels else ()):
+                layer, part = name.split("_")
+                array = ops.convert_to_numpy(getattr(getattr(step, layer), part))
+                layers[-1][name] = array
         for layer, step in zip(layers, prior.mixings, strict=False):
             matrix = ops.convert_to_numpy(step.matrix()).astype(np.float64)
             layer["mixing_kernel"] = np.linalg.inv(matrix).astype(np.float32)
@@ -115,13 +124,15 @@ class _Record(PriorRecord):
 
     def from_json(self, stored, metadata):
         latent_dim = metadata["latent_dim"]
+        label_dim = metadata.get("num_classes") or metadata.get("num_attributes")
         limit = float(stored["log_scale_limit"])
         if not 0 < limit < math.inf:
             raise ValueError(f"its log-scales are bounded by {limit}")
         layers = []
         for entry in stored["layers"]:
             mixing = _MIXING if any(name in entry for name in _MIXING) else ()
-            names = ("fixed", *_ARRAYS, *mixing)
+            label = _LABEL if self.of_labels else ()
+            names = ("fixed", *_ARRAYS, *mixing, *label)
             layer = {name: decode_array(entry[name]) for name in names}
             units = layer["hidden_bias"].size
             shapes = {
@@ -130,6 +141,7 @@ class _Record(PriorRecord):
                 "hidden_bias": (units,),
                 "head_kernel": (units, 2 * latent_dim),
                 "head_bias": (2 * latent_dim,),
+                "label_kernel": (label_dim, units),
                 "mixing_kernel": (latent_dim, latent_dim),
                 "mixing_bias": (latent_dim,),
             }
@@ -143,4 +155,4 @@ class _Record(PriorRecord):
         return Flow(layers, limit)
 
 
-RECORD = _Record()
+RECORD = FlowRecord()

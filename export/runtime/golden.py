@@ -3,11 +3,34 @@
 import numpy as np
 
 from export.arrays import decode_array, encode_array
+from export.runtime.signature import ENCODER_KIND, PRIOR_STEP_KIND
 
 # What onnxruntime may differ by between machines, in float32.
 REPLAY_TOLERANCE = 1e-5
 # The same of logits, whose size has no bound.
 LOGITS_REPLAY_TOLERANCE = 1e-4
+
+
+def replay_tolerance(kind, metadata):
+    """What a float32 file of a kind may differ by between machines.
+
+    Args:
+        kind: of file.
+        metadata: {key: value} of it.
+    """
+    if kind == PRIOR_STEP_KIND:
+        return LOGITS_REPLAY_TOLERANCE
+    return REPLAY_TOLERANCE * posteriors_in_turn(kind, metadata)
+
+
+def posteriors_in_turn(kind, metadata):
+    """How many posteriors a file computes, each from those before and their rounding.
+
+    As many as a ladder has groups of latents, of its encoder; 1 of any other file.
+    """
+    if kind != ENCODER_KIND or "latent_dim" not in metadata:
+        return 1
+    return len(metadata.get("latents") or [None])
 
 
 def max_error(got, expected):

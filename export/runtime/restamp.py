@@ -16,11 +16,10 @@ from export.arrays import decode_array
 from export.errors import RuntimeModelError
 from export.runtime.contents import inspect
 from export.runtime.files import MAX_FILE_BYTES, add_digest
-from export.runtime.golden import LOGITS_REPLAY_TOLERANCE, REPLAY_TOLERANCE, max_error
+from export.runtime.golden import max_error, replay_tolerance
 from export.runtime.manifest import MANIFEST, check_names, read_manifest, stamped
 from export.runtime.protobuf import fields, varint
 from export.runtime.session import Session
-from export.runtime.signature import PRIOR_STEP_KIND
 
 # How far a file may be off what it gave: as far as the exporter's own "int8".
 TOLERANCE = 0.15
@@ -88,9 +87,7 @@ def _measured(data, path, entry):
             f"{path} is off what it gave when it was exported by {error:.2g}, more "
             f"than the {TOLERANCE:g} that is allowed: nothing was written."
         )
-    rounding = REPLAY_TOLERANCE
-    if kind == PRIOR_STEP_KIND:
-        rounding = LOGITS_REPLAY_TOLERANCE
+    rounding = replay_tolerance(kind, session.metadata)
     known = {
         "golden": {**golden, "tolerance": error + rounding},
         "max_abs_error": max(error, session.metadata["max_abs_error"]),

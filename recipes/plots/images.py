@@ -127,7 +127,8 @@ class Styles(Kind):
     @staticmethod
     def _from_images(subject):
         """Whether styles are those of test images: p(z|y) must be p(z) for that."""
-        return subject.prior != "label_normal" and subject.sees_images
+        prior = subject.prior or ""  # a ladder's has no name
+        return not prior.startswith("label_") and subject.sees_images
 
     def caption(self, subject, num_samples, seed):
         every = f"decoded by {subject.name} with every label"

@@ -48,10 +48,9 @@ def attributes():
 
 
 def flow():
-    prior = zoo.priors.Flow(5, hidden_units=16)
-    model = zoo.DenseVAE((8, 8, 1), 5, (24,), prior=prior, seed=0)
-    for coupling in prior.couplings:
-        random_weights((*coupling.hidden.weights, *coupling.head.weights), 0.3)
+    prior = zoo.priors.Flow(5, hidden_units=16, mixing=True, label_dim=3)
+    model = zoo.ConditionalVAE((8, 8, 1), 5, 3, hidden_units=(24,), prior=prior, seed=0)
+    random_weights(prior.trainable_variables, 0.15)
     return model
 
 
@@ -207,7 +206,7 @@ def test_decoder_alone_draws_from_its_learned_prior(pages, visit, name):
     made = pages(name, alone=True)
     seen = visit(made.path)
     labels = None
-    if name == "classes":
+    if name in ("classes", "flow"):
         seen.page.select_option("#label", "2")
         labels = 2
     elif name == "attributes":

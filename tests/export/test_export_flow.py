@@ -192,7 +192,33 @@ def test_damaged_parameters_are_refused(reports, tmp_path, damage):
     assert "\n" not in str(caught.value)
 
 
-def test_numpy_form_survives_its_json_form():
+def test_a_flow_of_labels_is_drawn_from_in_every_file(tmp_path):
+    labels = {
+        "num_classes": np.array([2, 0, 1, 1]),
+        "num_attributes": np.random.default_rng(0).standard_normal((4, 3)),
+    }
+    for kind, given in labels.items():
+        model = zoo.ConditionalVAE(
+            (8, 8, 1), 5, **{kind: 3}, hidden_units=(6,), prior="label_flow", seed=0
+        )
+        rng = np.random.default_rng(0)
+        for weight in model.prior.trainable_variables:
+            weight.assign(0.2 * rng.standard_normal(weight.shape))
+        report = export.export_model(model, tmp_path / kind)
+        expected = model.sample(4, given, **OPTIONS)
+        for file in (report.path, report.files["decoder.onnx"].path):
+            sampler = export.Sampler(file)
+            assert sampler.metadata["latent_prior"] == "label_flow"
+            got = sampler.sample(4, given, **OPTIONS)
+            np.testing.assert_allclose(got, expected, atol=1e-5)
+            other = sampler.sample(4, given[::-1], **OPTIONS)
+            assert np.abs(got - other).max() > 0.01
+        text = (tmp_path / kind / "README.md").read_text("utf-8")
+        assert "The prior of `z` is learned by a flow for each label" in text
+
+
+@pytest.mark.parametrize("record", (priors.flow.RECORD, priors.label_flow.RECORD))
+def test_numpy_form_survives_its_json_form(record):
     rng = np.random.default_rng(0)
     shapes = {
         "fixed": (2,),
@@ -201,6 +227,8 @@ def test_numpy_form_survives_its_json_form():
         "head_kernel": (3, 4),
         "head_bias": (4,),
     }
+    if record.of_labels:
+        shapes["label_kernel"] = (5, 3)
     layers = [
         {name: rng.random(shape, dtype=np.float32) for name, shape in shapes.items()}
         for _ in range(2)
@@ -208,9 +236,12 @@ def test_numpy_form_survives_its_json_form():
     for layer, fixed in zip(layers, ((0, 1), (1, 0)), strict=True):
         layer["fixed"] = np.float32(fixed)
     one = Flow(layers, log_scale_limit=1.0)
-    other = priors.flow.RECORD.from_json(
-        json.loads(json.dumps(one.to_json())), {"latent_dim": 2}
+    other = record.from_json(
+        json.loads(json.dumps(one.to_json())), {"latent_dim": 2, "num_classes": 5}
     )
-    noise = rng.standard_normal((4, 2), dtype=np.float32)
-    np.testing.assert_array_equal(one(noise), other(noise))
-    assert one(noise).dtype == np.float32
+    noise, labels = (
+        rng.standard_normal((4, 2), dtype=np.float32),
+        np.array([4, 0, 1, 4]),
+    )
+    np.testing.assert_array_equal(one(noise, labels), other(noise, labels))
+    assert one(noise, labels).dtype == np.float32

@@ -28,7 +28,7 @@ def labels():
 
 
 @pytest.mark.parametrize("networks", NETWORKS)
-@pytest.mark.parametrize("prior", ("standard_normal", "label_normal"))
+@pytest.mark.parametrize("prior", ("standard_normal", "label_normal", "label_flow"))
 def test_fit_lowers_the_loss_and_the_label_matters(images, labels, networks, prior):
     # Bright where the label is 1: the label alone says a lot.
     x = (images * (labels == 1)[:, None, None, None]).astype("float32")

@@ -96,9 +96,9 @@ models = {
     "adversarial": zoo.AdversarialAutoencoder(
         shape, 3, warmup, "gaussian", prior=zoo.priors.Mixture(3, 4, seed=0),
         networks="dense", hidden_units=(16,), discriminator_units=(8,), seed=0),
-    "flow": zoo.DenseVAE(
-        shape, 3, (16,), likelihood="gaussian",
-        prior=zoo.priors.Flow(3, mixing=True, seed=0), seed=0),
+    "flow": zoo.ConditionalVAE(
+        shape, 3, 3, hidden_units=(16,), likelihood="gaussian",
+        prior=zoo.priors.Flow(3, mixing=True, label_dim=3, seed=0), seed=0),
     "hierarchical": zoo.HierarchicalVAE(
         shape, ((4, 1, 2), (2, 1, 1)), zoo.likelihoods.DiscretizedLogisticMixture(1),
         filters=(4, 3), blocks_per_level=1, num_classes=3, seed=0),

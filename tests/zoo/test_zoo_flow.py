@@ -28,20 +28,22 @@ from zoo.priors.flow import fixed_dimensions
 
 # A layer that mixes is affine but for its coupling: smaller weights take it as far.
 MIXING = {"mixing": True, "scale": 0.3}
+LABEL = {"label_dim": 3, "label": (0.5, -1, 2)}
 
 
-def make_flow(latent_dim, scale=0.5, **options):
-    """A small flow with random weights, far from N(0, I)."""
+def make_flow(latent_dim, scale=0.5, label=None, **options):
+    """A small flow with random weights, far from N(0, I); given a label if it is."""
     prior = Flow(latent_dim, **{"num_layers": 4, "hidden_units": 6, **options})
     prior.build()
     rng = np.random.default_rng(0)
     for weight in prior.trainable_variables:
         weight.assign(scale * rng.standard_normal(weight.shape))
-    return prior
+    return prior if label is None else prior.given(np.float32([label]))
 
 
 @pytest.mark.parametrize(
-    ("latent_dim", "options"), [(2, {}), (3, {}), (5, {}), (3, MIXING), (4, MIXING)]
+    ("latent_dim", "options"),
+    [(2, {}), (3, LABEL), (5, {}), (3, MIXING), (4, MIXING | LABEL)],
 )
 def test_density_is_the_change_of_variables(latent_dim, options):
     """log N(noise) - log |det dz/dnoise|, with differences for derivatives."""
@@ -67,7 +69,8 @@ def test_density_is_the_change_of_variables(latent_dim, options):
 
 
 @pytest.mark.parametrize(
-    "options", ({"num_layers": 8}, {"num_layers": 24, "mixing": True, "scale": 0.1})
+    "options",
+    ({"num_layers": 8}, {"num_layers": 24, "mixing": True, "scale": 0.1} | LABEL),
 )
 def test_noise_comes_back(options):
     prior = make_flow(6, **options)
@@ -79,7 +82,7 @@ def test_noise_comes_back(options):
     np.testing.assert_allclose(array(back), noise, atol=1e-4)
 
 
-@pytest.mark.parametrize("options", ({"scale": 0.6}, MIXING))
+@pytest.mark.parametrize("options", ({"scale": 0.6}, MIXING, MIXING | LABEL))
 def test_density_integrates_to_one(options):
     side = np.linspace(-24, 24, 961)
     grid = np.stack(np.meshgrid(side, side), axis=-1).astype("float32")
@@ -91,8 +94,9 @@ def test_density_integrates_to_one(options):
 
 @pytest.mark.parametrize("mixing", (False, True))
 def test_it_starts_as_standard_normal(mixing):
-    prior = Flow(3, seed=0, mixing=mixing)
+    prior = Flow(3, seed=0, mixing=mixing, label_dim=2)
     prior.build()
+    prior = prior.given(np.eye(2, dtype="float32")[np.arange(9) % 2])
     z = np.random.default_rng(0).standard_normal((9, 3)).astype("float32")
     np.testing.assert_array_equal(array(prior.from_noise(ops.convert_to_tensor(z))), z)
     np.testing.assert_allclose(
@@ -248,6 +252,34 @@ def test_a_trained_model_goes_on_with_it(grey):
     )
 
 
+def test_each_label_has_a_density_of_its_own(images):
+    """Every draw of each image is scored given that image's label."""
+    model = zoo.ConditionalVAE(
+        (8, 8, 1), 2, 3, hidden_units=(4,), prior="label_flow", seed=0
+    )
+    weights = random_weights(model, seed=0)
+    labels, x = np.arange(6) % 3, images[:6]
+    terms = model.elbo_terms(ops.convert_to_tensor(x), labels, num_draws=4)
+    z, scored = array(terms.group.z), array(terms.group.prior.log_prob(terms.group.z))
+    for i, label in enumerate(labels):
+        own = model.make_prior(np.array([label])).log_prob(z[:, i])
+        np.testing.assert_allclose(scored[:, i], array(own), rtol=1e-5)
+        other = model.make_prior(np.array([(label + 1) % 3])).log_prob(z[:, i])
+        assert np.abs(array(own) - array(other)).max() > 0.1
+    # A label moves the hidden units of each coupling by its own row.
+    coupling = model.prior.couplings[0]
+    y = np.float32([[0, 1, 0]])
+    moved = weights["flow/coupling_0/label/kernel"][1]
+    raw = (z[0] * coupling.fixed) @ weights["flow/coupling_0/hidden/kernel"]
+    hidden = np.maximum(raw + weights["flow/coupling_0/hidden/bias"] + moved, 0)
+    head = [weights[f"flow/coupling_0/head/{part}"] for part in ("kernel", "bias")]
+    log_scale, shift = np.split(hidden @ head[0] + head[1], 2, axis=1)
+    given = coupling.parameters(ops.convert_to_tensor(z[0]), y)
+    where = 1 - coupling.fixed
+    np.testing.assert_allclose(given[0], np.tanh(log_scale) * where, atol=1e-5)
+    np.testing.assert_allclose(given[1], shift * where, rtol=1e-4, atol=1e-5)
+
+
 def test_conditional_models_share_one_prior(images):
     labels = np.arange(64) % 3
     model = zoo.ConditionalVAE((8, 8, 1), 2, 3, hidden_units=(4,), prior="flow", seed=0)
@@ -268,6 +300,13 @@ def test_conditional_models_share_one_prior(images):
         (lambda: Flow(2, num_layers=0), "`num_layers` must be .*>= 1"),
         (lambda: Flow(2, num_layers=33), "`num_layers` must be .*<= 32"),
         (lambda: Flow(2, hidden_units=1.5), "`hidden_units` must be"),
+        (lambda: Flow(2, label_dim=-1), "`label_dim` must be .*>= 0"),
+        (lambda: Flow(2, label_dim=3).log_prob(np.zeros((1, 2))), "needs labels: see"),
+        (lambda: Flow(2, label_dim=3).from_noise(np.zeros((1, 2))), "needs labels"),
+        (
+            lambda: make_dense(prior=Flow(2, label_dim=3)),
+            "a Flow of labels of 3 numbers; the model's labels have none",
+        ),
         (
             lambda: make_dense(prior="flow", objective=ELBO(free_bits=0.1)),
             "`free_bits` does: it needs a prior of independent dimensions.*got Flow",

@@ -181,6 +181,9 @@ class _FlowGivenLabels:
     def from_noise(self, noise, uniforms=None):
         return self.flow.from_noise(noise, uniforms, self.label_vectors)
 
+    def to_noise(self, z):
+        return self.flow.to_noise(z, self.label_vectors)
+
     def log_prob(self, z):
         return self.flow.log_prob(z, self.label_vectors)
 

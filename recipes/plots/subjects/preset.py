@@ -13,6 +13,15 @@ from zoo import threefry
 PRIORS = {"StandardNormal": "standard_normal", "LabelNormal": "label_normal"}
 
 
+def prior_name(prior):
+    """The name of a prior in a preset's config: as it stands there, or its class's."""
+    if not isinstance(prior, dict):
+        return prior
+    if prior.get("config", {}).get("label_dim") and prior["class_name"] == "Flow":
+        return "label_flow"
+    return PRIORS.get(prior.get("class_name"), "learned")
+
+
 class PresetSubject(Subject):
     """A preset, shipped or in a folder.
 
@@ -24,9 +33,7 @@ class PresetSubject(Subject):
     """
 
     def __init__(self, preset, histories=None, backend=None, **options):
-        prior = preset.config.get("prior")
-        if isinstance(prior, dict):
-            prior = PRIORS.get(prior.get("class_name"), "learned")
+        prior = prior_name(preset.config.get("prior"))
         facts = {**preset.config, **preset.info, "prior": prior}
         super().__init__(preset.name, facts, preset, **options)
         self.backend = backend

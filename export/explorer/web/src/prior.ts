@@ -12,7 +12,7 @@ export function readPrior(
   if (name === "label_normal" && parameters && "mean" in parameters) {
     return labelNormal(parameters, about.latent_dim!);
   }
-  if (name === "flow" && parameters && "layers" in parameters) {
+  if (["flow", "label_flow"].includes(name) && parameters && "layers" in parameters) {
     return flow(parameters, about.latent_dim!);
   }
   return null;
@@ -53,26 +53,35 @@ function flow(stored: Flow, size: number) {
     fixed: readArray(layer.fixed),
     hidden: { kernel: readArray(layer.hidden_kernel), bias: readArray(layer.hidden_bias) },
     head: { kernel: readArray(layer.head_kernel), bias: readArray(layer.head_bias) },
+    ofLabels: layer.label_kernel && readArray(layer.label_kernel),
+    mixing: layer.mixing_kernel && {
+      kernel: readArray(layer.mixing_kernel),
+      bias: readArray(layer.mixing_bias!),
+    },
   }));
-  const transform = (noise: Float64Array): Float64Array => {
+  const transform = (noise: Float64Array, label: Label): Float64Array => {
     let z = noise;
-    for (const { fixed, hidden, head } of layers) {
+    for (const { fixed, hidden, head, ofLabels, mixing } of layers) {
       const kept = z.map((value, i) => value * fixed[i]);
-      const features = dense(kept, hidden).map((value) => Math.max(value, 0));
+      const told = ofLabels && ofLabel(ofLabels, label, hidden.bias.length);
+      const features = dense(kept, hidden).map((value, unit) =>
+        Math.max(value + (told ? told[unit] : 0), 0),
+      );
       const raw = dense(features, head);
       z = z.map((value, i) => {
         if (fixed[i] === 1) return value;
         const logScale = limit * Math.tanh(raw[i] / limit);
         return value * Math.exp(logScale) + raw[size + i];
       });
+      if (mixing) z = dense(z, mixing);
     }
     return z;
   };
-  return (noise: Float32Array): Float32Array => {
+  return (noise: Float32Array, label: Label): Float32Array => {
     const latents = new Float32Array(noise.length);
     for (let start = 0; start < noise.length; start += size) {
       const row = Float64Array.from(noise.subarray(start, start + size));
-      latents.set(transform(row), start);
+      latents.set(transform(row, label), start);
     }
     return latents;
   };
