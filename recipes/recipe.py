@@ -9,6 +9,7 @@ from recipes.common.published import Published
 
 RECIPES = (
     "beta_vae_sprites",
+    "conditional_vae_fashion",
     "conditional_vae_mnist",
     "conv_vae_mnist",
     "dense_vae_digits",
