@@ -1,4 +1,4 @@
-"""ConditionalVAE on Fashion-MNIST: garments on demand, exact on the grid of grey levels.
+"""ConditionalVAE on Fashion-MNIST: garments on demand, exact on 256 grey levels.
 
 python -m recipes.conditional_vae_fashion --data-dir ~/tensorflow_datasets
 """

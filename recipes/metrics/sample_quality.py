@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from rich.progress import track
 
-from recipes.metrics.classifier import trained_classifier
+from recipes.metrics.classifier import LEAST_ACCURACY, trained_classifier
 from recipes.metrics.intervals import standard_error
 from zoo.evaluation.samples import frechet_distance, precision_recall
 
@@ -28,8 +28,6 @@ SAMPLES_PER_CLASS = 100
 COMPARED = 10_000
 # Draws of so many samples, one seed each: figures are their means.
 SEEDS = 5
-# The share of real test images that a classifier must get right to judge samples.
-LEAST_ACCURACY = 0.85
 # So many standard deviations over seeds must lie between real images and a control.
 APART = 3
 CONTROLS = ("noise", "shuffled_pixels")
@@ -48,7 +46,7 @@ _CALLED = {
 }
 
 
-def sample_quality(model, data, *, takes_labels, epochs=8, seed=0, console=None):
+def sample_quality(model, data, *, takes_labels, seed=0, console=None):
     """Has a classifier of real images look at a model's samples, and at controls.
 
     Samples are those of `model.sample`; a model that takes labels is asked for those of
@@ -60,7 +58,6 @@ def sample_quality(model, data, *, takes_labels, epochs=8, seed=0, console=None)
             The classifier does without as many of the former as there are of the
             latter, or without a fifth: the real images that are compared.
         takes_labels: whether the model does.
-        epochs: of the classifier.
         seed: the first of those that samples are drawn with.
         console: `rich.console.Console` for progress.
 
@@ -76,8 +73,8 @@ def sample_quality(model, data, *, takes_labels, epochs=8, seed=0, console=None)
     """
     if console is not None:
         console.print("Training the classifier that looks at the samples.", style="dim")
-    held_out, data = _hold_out(data)
-    classifier = trained_classifier(data, epochs, console)
+    (held_out, held_out_labels), data = _hold_out(data)
+    classifier = trained_classifier(data, (held_out, held_out_labels), console)
     _, read = classifier.look_at(data.test)
     accuracy = float(np.mean(read == data.test_labels))
     figures = {
@@ -209,12 +206,14 @@ def shuffled(images, rng):
 
 
 def _hold_out(data):
-    """Some training images, in random order, and the data without them."""
+    """Some training images in random order, with labels, and the data without them."""
     order = np.random.default_rng(0).permutation(len(data.train))
     count = min(len(data.test), len(order) // 5)
     rest = np.sort(order[count:])
     left = {"train": data.train[rest], "train_labels": data.train_labels[rest]}
-    return data.train[order[:count]], dataclasses.replace(data, **left)
+    some = order[:count]
+    held_out = data.train[some], data.train_labels[some]
+    return held_out, dataclasses.replace(data, **left)
 
 
 def _reads_classes(model):

@@ -15,7 +15,7 @@ from recipes.common.presets import read_preset
 from recipes.data import binarize, load_images
 from recipes.documents.card import evaluation_lines, model_card
 from recipes.documents.metric_rows import metric_rows
-from recipes.metrics.classifier import trained_classifier
+from recipes.metrics import classifier
 from recipes.metrics.comparable import check_comparable
 from recipes.metrics.each_image import image_metrics
 from recipes.metrics.evaluation import evaluate_preset
@@ -307,8 +307,14 @@ class Copycat:
         return self.images[labels]
 
 
+@pytest.fixture
+def few_epochs(monkeypatch):
+    """Enough for images as easy as these."""
+    monkeypatch.setattr(classifier, "EPOCHS", 3)
+
+
 @pytest.mark.parametrize("kind", ["real", "one class", "noise"])
-def test_samples_are_judged(source, kind):
+def test_samples_are_judged(source, few_epochs, kind):
     data = load_images(source, splits=("train", "test"), validation=0)
     images, labels = draw(400, 2)
     samples = {
@@ -316,7 +322,7 @@ def test_samples_are_judged(source, kind):
         "one class": images[labels == 0],
         "noise": np.random.default_rng(0).random(images.shape, dtype="float32"),
     }[kind]
-    found = sample_quality(Copycat(samples), data, takes_labels=False, epochs=3)
+    found = sample_quality(Copycat(samples), data, takes_labels=False)
     assert found["samples_compared"] == 60 and found["sample_notes"] == []
     for control in CONTROLS:
         assert found[f"precision_of_{control}"] < 0.1
@@ -332,35 +338,59 @@ def test_samples_are_judged(source, kind):
         assert found["precision"] < 0.1
 
 
-def test_samples_that_show_their_label_stand_beside_controls(source):
+def test_samples_that_show_their_label_stand_beside_controls(source, few_epochs):
     data = load_images(source, splits=("train", "test"), validation=0)
     first = [np.flatnonzero(source["y_test"] == label)[0] for label in (0, 1)]
     model = Copycat(source["x_test"][[*first, *range(58)]], num_classes=2)
-    found = sample_quality(model, data, takes_labels=True, epochs=3)
+    found = sample_quality(model, data, takes_labels=True)
     assert found["sample_label_accuracy"] == 1
     assert found["sample_label_accuracy_of_noise"] == pytest.approx(0.5, abs=0.2)
     real = found["sample_label_accuracy_of_real_images"]
     assert real == found["classifier_test_accuracy"]
 
 
-def test_a_classifier_is_trained_once_for_all_presets_of_a_data_set(source):
+def test_a_classifier_is_trained_once_for_all_presets_of_a_data_set(source, few_epochs):
     data = load_images(source, splits=("train", "test"), validation=0)
-    first = trained_classifier(data, epochs=1)
-    assert trained_classifier(data, epochs=1) is first
-    assert trained_classifier(data, epochs=2) is not first
-    again = trained_classifier(data, epochs=1)
-    for one, other in zip(
+    held_out = data.test, data.test_labels
+    first = classifier.trained_classifier(data, held_out)
+    assert classifier.trained_classifier(data, held_out) is first
+    other = data.test[:30], data.test_labels[:30]
+    assert classifier.trained_classifier(data, other) is not first
+    again = classifier.trained_classifier(data, held_out)
+    for one, same in zip(
         first.network.get_weights(), again.network.get_weights(), strict=True
     ):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+        np.testing.assert_allclose(one, same, atol=1e-5)
 
 
-def test_classifiers_that_guess_judge_nothing(source):
+@pytest.mark.parametrize(
+    ("reached", "trained"), [(0.99, [2]), (0.9, [2, 5]), (0.5, [2])]
+)
+def test_a_classifier_is_trained_longer_where_that_helps(
+    source, monkeypatch, reached, trained
+):
+    epochs = []
+    monkeypatch.setattr(classifier, "EPOCHS", 2)
+    monkeypatch.setattr(classifier, "MORE_EPOCHS", 5)
+    monkeypatch.setattr(classifier.Classifier, "accuracy", lambda *args: reached)
+    monkeypatch.setattr(
+        classifier.Classifier,
+        "fit",
+        lambda _, x, y, number, **_k: epochs.append(number),
+    )
+    data = load_images(source, splits=("train", "test"), validation=0)
+    held_out = data.test[:20] + reached, data.test_labels[:20]
+    classifier.trained_classifier(data, held_out)
+    assert epochs == trained
+
+
+def test_classifiers_that_guess_judge_nothing(source, monkeypatch):
+    monkeypatch.setattr(classifier, "EPOCHS", 1)
     labels = np.random.default_rng(0).integers(0, 2, 300)
     data = load_images(
         {**source, "y_train": labels}, splits=("train", "test"), validation=0
     )
-    found = sample_quality(Copycat(None), data, takes_labels=False, epochs=1)
+    found = sample_quality(Copycat(None), data, takes_labels=False)
     assert {"fid", "precision", "recall"}.isdisjoint(found)
     (note,) = found["sample_notes"]
     assert re.match(r"Samples are not judged: .* gets \d\d\.\d% .* must get 85%", note)
