@@ -25,6 +25,7 @@ from zoo.training.metrics import CodebookUsage, Perplexity
 K, D = 6, 3
 MAKERS = {
     "ema": lambda k=K: EMAQuantizer(k, D, seed=0),
+    "ema, cosine": lambda k=K: EMAQuantizer(k, D, cosine=True, seed=0),
     "gradient": lambda k=K: GradientQuantizer(k, D, seed=0),
     "gradient, rotation": lambda k=K: GradientQuantizer(
         k, D, gradient_estimator="rotation", seed=0
@@ -218,16 +219,21 @@ def test_rotation_is_finite_where_it_is_not_defined(feature):
 # Moving averages.
 
 
-def test_moving_averages_by_hand(features):
-    quantizer = EMAQuantizer(
-        K, D, decay=0.8, initialize_from_data=False, expire_below=0, epsilon=0.1, seed=0
-    )
+def unit(x):
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("cosine", (False, True))
+def test_moving_averages_by_hand(features, cosine):
+    options = {"initialize_from_data": False, "expire_below": 0, "epsilon": 0.1}
+    quantizer = EMAQuantizer(K, D, decay=0.8, cosine=cosine, seed=0, **options)
     quantizer.build(features.shape)
     codebook = array(quantizer.codebook).astype(np.float64)
     usage, sums = np.ones(K), codebook.copy()
     for step in range(3):
         x = features + step
         out = run(quantizer, x, training=True)
+        x = unit(x) if cosine else x
         codes = nearest(x, codebook)
         np.testing.assert_array_equal(out.codes, codes)
         np.testing.assert_allclose(out.features, codebook[codes], atol=1e-5)
@@ -238,6 +244,7 @@ def test_moving_averages_by_hand(features):
         sums = 0.8 * sums + 0.2 * chosen.T @ x.reshape(-1, D)
         smoothed = (usage + 0.1) / (usage.sum() + K * 0.1) * usage.sum()
         codebook = sums / smoothed[:, None]
+        codebook = unit(codebook) if cosine else codebook
         np.testing.assert_allclose(array(quantizer.usage), usage, rtol=1e-5)
         np.testing.assert_allclose(array(quantizer.codebook), codebook, rtol=1e-4)
     before = quantizer.get_weights()
@@ -523,6 +530,11 @@ def test_perplexity_and_usage_of_known_counts():
 @pytest.mark.parametrize(
     "make, error, said",
     [
+        (
+            lambda: ResidualQuantizer(K, D, level=EMAQuantizer(K, D, cosine=True)),
+            ValueError,
+            "`level` must not compare directions alone",
+        ),
         (lambda: EMAQuantizer(0, D), ValueError, "`codebook_size` .* >= 1; got 0"),
         (lambda: EMAQuantizer(K, 1.5), ValueError, "`code_dim` .* got 1.5"),
         (lambda: EMAQuantizer(K, D, decay=1), ValueError, r"`decay` .*\[0, 1\); got 1"),

@@ -126,6 +126,12 @@ def most_probable(scores):
     return ops.cast(ops.squeeze(ops.top_k(scores, 1)[1], axis=-1), "int32")
 
 
+def unit_vectors(x):
+    """Vectors (..., D) of length 1 in the same directions; 0 stays."""
+    squared = ops.sum(ops.square(x), axis=-1, keepdims=True)
+    return x * ops.rsqrt(ops.maximum(squared, 1e-12))
+
+
 def nearest_codes(features, codebook):
     """The code closest to each vector: (N, ..., D), (K, D) to int32 (N, ...)."""
     # |f - e|^2 = |f|^2 - 2 f.e + |e|^2, of which the first is the same for every code.

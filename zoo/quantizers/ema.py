@@ -11,6 +11,7 @@ from zoo.quantizers.base import (
     Quantizer,
     nearest_codes,
     sum_over_positions,
+    unit_vectors,
 )
 from zoo.quantizers.gradient import check_commitment
 
@@ -47,6 +48,9 @@ class EMAQuantizer(Quantizer):
         epsilon: of the Laplace smoothing, > 0.
         gradient_estimator: "straight_through" or "rotation": see
             `zoo.quantizers.estimators`.
+        cosine: features and codes are vectors of length 1, so that the nearest code is
+            that of the most similar direction (Yu et al., "Vector-quantized Image
+            Modeling with Improved VQGAN", 2022, section 3.2).
 
     Raises:
         ValueError: for arguments out of range.
@@ -71,6 +75,7 @@ class EMAQuantizer(Quantizer):
         initialize_from_data: bool = True,
         epsilon: float = 1e-5,
         gradient_estimator: str = "straight_through",
+        cosine: bool = False,
         seed: int | None = None,
         name: str = "ema_quantizer",
         **kwargs: Any,
@@ -87,12 +92,13 @@ class EMAQuantizer(Quantizer):
         self.initialize_from_data = bool(initialize_from_data)
         self.epsilon = float(epsilon)
         self.gradient_estimator = estimators.check_estimator(gradient_estimator)
+        self.cosine = bool(cosine)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape):
         shape = (self.codebook_size, self.code_dim)
         first = keras.initializers.RandomNormal(self.code_dim**-0.5, seed=self.seed)
-        first = ops.convert_to_numpy(first(shape, dtype="float32"))
+        first = ops.convert_to_numpy(self._placed(first(shape, dtype="float32")))
         for name, value in (
             ("codebook", first),
             ("usage", first[:, 0] * 0 + 1),  # N_i
@@ -110,7 +116,7 @@ class EMAQuantizer(Quantizer):
 
     def call(self, features, training=False, step=0.0):
         """See `Quantizer.call`."""
-        features = ops.cast(features, "float32")
+        features = self._placed(ops.cast(features, "float32"))
         given = ops.stop_gradient(features)
         if training:
             candidates = self._candidates(given)
@@ -127,6 +133,10 @@ class EMAQuantizer(Quantizer):
             loss=self.commitment * sum_over_positions(ops.square(features - chosen)),
             counts=counts,
         )
+
+    def _placed(self, vectors):
+        """Where vectors (..., D) lie: on the unit sphere, if directions count alone."""
+        return unit_vectors(vectors) if self.cosine else vectors
 
     def _candidates(self, features):
         """Features of the batch to start codes from, (K, D), all of different places.
@@ -173,7 +183,8 @@ class EMAQuantizer(Quantizer):
         smoothed = smoothed / (total + self.codebook_size * self.epsilon) * total
         average = self._average_usage(features)
         dead = usage < self.expire_below * average
-        self._restart(dead, candidates, usage, sums, sums / smoothed[:, None], average)
+        codebook = self._placed(sums / smoothed[:, None])
+        self._restart(dead, candidates, usage, sums, codebook, average)
 
     def lookup(self, codes):
         """See `Quantizer.lookup`."""
@@ -188,4 +199,5 @@ class EMAQuantizer(Quantizer):
             "initialize_from_data": self.initialize_from_data,
             "epsilon": self.epsilon,
             "gradient_estimator": self.gradient_estimator,
+            "cosine": self.cosine,
         }

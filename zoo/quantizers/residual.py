@@ -68,6 +68,11 @@ class ResidualQuantizer(Quantizer):
                 f"`level` must be one of {', '.join(map(repr, LEVELS))} or a quantizer "
                 f"of that kind; got {level!r}."
             )
+        if getattr(level, "cosine", False):
+            raise ValueError(
+                "`level` must not compare directions alone (cosine=True): what one "
+                "level leaves to the next is a matter of lengths, too."
+            )
         seeds, kind = InitializerSeeds(self.seed), type(level)
         shared = {
             **level.get_config(),  # pyright: ignore
