@@ -59,6 +59,21 @@ def _is_more(value, maximum):
     return maximum is not None and is_number and value > maximum
 
 
+def check_share(value, argument):
+    """`value` as a float in [0, 1).
+
+    Raises:
+        ValueError: otherwise.
+    """
+    try:
+        valid = not isinstance(value, bool) and 0 <= value < 1
+    except TypeError:
+        valid = False
+    if not valid:
+        raise ValueError(f"`{argument}` must lie in [0, 1); got {value!r}.")
+    return float(value)
+
+
 def check_choice(value, argument, choices):
     """`value`, if it is one of `choices`.
 

@@ -176,6 +176,22 @@ def test_fit_learns_what_follows_what():
     assert -log_prob / 4 == pytest.approx(history["val_loss"][-1], rel=1e-4)
 
 
+@pytest.mark.parametrize("dropout", (0.0, 0.5))
+def test_dropout_thins_in_training_alone(dropout):
+    codes = np.random.default_rng(0).integers(0, K, (64, 2, 2)).astype("int32")
+    prior = make_prior(dropout=dropout)
+    assert prior.get_config()["dropout"] == dropout
+    once, again = (array(prior.log_prob(codes)) for _ in "ab")
+    np.testing.assert_array_equal(once, again)
+    still = keras.optimizers.SGD(0.0)
+    history = prior.fit(codes, optimizer=still, batch_size=64, verbose=0, **QUICK)
+    thinned = history.history["loss"][0] + once.mean() / 4
+    if dropout:
+        assert abs(thinned) > 1e-3
+    else:
+        assert abs(thinned) < 1e-5
+
+
 # In a model.
 
 
@@ -467,6 +483,10 @@ def test_prior_of_other_codes(quantizer, x):
         (
             lambda x: make_model(prior=prior_for()).fit_prior(x * 255),
             r"`x` must be pixels in \[0, 1\]",
+        ),
+        (
+            lambda x: zoo.CodePrior(4, (2, 2), dropout=1.0),
+            r"`dropout` must lie in \[0, 1\); got 1.0",
         ),
         (
             lambda x: zoo.CodePrior(4, (2, 2), width=10, num_heads=4),

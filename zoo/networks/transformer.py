@@ -1,6 +1,7 @@
 """A causal transformer, over a whole sequence or step by step with a cache."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -19,9 +20,10 @@ class TransformerBlock(keras.layers.Layer):
         width: features of each position, a multiple of `num_heads`.
         num_heads: attention heads.
         seeds: `InitializerSeeds`.
+        dropout: share of what is added that training leaves out, of a whole sequence.
     """
 
-    def __init__(self, width, num_heads, seeds, **kwargs):
+    def __init__(self, width, num_heads, seeds, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.num_heads = num_heads
         self.head_dim = width // num_heads
@@ -42,6 +44,11 @@ class TransformerBlock(keras.layers.Layer):
         )
         self.up = dense(4 * width, "up")
         self.down = dense(width, "down")
+        self.dropout: Any = None
+        if dropout:
+            self.dropout = keras.layers.Dropout(
+                dropout, seed=seeds.next_seed(), dtype=dtype, name="dropout"
+            )
 
     def build(self, input_shape):
         width = input_shape[-1]
@@ -58,10 +65,13 @@ class TransformerBlock(keras.layers.Layer):
 
     def _add(self, x, attended):
         """The rest of the block after attention, (..., heads, head_dim) to (..., W)."""
-        x = x + self.mix(ops.reshape(attended, ops.shape(x)))
+        x = x + self._thinned(self.mix(ops.reshape(attended, ops.shape(x))))
         # Not the exact form: its erf does not survive the conversion to ONNX.
         hidden = keras.activations.gelu(self.up(self.think_norm(x)), approximate=True)
-        return x + self.down(hidden)
+        return x + self._thinned(self.down(hidden))
+
+    def _thinned(self, x):
+        return x if self.dropout is None else self.dropout(x)
 
     def _weights(self, scores, seen=None):
         """Attention weights of scores, where `seen`; softmax in float32."""
@@ -103,13 +113,16 @@ class CausalTransformer(keras.layers.Layer):
         length: T.
         width: features of each position, a multiple of `num_heads`.
         num_layers, num_heads: how many of each.
+        dropout: see `TransformerBlock`.
         seed: integer that fixes the initial weights, or None.
 
     Raises:
         ValueError: for arguments out of range.
     """
 
-    def __init__(self, length, width, num_layers, num_heads, seed=None, **kwargs):
+    def __init__(
+        self, length, width, num_layers, num_heads, dropout=0.0, seed=None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.length = length
         self.width = check_whole_number(width, "width", 1)
@@ -125,6 +138,7 @@ class CausalTransformer(keras.layers.Layer):
                 self.width,
                 self.num_heads,
                 seeds,
+                dropout,
                 dtype=self.dtype_policy,
                 name=f"block_{i}",
             )

@@ -12,7 +12,7 @@ from zoo.class_names import checked_names
 from zoo.networks.transformer import CausalTransformer
 from zoo.priors.drawing import draw_codes
 from zoo.training.code_prior import fit_code_prior
-from zoo.validation import check_whole_number
+from zoo.validation import check_share, check_whole_number
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -29,6 +29,8 @@ class CodePrior(keras.layers.Layer):
         codebook_size: number of codes, K.
         code_shape: shape of an image's codes, such as (7, 7).
         width, num_layers, num_heads: of the transformer.
+        dropout: share of what each of its layers adds that training leaves out, in
+            [0, 1): for images too few for its size.
         num_classes: labels are whole numbers from 0 to num_classes - 1; None for a
             prior without labels.
         class_names: names of the classes, kept with the model and its exports; labels
@@ -66,6 +68,7 @@ class CodePrior(keras.layers.Layer):
         seed: int | None = None,
         fitted_to: str | None = None,
         name: str = "code_prior",
+        dropout: float = 0.0,
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
@@ -79,12 +82,14 @@ class CodePrior(keras.layers.Layer):
         self.class_names = checked_names(class_names, num_classes)
         self.seed = None if seed is None else int(seed)
         self.fitted_to = fitted_to
+        self.dropout = check_share(dropout, "dropout")
         dtype = self.dtype_policy
         self.transformer = CausalTransformer(
             self.length,
             width,
             num_layers,
             num_heads,
+            self.dropout,
             seed=self.seed,
             dtype=dtype,
             name="transformer",
@@ -265,6 +270,7 @@ class CodePrior(keras.layers.Layer):
             "width": self.transformer.width,
             "num_layers": len(self.transformer.blocks),
             "num_heads": self.transformer.num_heads,
+            "dropout": self.dropout,
             "num_classes": self.num_classes,
             "class_names": self.class_names,
             "seed": self.seed,

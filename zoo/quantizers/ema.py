@@ -14,6 +14,7 @@ from zoo.quantizers.base import (
     unit_vectors,
 )
 from zoo.quantizers.gradient import check_commitment
+from zoo.validation import check_share
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -81,14 +82,11 @@ class EMAQuantizer(Quantizer):
         **kwargs: Any,
     ):
         super().__init__(codebook_size, code_dim, seed, name=name, **kwargs)
-        for argument, value in (("decay", decay), ("expire_below", expire_below)):
-            if not 0 <= value < 1:
-                raise ValueError(f"`{argument}` must lie in [0, 1); got {value!r}.")
         if not 0 < epsilon < float("inf"):
             raise ValueError(f"`epsilon` must be a finite number > 0; got {epsilon!r}.")
-        self.decay = float(decay)
+        self.decay = check_share(decay, "decay")
         self.commitment = check_commitment(commitment)
-        self.expire_below = float(expire_below)
+        self.expire_below = check_share(expire_below, "expire_below")
         self.initialize_from_data = bool(initialize_from_data)
         self.epsilon = float(epsilon)
         self.gradient_estimator = estimators.check_estimator(gradient_estimator)
