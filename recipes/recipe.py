@@ -17,6 +17,7 @@ RECIPES = (
     "hierarchical_vae_cifar10",
     "hierarchical_vae_mnist",
     "vq_vae_cifar10",
+    "vq_vae_emoji",
     "vq_vae_mnist",
 )
 

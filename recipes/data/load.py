@@ -99,8 +99,9 @@ def load_images(
     Args:
         source: one of
             - a TFDS name: "mnist", "cifar10:3.0.2", "emnist/letters"; "digits" and
-              "sprites" are embedded and always there. Of data sets with factors, such
-              as "dsprites", 50,000 images of each split are read;
+              "sprites" are embedded and always there; "emoji" is an npm package that
+              lies unpacked beside the others. Of data sets with factors, such as
+              "dsprites", 50,000 images of each split are read;
             - a folder of pictures (flat, or one sub-folder a class, or either of them
               in `train` and `test` sub-folders), or a prepared TFDS data set;
             - an `.npz` file, or a dict, with `x_train`, `y_train`, `x_test`, ... or

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recipes.data import emoji
 from recipes.data.arrays import from_arrays, from_mapping, from_npz
 from recipes.data.folders import from_folder
 from recipes.data.locations import data_folder
@@ -31,7 +32,7 @@ def named_data_set(name, data_dir=None) -> str:
     Raises:
         ValueError: if it is no such name, or also that of a folder here.
     """
-    if name in ("digits", "sprites"):
+    if name in ("digits", "emoji", "sprites"):
         return name
     if isinstance(name, str) and _TFDS_NAME.fullmatch(name):
         prepared = (data_folder(data_dir) / name).is_dir()
@@ -83,6 +84,9 @@ def open_source(
         from recipes.data.sprites_builder import sprites_source
 
         return sprites_source(image_shape, data_dir)
+    # A folder of that name is a folder, unless the package is there.
+    if source == "emoji" and (emoji.is_there(data_dir) or not path.is_dir()):
+        return emoji.emoji_source(image_shape, data_dir, memory)
     from recipes.data.tfds_source import from_prepared, from_tfds
 
     # A folder "mnist" in the working directory does not hide the data set.
