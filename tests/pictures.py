@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "recipes" / "documents" / "readme_pictures"
 # file: (kind of plot, preset, options)
 PLOTS = {
+    "levels.png": ("levels", "hierarchical_vae_mnist", {}),
     "styles.png": ("styles", "conditional_vae_mnist", {"num_samples": 6}),
     "traversal.png": ("traversal", "beta_vae_sprites", {"num_samples": 6}),
 }
