@@ -5,9 +5,10 @@ python -m recipes.conditional_vae_fashion --data-dir ~/tensorflow_datasets
 
 from recipes.recipe import Recipe, Training
 
+# As the data set has them.
 CLASSES = (
-    *("t-shirt", "trousers", "pullover", "dress", "coat"),
-    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 
 

@@ -105,6 +105,7 @@ def train(
 
         dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
         fitted = build_model(dtype)
+        data = known_classes(fitted, data)  # or no preset of it can be scored
         if start:
             start.check(data, seed)
             start.give_weights(fitted)
@@ -126,6 +127,7 @@ def train(
                     data_dir=data_dir,
                     splits="test",
                 )
+            scored = known_classes(model, scored)
         return run.finish(
             model,
             scored,
