@@ -105,7 +105,9 @@ def train(
 
         dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
         fitted = build_model(dtype)
+        told = len(data.report)
         data = known_classes(fitted, data)  # or no preset of it can be scored
+        print_report(data.report[told:], run.console)
         if start:
             start.check(data, seed)
             start.give_weights(fitted)

@@ -1,5 +1,6 @@
 """Recipes of conditional models: labels from data to preset, and who reads samples."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -91,6 +92,39 @@ def test_preset_draws_what_is_asked_for(preset):
     assert f"| {without:.2f} |" in card and "p(x) is the mean of p(x|y)" in card
     both = f"{metrics['nll']:.2f} given y, {without:.2f} without"
     assert both in presets_section([read_preset(preset)])
+
+
+def in_folders(folder, names):
+    """Pictures of the classes, one folder each: of names that are sorted otherwise."""
+    images, labels = draw_classes(60, seed=0)
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        (folder / names[label]).mkdir(parents=True, exist_ok=True)
+        pixels = (255 * image[:, :, 0]).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / names[label] / f"{number}.png")
+    return folder
+
+
+def test_classes_of_training_are_the_models_by_name(tmp_path):
+    recipe = Recipe(
+        name="tiny",
+        summary="Rows, columns and blocks.",
+        dataset=str(in_folders(tmp_path / "known", ("row", "column", "block"))),
+        image_shape=(SIZE, SIZE, 1),
+        validation=6,
+        binarized=False,
+        training=Training(epochs=1, batch_size=16),
+        build_model=build_model,
+        num_importance_samples=1,
+    )
+    console = Console(file=io.StringIO(), width=200)
+    preset = train(recipe, out=tmp_path / "run", console=console)
+    assert "'block' to 2 'block'" in console.file.getvalue()
+    evaluate_preset(preset, recipe.dataset, console=Console(file=io.StringIO()))
+    unknown = str(in_folders(tmp_path / "unknown", ("row", "column", "disc")))
+    recipe = dataclasses.replace(recipe, dataset=unknown)
+    with pytest.raises(ValueError, match="model knows by name, row, column, block"):
+        train(recipe, out=tmp_path / "other", console=console)
+    assert not (tmp_path / "other" / "preset").exists()
 
 
 def test_evaluation_gives_figures_given_the_label(preset, source):
