@@ -80,10 +80,17 @@ def _prior(manifest):
         "MixtureNormal": "a learned mixture of normal distributions",
     }
     kind = kinds.get(name, f"{name!r}")
-    return [
+    lines = [
         f"The prior of `z` is {kind}, and is not N(0, I), of which `decoder.onnx`",
         f"makes nothing of use: {draw}",
     ]
+    if name in ("flow", "label_flow"):
+        lines += [
+            "A flow has learned nothing of noise larger than its own: at a "
+            "`temperature` above 1",
+            "images get odd, and from 1.5 on no two programs agree on them.",
+        ]
+    return lines
 
 
 def _made_of(manifest):

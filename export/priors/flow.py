@@ -95,10 +95,8 @@ class FlowRecord(PriorRecord):
     # It has learned nothing of noise much larger than its own: of twice as large, one
     # trained on Fashion-MNIST makes latents of tens of thousands, and of a rounding
     # error as much as it likes. The constant -2 of `probes` is its own at half.
+    # Of its own, 24 layers that mix, trained on MNIST, come to errors of 3e-5.
     extreme_temperatures = (0.5, 0, 0.5)
-    # Every layer may stretch the rounding errors of those before: 24 that mix, trained
-    # on MNIST, come to 3e-5.
-    tolerance = 5e-4
 
     def is_of(self, prior):
         from zoo import priors

@@ -6,10 +6,11 @@ expected images, E[x|z], and so grey, too. Figures compare presets of one data s
 scored on one backend, and nothing else; distances in these features mean nothing beside
 those in another network's, such as Inception's.
 
-Beside each figure of samples stands the same figure of real images, which neither the
-classifier nor the figure has seen, and of two controls: white noise, and real images
-with their pixels shuffled. A figure that does not tell these from real images is left
-out, and so are all where the classifier is wrong too often to be a judge.
+Beside each figure of samples stands the same figure of real images, which the
+classifier was not trained on (they said for how long it was), and of two controls:
+white noise, and real images with their pixels shuffled. A figure that does not tell
+these from real images is left out, and so are all where the classifier is wrong too
+often to be a judge.
 """
 
 import dataclasses

@@ -33,6 +33,10 @@ class Flow(Prior):
     after it see other directions: for a deep flow, of 20 layers, say. With `label_dim`
     it is p(z|y): each layer's network sees the label besides.
 
+    It has learned nothing of noise larger than its own: at a `temperature` above 1
+    latents soon lie far from any that a decoder knows, and from 1.5 on (measured of 24
+    layers) programs round them to different images.
+
     Args:
         latent_dim: number of latent dimensions, >= 2.
         num_layers: number of coupling layers, from 1 to 32. None is two for each binary
