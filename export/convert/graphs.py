@@ -6,7 +6,7 @@ import tf2onnx
 from onnx import helper
 
 from export.convert import code_sampler, functions, graph, metadata, noise
-from export.convert.lean import fix_shapes
+from export.convert.lean import fix_shapes, join_reshapes
 from export.convert.plain import write_plainly
 from export.convert.quantize import quantize_weights
 from export.runtime.signature import (
@@ -138,6 +138,7 @@ def _convert_anew(compute, inputs, outputs, opset):
         tf.function(compute), input_signature=specs, opset=opset
     )
     fix_shapes(proto)
+    join_reshapes(proto)
     write_plainly(proto)
     return graph.tidy(proto, inputs, outputs, opset)
 

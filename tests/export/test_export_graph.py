@@ -93,6 +93,28 @@ def test_computed_reshape_becomes_a_constant():
         assert run(model, np.zeros((n, 2, 3), np.float32)).shape == (n, 6)
 
 
+def test_one_reshape_after_another_becomes_one():
+    """Whether the converter had joined them or not: files must not differ by that."""
+    nodes = [
+        helper.make_node("Reshape", ["x", "a"], ["wide"]),
+        helper.make_node("Reshape", ["wide", "b"], ["y"]),
+    ]
+    shapes = {"a": (-1, 1, 3, 2), "b": (-1, 6)}
+    weights = [(name, np.array(shape)) for name, shape in shapes.items()]
+    model = make_model(nodes, weights, inputs=(2, 3), outputs=(6,))
+    lean.fix_shapes(model)
+    lean.join_reshapes(model)
+    values = (
+        {"x": Value("float32", ("batch", 2, 3))},
+        {"y": Value("float32", ("batch", 6))},
+    )
+    model = graph.tidy(model, *values, 17)
+    assert graph.check(model) == {"Reshape": 1}
+    x = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
+    np.testing.assert_array_equal(run(model, x), x.reshape(4, 6))
+    assert run(model, x[:0]).shape == (0, 6)
+
+
 @pytest.mark.parametrize("kind", ["fp16", "int8"])
 @pytest.mark.parametrize("transposed", [0, 1])
 def test_quantization_error_is_that_of_the_rounding(kind, transposed):
