@@ -16,6 +16,7 @@ RECIPES = (
     "dense_vae_mnist",
     "hierarchical_vae_cifar10",
     "hierarchical_vae_mnist",
+    "hierarchical_vae_omniglot",
     "vq_vae_cifar10",
     "vq_vae_emoji",
     "vq_vae_mnist",
@@ -78,6 +79,8 @@ class Recipe:
             zoo. It imports `zoo` itself, so that the backend can be chosen before.
         prior_training: hyperparameters of the prior over codes, which is trained after
             the model; None for models without one.
+        half_precision: whether weights are rounded to half precision before they are
+            scored and saved: half the bytes (`zoo.presets.round_to_half`).
         num_importance_samples: K of the likelihood that is computed after training.
         anchors: published figures beside this recipe's.
     """
@@ -91,6 +94,7 @@ class Recipe:
     training: Training
     build_model: Callable
     prior_training: Training | None = None
+    half_precision: bool = False
     num_importance_samples: int = 100
     anchors: tuple[Published, ...] = ()
 

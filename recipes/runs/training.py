@@ -117,6 +117,8 @@ def train(
         # A preset is kept in float32, which every machine computes well.
         model = build_model("float32")
         model.set_weights(fitted.get_weights())
+        if recipe.half_precision:
+            zoo.presets.round_to_half(model)
         if scored_on == "validation":
             scored = dataclasses.replace(
                 data, test=data.validation, test_labels=data.validation_labels

@@ -171,6 +171,30 @@ def test_folder_holds_three_files_and_what_is_known(folder):
     assert (folder.stat().st_mode & 0o777) == 0o755
 
 
+@pytest.mark.parametrize("beyond", (False, True))
+def test_rounded_weights_take_half_the_file_and_come_back_exactly(tmp_path, beyond):
+    model = make_dense(hidden_units=(256, 256), prior="flow")
+    random_weights(model, seed=0)
+    before = model.get_weights()
+    if beyond:  # one number that half precision does not have: all stay as they are
+        next(array for array in before if array.ndim == 2)[0, 0] = 1e6
+        model.set_weights(before)
+    model.save_to_preset(tmp_path / "whole")
+    presets.round_to_half(model)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_allclose(new, old, rtol=2**-11, atol=2**-24)
+    model.save_to_preset(tmp_path / "rounded")
+    whole, rounded = (
+        (tmp_path / name / "model.weights.h5").stat().st_size
+        for name in ("whole", "rounded")
+    )
+    assert (rounded == whole) if beyond else (rounded < 0.65 * whole)
+    loaded = zoo.from_preset(tmp_path / "rounded")
+    for mine, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        assert theirs.dtype == mine.dtype
+        np.testing.assert_array_equal(theirs, mine)
+
+
 def test_metadata_cannot_replace_what_the_format_needs(tmp_path):
     model = make_dense()
     model.save_to_preset(

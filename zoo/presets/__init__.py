@@ -4,7 +4,7 @@ A folder holds `config.json` (the architecture), `model.weights.h5`, `metadata.j
 (checksums, metrics, how it was trained) and, for shipped ones, a model card and
 pictures. It holds no code and no pickles, and it loads on every backend.
 
-All but `from_preset` and `save_to_preset` does without Keras.
+All but `from_preset`, `round_to_half` and `save_to_preset` does without Keras.
 """
 
 from typing import TYPE_CHECKING
@@ -20,12 +20,14 @@ from zoo.presets.folder import (
 if TYPE_CHECKING:
     from zoo.presets.loading import from_preset
     from zoo.presets.saving import save_to_preset
+    from zoo.presets.weights import round_to_half
 
 __all__ = [
     "from_preset",
     "list_presets",
     "preset_folder",
     "preset_info",
+    "round_to_half",
     "save_to_preset",
     "update_metadata",
 ]
@@ -35,6 +37,7 @@ __getattr__, __dir__ = lazy.attributes(
     modules=[],
     defined_in={
         "from_preset": "zoo.presets.loading",
+        "round_to_half": "zoo.presets.weights",
         "save_to_preset": "zoo.presets.saving",
     },
     without_keras=[],

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import h5py
 import keras
+import numpy as np
 
 from zoo.presets.files import WEIGHTS
 
@@ -25,8 +26,35 @@ class _InMemory(io.BytesIO):
         return WEIGHTS
 
 
+def round_to_half(model: keras.Model) -> None:
+    """Rounds a model's weights to half precision, so that its file is half as large.
+
+    Each number keeps 11 bits, a relative error of at most 0.05 %. The model computes as
+    before, in its own dtype: what it scores then is what is saved. Arrays with numbers
+    beyond 65,504, and of whole numbers, stay as they are.
+    """
+    weights = model.get_weights()
+    for number, weight in enumerate(weights):
+        if weight.dtype == np.float32 and _fits_half(rounded := _rounded(weight)):
+            weights[number] = rounded
+    model.set_weights(weights)
+
+
+def _rounded(array):
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16).astype(np.float32)
+
+
+def _fits_half(array):
+    """Whether half precision holds an array exactly."""
+    return np.isfinite(array).all() and np.array_equal(_rounded(array), array)
+
+
 def weights_bytes(model: keras.Model) -> bytes:
     """The content of the file that `model.save_weights` writes.
+
+    Of a model all of whose weights half precision holds exactly, as `round_to_half`
+    makes them, the file has them so: half the bytes of the same numbers.
 
     Raises:
         ValueError: if Keras does not save all weights of the model.
@@ -40,6 +68,8 @@ def weights_bytes(model: keras.Model) -> bytes:
             f"saves {found:,} alone: the others are in layers that are no attributes "
             "of a layer, nor in lists or dictionaries that are."
         )
+    if all(_fits_half(item[()]) for item in _datasets(file) if item.dtype == "f4"):
+        return _halved(file).getvalue()
     return file.getvalue()
 
 
@@ -54,6 +84,25 @@ def _datasets(file):
     opened = h5py.File(file)
     opened.visititems(collect)
     return found
+
+
+def _halved(file):
+    """The same file, its arrays of single precision in half precision."""
+    halved = _InMemory()
+    with h5py.File(file) as source, h5py.File(halved, "w") as target:
+
+        def copy(name, item):
+            if isinstance(item, h5py.Dataset):
+                array = item[()]
+                half = array.astype("f2") if item.dtype == "f4" else array
+                copied = target.create_dataset(name, data=half)
+            else:
+                copied = target.create_group(name)
+            copied.attrs.update(item.attrs)
+
+        target.attrs.update(source.attrs)
+        source.visititems(copy)
+    return halved
 
 
 class Held(NamedTuple):
