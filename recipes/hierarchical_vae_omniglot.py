@@ -44,7 +44,7 @@ RECIPE = Recipe(
     ),
     build_model=build_model,
     half_precision=True,
-    num_importance_samples=128,
+    num_importance_samples=32,
 )
 
 if __name__ == "__main__":
