@@ -149,6 +149,8 @@ def _draws_as(model, record):
     columns = model.noise.normals
     if model.noise.uniforms or _group(model).shape != (columns,):
         return False
+    if getattr(model.prior, "latent_dim", columns) != columns:
+        return False  # of a part of the row alone
     noise = np.random.default_rng(3).standard_normal((_ROWS, columns), np.float32)
     given = labels(model, _ROWS)
     for temperature in (1.0, 0.5):

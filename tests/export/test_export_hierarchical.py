@@ -129,6 +129,62 @@ def test_plot_redraws_one_level_and_keeps_the_others(ladder, tmp_path, of_images
     assert ("posterior means" in words) == of_images
 
 
+@pytest.fixture(scope="module")
+def far_prior(tmp_path_factory):
+    """A ladder whose first group lies far from 0 under its prior, and its folder."""
+    model = zoo.HierarchicalVAE(
+        SHAPE,
+        LEVELS,
+        filters=(4, 3),
+        blocks_per_level=1,
+        prior=zoo.priors.Mixture(18, 3),
+        seed=0,
+    )
+    rng = np.random.default_rng(0)
+    model.set_weights(
+        [
+            np.float32(0.4 * rng.standard_normal(w.shape)) if w.ndim > 1 else w
+            for w in model.get_weights()
+        ]
+    )
+    model.prior.means.assign(model.prior.means + 9)
+    folder = tmp_path_factory.mktemp("far") / "far"
+    export.export_model(model, folder)
+    return model, folder
+
+
+def test_files_draw_the_first_group_from_its_prior(far_prior):
+    model, folder = far_prior
+    sampler = export.Sampler(folder)
+    for temperature in (1.0, 0.3):
+        expected = model.sample(4, None, temperature, seed=3)
+        images = sampler.sample(4, None, temperature, seed=3)
+        np.testing.assert_allclose(images, expected, atol=1e-5)
+    from export.runtime.session import Session
+
+    feeds = {"seed": np.array(3), "num_samples": np.array(4)}
+    feeds["temperature"] = np.array(1, "f4")
+    z = Session(folder / "sampler.onnx", "sampler").run(feeds)["z"]
+    assert z[:, :18].mean() > 7
+    np.testing.assert_allclose(z[:, 18:], threefry.normals(3, 4, ROW)[:, 18:])
+    np.testing.assert_allclose(sampler.decode(z), model.sample(4, seed=3), atol=1e-5)
+    with pytest.raises(export.RuntimeModelError, match="gives no latents"):
+        sampler.draw_latents(4, seed=3)
+
+
+def test_page_draws_the_first_level_from_its_prior(far_prior, visit, tmp_path):
+    _, folder = far_prior
+    made = write_page(tmp_path, folder)
+    seen = visit(made.path)
+    sampled = seen.latent()
+    assert sampled[:18].mean() > 7 and abs(sampled[18:].mean()) < 1
+    seen.page.locator("#levels-list button").first.click()
+    z = seen.latent()
+    assert np.abs(z - sampled)[:18].min() > 0 and z[:18].mean() > 7
+    np.testing.assert_array_equal(z[18:], sampled[18:])
+    assert not seen.complaints
+
+
 def test_page_draws_and_scales_each_level(ladder, visit, tmp_path):
     _, _, folder = ladder
     made = write_page(tmp_path, folder)

@@ -6,6 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.distributions.base import Distribution
+from zoo.distributions.normal import DiagonalNormal
+
 
 class GroupPosteriors(dict):
     """{group's name: posterior}, and what one posterior has, of all groups in a row.
@@ -50,6 +53,50 @@ class GroupPosteriors(dict):
 
     def _row(self, name):
         return in_a_row([getattr(posterior, name) for posterior in self.values()])
+
+
+class OnGrid(Distribution):
+    """A prior over vectors as one of latents on a grid, (N, h, w, channels).
+
+    Args:
+        prior: a `zoo.priors.Prior` or a `Distribution`, of h w channels dimensions.
+        shape: (h, w, channels).
+    """
+
+    def __init__(self, prior: Any, shape: tuple[int, ...]):
+        self.vectors, self.shape = prior, tuple(shape)
+        self.event_ndim = len(self.shape)
+
+    @classmethod
+    def of(cls, prior, shape):
+        """A prior on a grid: of normal distributions one whose KL has a closed form."""
+        if type(prior) is DiagonalNormal:
+            rows = (-1, *shape)
+            mean, log_var = (ops.reshape(t, rows) for t in (prior.mean, prior.log_var))
+            return DiagonalNormal(mean, log_var, len(shape))
+        return cls(prior, shape)
+
+    def log_prob(self, z):
+        """log p(z) in nats: (..., h, w, channels) to (...)."""
+        leading = ops.shape(z)[: len(z.shape) - self.event_ndim]
+        return self.vectors.log_prob(ops.reshape(z, (*leading, math.prod(self.shape))))
+
+    def from_noise(self, noise, *uniforms):
+        """z (..., h, w, channels) of noise alike: see `zoo.priors.Prior.from_noise`."""
+        shape = ops.shape(noise)
+        leading = shape[: len(noise.shape) - self.event_ndim]
+        rows = ops.reshape(noise, (*leading, math.prod(self.shape)))
+        return ops.reshape(self.vectors.from_noise(rows, *uniforms), shape)
+
+    @property
+    def num_uniforms(self):
+        """How many uniform numbers `from_noise` wants beside."""
+        return getattr(self.vectors, "num_uniforms", 0)
+
+    def map_tensors(self, function):
+        """See `Distribution.map_tensors`; a layer has none."""
+        mapped = getattr(self.vectors, "map_tensors", None)
+        return OnGrid(mapped(function), self.shape) if mapped else self
 
 
 def in_a_row(parts):

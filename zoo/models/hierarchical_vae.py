@@ -3,27 +3,26 @@
 from typing import Any, Unpack
 
 import keras
-import numpy as np
 from keras import ops
 
-from zoo import likelihoods, validation
+from zoo import likelihoods, priors, validation
 from zoo.autoencoder import Autoencoder
 from zoo.class_names import checked_names
 from zoo.distributions import DiagonalNormal, GroupPosteriors
 from zoo.distributions.groups import in_a_row
 from zoo.draws import flatten_draws, repeat
-from zoo.generation import scaled
 from zoo.latents import LatentSpec
 from zoo.models.labelled import Labelled
+from zoo.models.ladder_prior import LadderPrior
 from zoo.models.networked import Options
 from zoo.networks.ladder import ladder_networks
 from zoo.networks.levels import latent_specs
 from zoo.objectives import ELBOTerms, LatentGroup
-from zoo.priors import StandardNormal
+from zoo.serialization import to_json
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class HierarchicalVAE(Labelled, Autoencoder):
+class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
     """A ladder of latents: groups on coarse grids first, each given those before it.
 
     Sønderby et al., "Ladder Variational Autoencoders", 2016; Kingma et al., "Improved
@@ -40,6 +39,11 @@ class HierarchicalVAE(Labelled, Autoencoder):
     that `generate` makes the image of. `sample` takes one temperature, or one for each
     level.
 
+    The first group has none before it: `prior` is what p(z_1) is instead of N(0, I), of
+    all its latents as one vector, as the VampPrior of Tomczak & Welling, 2018, section
+    4, is. `decode` takes rows of such latents, `generate` the noise they are drawn
+    from.
+
     Args:
         image_shape: (H, W, C), H and W at least 8. Any size: what does not divide is
             padded and cropped.
@@ -51,6 +55,7 @@ class HierarchicalVAE(Labelled, Autoencoder):
         block, activation: as in `zoo.ConvVAE`.
         num_classes, class_names: for p(x|label), as in `zoo.ConditionalVAE`; None for a
             model without labels.
+        prior: of the first group, of h w channels dimensions: as in `zoo.VAE`.
         likelihood, beta, seed, options: as in `zoo.VAE`; of `beta`, see `ELBO`.
 
     Raises:
@@ -67,8 +72,6 @@ class HierarchicalVAE(Labelled, Autoencoder):
     (2, 28, 28, 1)
     """
 
-    has_kl_per_unit = True
-
     def __init__(
         self,
         image_shape: tuple[int, int, int],
@@ -83,6 +86,7 @@ class HierarchicalVAE(Labelled, Autoencoder):
         activation: str = "silu",
         num_classes: int | None = None,
         class_names: list[str] | None = None,
+        prior: Any = "standard_normal",
         **options: Unpack[Options],
     ):
         image_shape = validation.check_image_shape(image_shape)
@@ -114,8 +118,10 @@ class HierarchicalVAE(Labelled, Autoencoder):
         self.class_names = checked_names(class_names, num_classes)
         self.label_dim = num_classes or 0
         self.network_config = networks.config
-        self.prior = StandardNormal()  # of each group
         self._latents = latent_specs(image_shape, networks.decoder.levels)
+        self.prior = priors.get(
+            prior, self.latents[0].size, seed, self.label_dim, image_shape
+        )
         self.complete()
 
     def build_networks(self):
@@ -128,10 +134,6 @@ class HierarchicalVAE(Labelled, Autoencoder):
     @property
     def latents(self) -> tuple[LatentSpec, ...]:
         return self._latents
-
-    @property
-    def latent_row(self) -> LatentSpec:
-        return LatentSpec("z", (self.noise.normals,))
 
     def way_down(self, x, labels=None, noise=None):
         """Every group's posterior, and draws from it.
@@ -172,10 +174,11 @@ class HierarchicalVAE(Labelled, Autoencoder):
         draws = ops.shape(groups[0][1])[0]
         parameters = ops.reshape(flat, (draws, -1, *flat.shape[1:]))
         log_likelihood = self.likelihood.log_prob(x, parameters)
-        groups = (
+        groups = [
             LatentGroup(spec, q, q.default_prior(), z)
             for spec, (q, z) in zip(self.latents, groups, strict=True)
-        )
+        ]
+        groups[0].prior = self.first_prior(groups[0].posterior, labels)
         return ELBOTerms(log_likelihood, tuple(groups), {}, x, parameters)
 
     def decode_parameters(self, z, labels=None, training=False):
@@ -195,23 +198,6 @@ class HierarchicalVAE(Labelled, Autoencoder):
             count, vectors = ops.shape(groups[0])[0], self.label_vectors(labels)
             z = {"state": self.decoder.state(lambda n, _: groups[n], count, vectors)}
         return self.decoder(z["state"])
-
-    def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
-        """See `Generation.draw_latents`: the noise itself, scaled, in rows."""
-        if len(ops.cast(temperature, "float32").shape) < 2:
-            return scaled(noise, temperature)
-        return in_a_row(list(self.split_noise(noise, temperature).values()))
-
-    def split_noise(self, noise, temperature=1.0):
-        """See `Generation.split_noise`; a temperature may be (N, number of levels)."""
-        temperature = ops.cast(temperature, "float32")
-        if len(temperature.shape) < 2:
-            return super().split_noise(noise, temperature)
-        parts, level = super().split_noise(noise), -1
-        for name in parts:
-            level += name.endswith("_1")
-            parts[name] = parts[name] * temperature[:, level, None, None, None]
-        return parts
 
     def posterior_statistics(self, x, labels=None):
         """See `Autoencoder.posterior_statistics`: rows of all groups, at the means."""
@@ -258,7 +244,9 @@ class HierarchicalVAE(Labelled, Autoencoder):
             drawn = self.inference.batched(f"draw z given x{which}", rows_of, *arrays)
             return ops.convert_to_tensor(drawn)
 
-        posteriors = ((n, DiagonalNormal(mean[n], log_var[n], 3)) for n in mean)
+        posteriors = {n: DiagonalNormal(mean[n], log_var[n], 3) for n in mean}
+        first = posteriors[self.latents[0].name]
+        first.prior = self.first_prior(first, labels)
         return GroupPosteriors(posteriors, draw)
 
     def check_latents(self, z):
@@ -271,26 +259,11 @@ class HierarchicalVAE(Labelled, Autoencoder):
             return super().check_latents(z)
         return validation.check_latents(z, [self.latent_row])
 
-    def check_temperature(self, temperature):
-        """One number for all levels, or one for each, coarsest first.
-
-        Raises:
-            ValueError, TypeError: if they are not so many finite numbers >= 0.
-        """
-        if np.ndim(temperature) == 0:
-            return super().check_temperature(temperature)
-        count = len(self.decoder.levels)
-        if len(temperature) != count:
-            raise ValueError(
-                f"`temperature` must be one number, or {count}, one for each level; "
-                f"got {len(temperature)}."
-            )
-        return [super(HierarchicalVAE, self).check_temperature(t) for t in temperature]
-
     def get_config(self):
         return {
             **super().get_config(),
             **self.network_config,
+            "prior": to_json(self.prior),
             "num_classes": self.num_classes,
             "class_names": self.class_names and list(self.class_names),
         }

@@ -91,6 +91,13 @@ export class Explorer {
     });
   }
 
+  /** Draws a latent of a new seed, at temperature 1: for parts of it. Shows nothing. */
+  drawLatent(use: (latent: Latent) => void): void {
+    const [random] = crypto.getRandomValues(new Uint32Array(1));
+    const draw = { count: 1, seed: BigInt(random), temperature: 1, label: this.label };
+    this.work.run(async () => use((await this.model.sample(draw)).latents));
+  }
+
   /** Shows the image of a latent. */
   decode(latent: Latent, origin: Origin): void {
     const { label } = this;

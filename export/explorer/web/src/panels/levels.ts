@@ -3,7 +3,6 @@
 import type { Level } from "../description";
 import { find, make } from "../dom";
 import type { Explorer } from "../explorer";
-import { normals } from "../threefry";
 
 export function setUpLevels(explorer: Explorer): void {
   const { levels } = explorer.model.about;
@@ -20,12 +19,17 @@ export function setUpLevels(explorer: Explorer): void {
     });
     explorer.decode(latent, { kind: "edited" });
   };
-  const rows = levels.map((level) =>
-    makeRow(level, show, (numbers) => {
-      if (unedited) drawn.set(numbers, level.start);
-      show();
-    }),
-  );
+  const rows = levels.map((level) => {
+    const { start, size } = level;
+    const row = makeRow(level, show, () => {
+      explorer.drawLatent((latent) => {
+        if (unedited) drawn.set(latent.slice(start, start + size), start);
+        show();
+      });
+    });
+    row.draw.hidden = !explorer.model.canSample;
+    return row;
+  });
   const reset = (): void => {
     if (!unedited) return;
     drawn = unedited.slice();
@@ -47,13 +51,14 @@ export function setUpLevels(explorer: Explorer): void {
 interface Row {
   element: HTMLElement;
   factor: HTMLInputElement;
+  draw: HTMLButtonElement;
   reset(): void;
 }
 
 function makeRow(
-  { name, groups, size }: Level,
+  { name, groups }: Level,
   onFactor: () => void,
-  onDraw: (numbers: Float32Array) => void,
+  onDraw: () => void,
 ): Row {
   const grid = name.replace("x", " × ");
   const factor = make("input", { id: `level-${name}`, type: "range", min: "0", max: "1.5", step: "0.05", value: "1" });
@@ -68,15 +73,13 @@ function makeRow(
     showFactor();
     onFactor();
   });
-  draw.addEventListener("click", () => {
-    const [random] = crypto.getRandomValues(new Uint32Array(1));
-    onDraw(normals(BigInt(random), 1, size));
-  });
+  draw.addEventListener("click", onDraw);
   showFactor();
   const slider = make("div", { className: "slider" }, label, output, factor);
   return {
     element: make("div", {}, slider, draw),
     factor,
+    draw,
     reset() {
       factor.value = "1";
       showFactor();
