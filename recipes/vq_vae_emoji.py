@@ -56,7 +56,7 @@ RECIPE = Recipe(
     binarized=False,
     # No average of weights: the codebook follows the encoder as it is.
     training=Training(
-        epochs=60,
+        epochs=80,
         batch_size=32,
         learning_rate=2e-3,
         rate_warmup=0.02,
@@ -64,8 +64,15 @@ RECIPE = Recipe(
         ema_momentum=None,
         steps_per_execution=16,
     ),
-    prior_training=Training(epochs=24, batch_size=32, learning_rate=1e-3),
+    prior_training=Training(
+        epochs=40,
+        batch_size=32,
+        learning_rate=1.5e-3,
+        rate_warmup=0.05,
+        ema_momentum=0.99,
+    ),
     build_model=build_model,
+    half_precision=True,
     num_importance_samples=1,
 )
 
