@@ -52,6 +52,7 @@ RECIPE = Recipe(
         steps_per_execution=16,
     ),
     build_model=build_model,
+    half_precision=True,
     num_importance_samples=100,
 )
 

@@ -46,6 +46,7 @@ RECIPE = Recipe(
         patience=8,
     ),
     build_model=build_model,
+    half_precision=True,
     # Given the label nothing is published for MNIST; without it, others' models see
     # none in training either.
     anchors=(

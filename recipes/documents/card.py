@@ -104,13 +104,14 @@ def model_card(info, address, can_sample=True):
             "",
             *markdown_table(PUBLISHED, published),
         ]
+    half = ", kept in half precision" if info.get("half_precision") else ""
     lines += [
         "",
         "## Training",
         "",
         "![training](training.png)",
         "",
-        f"{info['model']}, {info['parameters']:,} parameters, on "
+        f"{info['model']}, {info['parameters']:,} parameters{half}, on "
         f"{data['training_images']:,} images of {data['name']}"
         + (", binarized anew at every step." if data["binarized"] else ".")
         + " The test split was not used.",

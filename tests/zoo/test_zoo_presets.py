@@ -189,6 +189,9 @@ def test_rounded_weights_take_half_the_file_and_come_back_exactly(tmp_path, beyo
         for name in ("whole", "rounded")
     )
     assert (rounded == whole) if beyond else (rounded < 0.65 * whole)
+    assert presets.preset_info(tmp_path / "rounded").get("half_precision") == (
+        None if beyond else True
+    )
     loaded = zoo.from_preset(tmp_path / "rounded")
     for mine, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
         assert theirs.dtype == mine.dtype

@@ -24,7 +24,7 @@ from zoo.text import as_name, is_name
 from zoo.unfinished import beside, remove
 
 # Set by the model alone, or not at all.
-_OF_MODEL = ("code_shape", "image_shape", "latents", "trainable")
+_OF_MODEL = ("code_shape", "image_shape", "latents", "trainable", "half_precision")
 
 
 def save_to_preset(
@@ -36,7 +36,8 @@ def save_to_preset(
 
     Everything is written to a temporary folder beside `folder`, which then takes its
     name: an interrupted call leaves no preset behind. Which parts are `trainable` is
-    kept; the optimizer is not.
+    kept; the optimizer is not. Weights that half precision holds exactly, all of them,
+    are kept in it: see `round_to_half`.
 
     Args:
         model: a model of the zoo.
@@ -76,7 +77,8 @@ def save_to_preset(
         ) from error
     try:
         write_json(temporary / CONFIG, config)
-        write_bytes(temporary / WEIGHTS, weights_bytes(_without_training_state(model)))
+        weights, half = weights_bytes(_without_training_state(model))
+        write_bytes(temporary / WEIGHTS, weights)
         write_metadata(
             temporary,
             {
@@ -85,6 +87,7 @@ def save_to_preset(
                 "model": type(model).__name__,
                 "preset": name,
                 "parameters": model.count_params(),
+                **({"half_precision": True} if half else {}),
                 **_shapes(model),
                 **trainable_parts(model),
                 "keras_version": keras.__version__,

@@ -103,6 +103,7 @@ class Metadata(_Facts):
     model: Name | None = None
     preset: Name | None = None
     parameters: Count | None = None
+    half_precision: bool = False
     image_shape: Shape | None = None
     latents: list[Latent] | None = None
     code_shape: Shape | None = None

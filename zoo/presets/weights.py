@@ -50,11 +50,14 @@ def _fits_half(array):
     return np.isfinite(array).all() and np.array_equal(_rounded(array), array)
 
 
-def weights_bytes(model: keras.Model) -> bytes:
+def weights_bytes(model: keras.Model) -> tuple[bytes, bool]:
     """The content of the file that `model.save_weights` writes.
 
     Of a model all of whose weights half precision holds exactly, as `round_to_half`
     makes them, the file has them so: half the bytes of the same numbers.
+
+    Returns:
+        the content, and whether it is in half precision.
 
     Raises:
         ValueError: if Keras does not save all weights of the model.
@@ -69,8 +72,8 @@ def weights_bytes(model: keras.Model) -> bytes:
             "of a layer, nor in lists or dictionaries that are."
         )
     if all(_fits_half(item[()]) for item in _datasets(file) if item.dtype == "f4"):
-        return _halved(file).getvalue()
-    return file.getvalue()
+        return _halved(file).getvalue(), True
+    return file.getvalue(), False
 
 
 def _datasets(file):
