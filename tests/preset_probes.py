@@ -14,6 +14,8 @@ GOLDEN = Path(__file__).with_name("presets_golden.json")
 PIXELS = 32
 IMAGES, SAMPLES = 8, 6
 ELBO_SEED, SAMPLE_SEED, TEMPERATURE = 3, 11, 0.9
+# With the seed of all, a random number lies within 3e-8 of the edge between two codes.
+SAMPLE_SEEDS = {"vq_vae_emoji": 12}
 
 
 def images(model):
@@ -56,7 +58,7 @@ def measure(model):
         SAMPLES,
         None if y is None else y[:SAMPLES],
         temperature=TEMPERATURE,
-        seed=SAMPLE_SEED,
+        seed=SAMPLE_SEEDS.get(model.preset_name, SAMPLE_SEED),
     )
     return {
         "elbo": model.elbo(x, y, seed=ELBO_SEED)["elbo"],
