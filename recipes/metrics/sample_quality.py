@@ -72,6 +72,12 @@ def sample_quality(model, data, *, takes_labels, seed=0, console=None):
         "<name>_of_real_images" and "<name>_of_<control>". "samples_compared", and
         "sample_notes", sentences on what is left out.
     """
+    if not np.isin(data.test_labels, data.train_labels).any():
+        note = (
+            "Samples are not judged: the test images are of other classes than those "
+            "of training, which are all that a classifier could learn."
+        )
+        return {"sample_notes": [note]}
     if console is not None:
         console.print("Training the classifier that looks at the samples.", style="dim")
     (held_out, held_out_labels), data = _hold_out(data)

@@ -384,6 +384,17 @@ def test_a_classifier_is_trained_longer_where_that_helps(
     assert epochs == trained
 
 
+def test_classes_that_training_has_not_are_not_asked_for(source, monkeypatch):
+    monkeypatch.setattr(classifier, "trained_classifier", None)  # none is trained
+    others = np.asarray(source["y_test"]) + 10
+    data = load_images(
+        {**source, "y_test": others}, splits=("train", "test"), validation=0
+    )
+    found = sample_quality(Copycat(None), data, takes_labels=False)
+    assert list(found) == ["sample_notes"]
+    assert "of other classes than those of training" in found["sample_notes"][0]
+
+
 def test_classifiers_that_guess_judge_nothing(source, monkeypatch):
     monkeypatch.setattr(classifier, "EPOCHS", 1)
     labels = np.random.default_rng(0).integers(0, 2, 300)

@@ -32,6 +32,18 @@ def round_to_half(model: keras.Model) -> None:
     Each number keeps 11 bits, a relative error of at most 0.05 %. The model computes as
     before, in its own dtype: what it scores then is what is saved. Arrays with numbers
     beyond 65,504, and of whole numbers, stay as they are.
+
+    Args:
+        model: a model of the zoo.
+
+    Example:
+
+    >>> import numpy as np, zoo
+    >>> model = zoo.DenseVAE((8, 8, 1), latent_dim=2, hidden_units=(8,), seed=0)
+    >>> zoo.presets.round_to_half(model)
+    >>> kernel = max(model.get_weights(), key=np.size)
+    >>> bool(np.all(kernel == kernel.astype("float16")))
+    True
     """
     weights = model.get_weights()
     for number, weight in enumerate(weights):
@@ -71,7 +83,8 @@ def weights_bytes(model: keras.Model) -> tuple[bytes, bool]:
             f"saves {found:,} alone: the others are in layers that are no attributes "
             "of a layer, nor in lists or dictionaries that are."
         )
-    if all(_fits_half(item[()]) for item in _datasets(file) if item.dtype == "f4"):
+    singles = [item[()] for item in _datasets(file) if item.dtype == "f4"]
+    if singles and all(map(_fits_half, singles)):
         return _halved(file).getvalue(), True
     return file.getvalue(), False
 
