@@ -384,8 +384,7 @@ def test_a_classifier_is_trained_longer_where_that_helps(
     assert epochs == trained
 
 
-def test_classes_that_training_has_not_are_not_asked_for(source, monkeypatch):
-    monkeypatch.setattr(classifier, "trained_classifier", None)  # none is trained
+def test_classes_that_training_has_not_are_not_asked_for(source):
     others = np.asarray(source["y_test"]) + 10
     data = load_images(
         {**source, "y_test": others}, splits=("train", "test"), validation=0
