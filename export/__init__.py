@@ -1,14 +1,15 @@
 """How a model leaves Keras: ONNX files that sample with numpy and onnxruntime alone.
 
-`Sampler` runs an exported file; `export_decoder` and `export_model` write one. To
-import this package costs numpy and onnxruntime only: what conversion needs (Keras,
-TensorFlow, tf2onnx, onnx) is imported when a model is converted.
+`Sampler` runs an exported file, `Scorer` one that scores images; `export_decoder`,
+`export_model` and `export_scorer` write them. To import this package costs numpy and
+onnxruntime only: what conversion needs (Keras, TensorFlow, tf2onnx, onnx) is imported
+when a model is converted.
 """
 
 from export.errors import ExportError, RuntimeModelError
-from export.exporter import export_decoder, export_model
+from export.exporter import export_decoder, export_model, export_scorer
 from export.report import ExportReport, ModelReport
-from export.runtime import Sampler
+from export.runtime import Sampler, Scorer
 
 __all__ = [
     "ExportError",
@@ -16,6 +17,8 @@ __all__ = [
     "ModelReport",
     "RuntimeModelError",
     "Sampler",
+    "Scorer",
     "export_decoder",
     "export_model",
+    "export_scorer",
 ]

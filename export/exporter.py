@@ -153,6 +153,57 @@ def export_model(
     return report
 
 
+def export_scorer(
+    detector: Any,
+    path: str | os.PathLike[str],
+    *,
+    opset: int = 17,
+    verify: bool = True,
+    overwrite: bool = False,
+) -> ExportReport:
+    """Writes a fitted `zoo.applications.AnomalyDetector` as one ONNX file.
+
+    The file takes `image` (batch, H, W, C) float32 in [0, 1], and returns `score`
+    (batch,) in nats, higher for normal images; `decision` (batch,), the score less the
+    threshold, negative for anomalies; and `heat_map` (batch, H, W), where an image is
+    unusual. The noise of the posterior's draws is fixed in the graph: an image has one
+    score, always. `export.Scorer` runs it with numpy and onnxruntime alone.
+
+    Args:
+        detector: an `AnomalyDetector` on which `fit` was called, of any score but
+            "regret".
+        path: the file to write; its folder must exist.
+        opset, verify, overwrite: as in `export_decoder`.
+
+    Returns:
+        `ExportReport`; errors are shares of what a score is made of.
+
+    Raises:
+        As `export_decoder`, and ExportError if a score differs from the detector's by
+        more than 1e-4 of it.
+
+    Example:
+
+    >>> import export, zoo, tempfile
+    >>> from zoo.applications import AnomalyDetector
+    >>> model = zoo.from_preset("dense_vae_digits")
+    >>> x = model.sample(64, seed=0).round()
+    >>> path = tempfile.mkdtemp() + "/scorer.onnx"
+    >>> report = export.export_scorer(AnomalyDetector(model).fit(x), path)
+    >>> export.Scorer(path).predict(x[:3])
+    array([1, 1, 1])
+    """
+    check_options(opset, None)
+    path = Path(path)
+    _check_target(path, overwrite, path.is_dir(), "a folder, not a file")
+    with _workspace(path) as workspace:
+        from export import pipeline
+
+        report = pipeline.scorer(detector, workspace, path, opset, verify)
+        _put(workspace / "out" / "scorer.onnx", path, overwrite)
+    return report
+
+
 def _check_target(target, overwrite, foreign, what):
     if os.path.lexists(target):
         if not overwrite:

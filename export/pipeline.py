@@ -15,8 +15,8 @@ from export.options import (
 )
 from export.readme import readme
 from export.report import ExportReport, ModelReport
-from export.runtime.golden import posteriors_in_turn
-from export.runtime.manifest import DECODER, MANIFEST, MANIFEST_FORMAT, stamped
+from export.runtime.golden import SCORES_REPLAY_TOLERANCE, posteriors_in_turn
+from export.runtime.manifest import DECODER, MANIFEST, MANIFEST_FORMAT, SCORER, stamped
 
 # What `latent_error` reports; a file has one of them at most.
 _LATENT = ("latents", "differing_codes")
@@ -24,15 +24,24 @@ _LATENT = ("latents", "differing_codes")
 
 def decoder(model, workspace, path, opset, quantize, verify):
     """Fills workspace/out with decoder.onnx: its `ExportReport`."""
-    entries = _convert(model, workspace, False, opset, quantize, verify)
-    return _report(entries[DECODER], path, quantize)
+    entries = _convert(model, workspace, "decoder", opset, quantize, verify)
+    return _report(DECODER, entries[DECODER], path, quantize)
+
+
+def scorer(detector, workspace, path, opset, verify):
+    """Fills workspace/out with scorer.onnx: its `ExportReport`."""
+    _check_detector(detector)
+    kept = detector.to_json()
+    # Rounded weights would score differently.
+    entries = _convert(detector.model, workspace, "scorer", opset, None, verify, kept)
+    return _report(SCORER, entries[SCORER], path, None)
 
 
 def folder(model, workspace, path, opset, quantize, verify):
     """Fills workspace/out with all files of a folder: its `ModelReport`."""
-    entries = _convert(model, workspace, True, opset, quantize, verify)
+    entries = _convert(model, workspace, "folder", opset, quantize, verify)
     files = {
-        name: _report(entry, path / name, quantize, _in_turn(name, entry))
+        name: _report(name, entry, path / name, quantize)
         for name, entry in entries.items()
     }
     description = next(iter(entries.values()))["description"]
@@ -82,8 +91,26 @@ def _source(description):
     return {"license": "Apache-2.0", **source}
 
 
-def _convert(model, workspace, whole, opset, quantize, verify):
-    """Converts one decoder, or all files of a folder: {name: what was measured}."""
+def _check_detector(detector):
+    """Refuses what is no detector, not fitted, or fits anew for each image.
+
+    Raises:
+        TypeError, ExportError, sklearn.exceptions.NotFittedError: saying which.
+    """
+    if not hasattr(detector, "score_samples") or not hasattr(detector, "to_json"):
+        raise TypeError(
+            "`detector` must be a zoo.applications.AnomalyDetector, fitted; got "
+            f"{type(detector).__name__}."
+        )
+    if detector.spec.score == "regret":
+        raise ExportError(
+            "score='regret' fits a posterior to each image, which no file can do: "
+            "export a detector of another score."
+        )
+
+
+def _convert(model, workspace, what, opset, quantize, verify, detector=None):
+    """Converts a "decoder", a "scorer" or a "folder": {name: what was measured}."""
     process.check_packages()
     for attribute in ("save_to_preset", "latents", "expected_images"):
         if not hasattr(model, attribute):
@@ -92,7 +119,7 @@ def _convert(model, workspace, whole, opset, quantize, verify):
                 f"{type(model).__name__}."
             )
     several = len(model.latents) > 1 and getattr(model, "latent_row", None) is None
-    if not whole and several:
+    if what == "decoder" and several:
         raise ExportError(
             f"{type(model).__name__} has {len(model.latents)} groups of latents, and "
             "no decoder of one: use export_model, whose generator.onnx draws them all."
@@ -104,7 +131,8 @@ def _convert(model, workspace, whole, opset, quantize, verify):
         warnings.filterwarnings("ignore", "Others will not load this preset")
         model.save_to_preset(str(workspace / "preset"))
     request = {
-        "folder": whole,
+        "what": what,
+        "detector": detector,
         "opset": opset,
         "quantize": quantize,
         "preset_name": getattr(model, "preset_name", None),
@@ -117,20 +145,26 @@ def _convert(model, workspace, whole, opset, quantize, verify):
         named = next(iter(entries.values()))["description"].get("latent_prior")
         record = priors.RECORDS.get(named)
         with keras.saving.custom_object_scope(classes.find(request["classes"])):
-            found = compare.with_model(model, record, workspace, list(entries))
+            found = compare.with_model(
+                model, record, workspace, list(entries), detector
+            )
         for name, entry in entries.items():
             errors, own = entry["errors"], found[name]
             errors.update({about: max(errors[about], own[about]) for about in errors})
-            in_turn = _in_turn(name, entry)
-            check(name, errors, quantize, record or priors.PriorRecord, in_turn)
+            check(name, errors, quantize, record or priors.PriorRecord, entry)
     return entries
 
 
-def _in_turn(name, entry):
-    return posteriors_in_turn(name.removesuffix(".onnx"), entry["description"])
+def _tolerance(name, quantize, entry=None):
+    """The largest error of a file on ordinary inputs that is allowed."""
+    if name == SCORER:
+        return SCORES_REPLAY_TOLERANCE
+    description = entry["description"] if entry else {}
+    in_turn = posteriors_in_turn(name.removesuffix(".onnx"), description)
+    return tolerance_of(quantize, in_turn)
 
 
-def check(name, errors, quantize, record=priors.PriorRecord, in_turn=1):
+def check(name, errors, quantize, record=priors.PriorRecord, entry=None):
     """Raises ExportError if a file differs from its model by more than is allowed.
 
     Args:
@@ -138,10 +172,10 @@ def check(name, errors, quantize, record=priors.PriorRecord, in_turn=1):
         errors: as `check.compare.largest_errors` returns them.
         quantize: how the weights are stored.
         record: of the model's prior.
-        in_turn: see `posteriors_in_turn`.
+        entry: what the conversion says of it.
     """
     allowed = {
-        "ordinary": (tolerance_of(quantize, in_turn), "on ordinary inputs"),
+        "ordinary": (_tolerance(name, quantize, entry), "on ordinary inputs"),
         "extreme": (EXTREME_TOLERANCES[quantize], "on extreme inputs"),
         "latents": (record.tolerance, record.latents),
         "differing_codes": (
@@ -159,7 +193,7 @@ def check(name, errors, quantize, record=priors.PriorRecord, in_turn=1):
             )
 
 
-def _report(entry, path, quantize, in_turn=1):
+def _report(name, entry, path, quantize):
     return ExportReport(
         path=str(path),
         max_abs_error=entry["errors"]["ordinary"],
@@ -168,7 +202,7 @@ def _report(entry, path, quantize, in_turn=1):
             (error for about, error in entry["errors"].items() if about in _LATENT),
             None,
         ),
-        tolerance=tolerance_of(quantize, in_turn),
+        tolerance=_tolerance(name, quantize, entry),
         bytes=entry["bytes"],
         sha256=entry["sha256"],
         quantize=quantize,

@@ -7,6 +7,7 @@ import numpy as np
 
 from export.check import compare_codes, generated, probes
 from export.check.subject import Subject
+from export.convert import functions
 from export.convert.float32 import in_float32
 from export.errors import ExportError
 from export.runtime.golden import max_error
@@ -17,10 +18,11 @@ from export.runtime.signature import (
     GENERATOR_KIND,
     PRIOR_STEP_KIND,
     SAMPLER_KIND,
+    SCORER_KIND,
 )
 
 
-def with_model(model, record, workspace, names):
+def with_model(model, record, workspace, names, detector=None):
     """Largest errors of workspace/out/<name> against a model: {name: errors}.
 
     The model computes in float32 on the CPU for this, or a copy of it does: lower
@@ -31,10 +33,11 @@ def with_model(model, record, workspace, names):
         record: of its prior, or None, as it was found when the files were made.
         workspace: the folder of the export.
         names: of the files.
+        detector: as in `Subject`.
     """
     reference, scope = _reference(model, workspace)
     with scope:
-        subject = Subject(reference, record)
+        subject = Subject(reference, record, detector)
         answer = {}
         for name in names:
             kind = name.removesuffix(".onnx")
@@ -77,13 +80,15 @@ def largest_errors(session, kind, subject):
 def golden(session, kind, subject):
     """Golden vectors: inputs, and what onnxruntime gave for them."""
     feeds = probes.golden(kind, subject)
-    if kind == ENCODER_KIND:
+    if kind in (ENCODER_KIND, SCORER_KIND):
         feeds = {"image": _golden_images(subject), **feeds}
     elif kind == GENERATOR_KIND:
         return generated.golden(session, feeds)
     elif kind == SAMPLER_KIND and subject.has_codes and subject.record is not None:
         return compare_codes.golden_draw(session, subject.model, feeds)
-    return feeds, session.run(feeds)
+    outputs = session.run(feeds)
+    outputs.pop("decision", None)  # the score less a number: it may be next to 0
+    return feeds, outputs
 
 
 def _golden_images(subject):
@@ -104,6 +109,8 @@ def _comparison(kind, subject, all_feeds):
         return compare_codes.draw_comparison(model)
     if kind in (GENERATOR_KIND, SAMPLER_KIND):
         return generated.comparison(subject, all_feeds)
+    if kind == SCORER_KIND:
+        return _scorer_comparison(functions.scorer(model, subject.detector))
     compute = model.expected_images
     if kind == ENCODER_KIND:
         compute = model.posterior_statistics
@@ -120,6 +127,24 @@ def _comparison(kind, subject, all_feeds):
             else:
                 errors["values"] = max(errors["values"], max_error(got[name], value))
         return errors
+
+    return compare
+
+
+def _scorer_comparison(compute):
+    """As `_comparison`, of scores: errors are shares of what a score is made of.
+
+    A difference of large numbers may be next to 0, and differs as they do.
+    """
+
+    def compare(feeds, got):
+        expected = {name: _numpy(t) for name, t in compute(**_tensors(feeds)).items()}
+        size = np.abs(expected["heat_map"]).sum(axis=(1, 2))
+        size = np.maximum(1.0, np.maximum(size, np.abs(expected["score"])))
+        errors = [max_error(got["heat_map"], expected["heat_map"])]
+        for name in ("score", "decision"):
+            errors.append(max_error(got[name] / size, expected[name] / size))
+        return {"values": max(errors)}
 
     return compare
 

@@ -10,6 +10,7 @@ from export.runtime.signature import (
     GENERATOR_KIND,
     PRIOR_STEP_KIND,
     SAMPLER_KIND,
+    SCORER_KIND,
 )
 
 BATCHES = (1, 3, 17)
@@ -29,7 +30,7 @@ def probes(kind, subject):
     """What to compare a file on: {"ordinary": list of feeds, "extreme": the same}.
 
     Args:
-        kind: "decoder", "encoder", "generator", "sampler" or "prior_step".
+        kind: "decoder", "encoder", "generator", "sampler", "scorer" or "prior_step".
         subject: a `Subject`.
     """
     model = subject.model
@@ -64,7 +65,7 @@ def _reach(model):
 def _row_pairs(kind, subject):
     """{input: (ordinary, extreme) rows}, for all that has rows."""
     model, pairs = subject.model, {}
-    if kind == ENCODER_KIND:
+    if kind in (ENCODER_KIND, SCORER_KIND):
         pairs["image"] = images(model.image_shape)
     elif kind == DECODER_KIND:
         ordinary, extreme = latents(subject.group)
@@ -86,6 +87,8 @@ def _row_pairs(kind, subject):
 
 def takes_labels(kind, subject):
     """Whether a file of this kind has an input `labels`."""
+    if kind == SCORER_KIND:
+        return False
     if kind in (DECODER_KIND, ENCODER_KIND):
         return subject.networks_see_labels
     return subjects.has_labels(subject.model)
@@ -182,7 +185,7 @@ def images(image_shape):
 def golden(kind, subject):
     """Feeds that a file keeps to check itself: 1 to 4 rows, about 64 KB of pixels.
 
-    Those of an encoder lack the images, which are decoded from latents.
+    Those of an encoder and a scorer lack the images, which are decoded from latents.
     """
     model = subject.model
     rows = int(np.clip(65536 // (4 * np.prod(model.image_shape)), 1, 4))

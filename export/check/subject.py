@@ -20,20 +20,22 @@ class Subject:
         model: a zoo model.
         record: `export.priors.PriorRecord`, or None: files then name no prior of ours,
             and generator.onnx alone draws.
+        detector: what a fitted `AnomalyDetector` keeps, if scores are exported.
     """
 
     model: Any
     record: Any
+    detector: Any = None
 
     @classmethod
-    def of(cls, model):
+    def of(cls, model, detector=None):
         """A model and what its hooks make of its prior, tried out.
 
         Raises:
             ExportError: if files cannot follow its labels.
         """
         _check_labels(model)
-        return cls(model, _record_of(model))
+        return cls(model, _record_of(model), detector)
 
     @property
     def group(self):

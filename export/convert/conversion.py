@@ -26,7 +26,14 @@ from export.convert.quantize import choose_kept, kept_weights
 from export.errors import ExportError, RuntimeModelError
 from export.runtime.files import MAX_FILE_BYTES
 from export.runtime.golden import make_golden, replay_tolerance
-from export.runtime.manifest import DECODER, ENCODER, GENERATOR, PRIOR_STEP, SAMPLER
+from export.runtime.manifest import (
+    DECODER,
+    ENCODER,
+    GENERATOR,
+    PRIOR_STEP,
+    SAMPLER,
+    SCORER,
+)
 from export.runtime.session import Session
 
 
@@ -51,10 +58,11 @@ def _convert(workspace, request):
     if getattr(getattr(model, "prior", None), "made_of_posteriors", False):
         # What the encoder makes of it now: files of numbers need no encoder for it.
         model.prior = model.make_prior().map_tensors(keras.Variable)
-    subject = Subject.of(model)
+    subject = Subject.of(model, request["detector"])
     description = metadata.describe(subject, request["preset_name"])
     graphs = Graphs(subject, description, request["opset"], request["quantize"])
-    names = _names(subject) if request["folder"] else [DECODER]
+    names = {"decoder": [DECODER], "scorer": [SCORER], "folder": _names(subject)}
+    names = names[request["what"]]
     return {
         name: _convert_one(subject, workspace / "out" / name, graphs) for name in names
     }

@@ -62,6 +62,28 @@ def code_draw(model):
     return draw
 
 
+def scorer(model, detector):
+    """What a fitted `AnomalyDetector` says of images: a function to {output: tensor}.
+
+    Args:
+        model: a zoo model.
+        detector: `AnomalyDetector.to_json`.
+    """
+    from zoo.applications import scores
+
+    spec = scores.ScoreSpec.of(detector)
+
+    def score(image):
+        found = scores.scores(model, spec, image)
+        return {
+            "score": found,
+            "decision": found - detector["offset"],
+            "heat_map": scores.heat_maps(model, spec, image),
+        }
+
+    return score
+
+
 def _dynamic(tensors):
     from zoo.networks.cache import DynamicCache
 

@@ -16,6 +16,7 @@ from export.runtime.signature import (
     NOISE,
     PRIOR_STEP_KIND,
     SAMPLER_KIND,
+    SCORER_KIND,
     Value,
     signature,
 )
@@ -57,6 +58,10 @@ class Graphs:
             if self.subject.has_codes:
                 further |= code_sampler.LOOP
             return draw(kind, opset), opset, further
+        if kind == SCORER_KIND:
+            compute = functions.scorer(self.subject.model, self.subject.detector)
+            values = signature(kind, self._values)
+            return self._convert(kind, compute, *values, opset, None), opset, further
         # The prior stays as it is: rounded weights would draw other codes.
         quantize = None if kind == PRIOR_STEP_KIND else self.quantize
         return self._network(kind, opset, quantize), opset, further

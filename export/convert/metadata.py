@@ -12,6 +12,7 @@ from export.runtime.signature import (
     ENCODER_KIND,
     GENERATOR_KIND,
     SAMPLER_KIND,
+    SCORER_KIND,
     networks_see_labels,
 )
 
@@ -71,6 +72,8 @@ def of_kind(subject, kind):
         return {"generator": "threefry2x32-20"}
     if kind == GENERATOR_KIND:
         return {"noise": subject.model.noise._asdict()}
+    if kind == SCORER_KIND:
+        return {"anomaly": subject.detector}
     return {}
 
 

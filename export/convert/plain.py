@@ -1,7 +1,8 @@
 """Operators that some runtimes get wrong or refuse, written with others.
 
 Softplus and LogSoftmax overflow where a runtime computes them as their definition
-says, and nothing tells: outputs are wrong. A depth of `OneHot` that is a vector of one,
+says, and nothing tells: outputs are wrong. Expm1 is no operator of ONNX at all, though
+the converter writes it. A depth of `OneHot` that is a vector of one,
 and a `Split` into many, are refused by some. Every graph goes through here.
 """
 
@@ -30,6 +31,8 @@ def write_plainly(model):
         build = Builder(f"plain_{len(nodes)}")
         if node.op_type == "Softplus":
             _softplus(build, node)
+        elif node.op_type == "Expm1":
+            _expm1(build, node)
         elif node.op_type == "LogSoftmax":
             _log_softmax(build, node, opset)
         elif node.op_type == "Split" and len(node.output) > _MOST_OUTPUTS:
@@ -55,6 +58,14 @@ def _softplus(build, node):
     small = build("Exp", build("Neg", build("Abs", x)))
     small = build("Log", build("Add", small, build.float32(1)))
     build("Add", build("Max", x, build.float32(0)), small, name=node.output[0])
+
+
+def _expm1(build, node):
+    """exp(x) - 1 as tanh(x / 2) (exp(x) + 1): exact near 0, too."""
+    (x,) = node.input
+    half = build("Tanh", build("Mul", x, build.float32(0.5)))
+    above = build("Add", build("Exp", x), build.float32(1))
+    build("Mul", half, above, name=node.output[0])
 
 
 def _log_softmax(build, node, opset):

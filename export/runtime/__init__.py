@@ -1,4 +1,4 @@
-"""Sampling from exported files with numpy and onnxruntime, and nothing else."""
+"""Running exported files with numpy and onnxruntime, and nothing else."""
 
 try:
     import onnxruntime as _onnxruntime  # noqa: F401
@@ -10,5 +10,6 @@ except ImportError as error:
 
 from export.errors import RuntimeModelError
 from export.runtime.sampler import Sampler
+from export.runtime.scorer import Scorer
 
-__all__ = ["RuntimeModelError", "Sampler"]
+__all__ = ["RuntimeModelError", "Sampler", "Scorer"]

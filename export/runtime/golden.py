@@ -3,12 +3,14 @@
 import numpy as np
 
 from export.arrays import decode_array, encode_array
-from export.runtime.signature import ENCODER_KIND, PRIOR_STEP_KIND
+from export.runtime.signature import ENCODER_KIND, PRIOR_STEP_KIND, SCORER_KIND
 
 # What onnxruntime may differ by between machines, in float32.
 REPLAY_TOLERANCE = 1e-5
 # The same of logits, whose size has no bound.
 LOGITS_REPLAY_TOLERANCE = 1e-4
+# And of scores in nats, as a share of what they are made of.
+SCORES_REPLAY_TOLERANCE = 1e-4
 
 
 def replay_tolerance(kind, metadata):
@@ -20,6 +22,8 @@ def replay_tolerance(kind, metadata):
     """
     if kind == PRIOR_STEP_KIND:
         return LOGITS_REPLAY_TOLERANCE
+    if kind == SCORER_KIND:
+        return SCORES_REPLAY_TOLERANCE
     return REPLAY_TOLERANCE * posteriors_in_turn(kind, metadata)
 
 

@@ -11,6 +11,8 @@ MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "vae-zoo-manifest/1"
 DECODER, ENCODER, SAMPLER = "decoder.onnx", "encoder.onnx", "sampler.onnx"
 PRIOR_STEP, GENERATOR = "prior_step.onnx", "generator.onnx"
+# By itself, in no folder.
+SCORER = "scorer.onnx"
 _KNOWN = frozenset({DECODER, ENCODER, SAMPLER, PRIOR_STEP, GENERATOR})
 _MAX_MANIFEST_BYTES = 16 * 2**20
 

@@ -4,7 +4,12 @@ import json
 import math
 
 from export.errors import RuntimeModelError
-from export.runtime.signature import GENERATOR_KIND, PRIOR_STEP_KIND, has_codes
+from export.runtime.signature import (
+    GENERATOR_KIND,
+    PRIOR_STEP_KIND,
+    SCORER_KIND,
+    has_codes,
+)
 from zoo.text import is_name, printable
 
 FORMAT = "vae-zoo-onnx/1"
@@ -34,6 +39,7 @@ _OPTIONAL = (
     "noise",
     "posterior",
     "network_labels",
+    "anomaly",
 )
 
 
@@ -75,7 +81,8 @@ def parse(stored, kinds, path):
             f"{path} cannot be used: its metadata must give `image_shape` (three "
             "sizes), `latent_dim` or, of codes, `codebook_size`, `code_shape` and "
             "where there is a prior `cache_shape`, or `latents`; `golden`, of a "
-            "generator `noise` and, for labels, either `num_classes`, with as many "
+            "generator `noise`, of a scorer `anomaly` with the score's name and its "
+            "`offset` and, for labels, either `num_classes`, with as many "
             "`class_names` if any, or `num_attributes`."
         )
     return metadata
@@ -89,6 +96,10 @@ def _is_complete(metadata, kind):
         numbers = [metadata["noise"][name] for name in ("normals", "uniforms")]
         good = good and all(type(n) is int and n >= 0 for n in numbers)
         good = good and sum(numbers) > 0
+    if kind == SCORER_KIND:
+        detector = metadata["anomaly"]
+        good = good and _is_plain(detector["score"])
+        good = good and math.isfinite(detector["offset"])
     if metadata["latents"] is not None:
         good = good and len(metadata["latents"]) > 0
         for group in metadata["latents"]:

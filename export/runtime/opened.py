@@ -12,26 +12,32 @@ from export.runtime.manifest import (
     read_manifest,
 )
 from export.runtime.session import Session
-from export.runtime.signature import DECODER_KIND, GENERATOR_KIND
+from export.runtime.signature import DECODER_KIND, GENERATOR_KIND, SCORER_KIND
+
+# What stands for all of a model, or by itself.
+SAMPLING = (DECODER_KIND, GENERATOR_KIND)
+ALL_MAIN = (*SAMPLING, SCORER_KIND)
 
 
 class OpenedModel:
-    """What a `Sampler` was given: one file, a folder of them, or a file's bytes.
+    """What a `Sampler` or `Scorer` was given: a file, a folder of them, or bytes.
 
     Args:
         source: path of an ONNX file or of a folder that `export.export_model` wrote;
             bytes of such a file, or a binary file object of it.
         providers: as `Session` takes them.
+        kinds: of file that is wanted.
 
     Attributes:
         path: of the file or folder; None of bytes.
-        main: `Session` of the decoder or, where there is none, the generator.
+        main: `Session` of the file; of a folder that of the decoder or, where there is
+            none, the generator.
 
     Raises:
         FileNotFoundError, RuntimeModelError, TypeError, ValueError: as `Sampler`.
     """
 
-    def __init__(self, source, providers=None):
+    def __init__(self, source, providers=None, kinds=SAMPLING):
         self._providers = providers
         self._lock = threading.Lock()
         self._others = {}
@@ -53,7 +59,6 @@ class OpenedModel:
             name = main_file(self._manifest)
             check_file(file, name, self._manifest)
             file = file / name
-        kinds = (DECODER_KIND, GENERATOR_KIND)
         self.main = Session(file, *kinds, data=self._data, providers=providers)
 
     def __str__(self):
@@ -92,7 +97,7 @@ class OpenedModel:
 
 
 def reopened(cls, source, threads, providers, content_sha256):
-    """What a pickled `Sampler` becomes, of the same file or of none.
+    """What a pickled `Sampler` or `Scorer` becomes, of the same file or of none.
 
     Raises:
         RuntimeModelError: if the file has changed since.

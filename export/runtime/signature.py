@@ -5,6 +5,8 @@ from typing import NamedTuple
 DECODER_KIND, ENCODER_KIND = "decoder", "encoder"
 SAMPLER_KIND, PRIOR_STEP_KIND = "sampler", "prior_step"
 GENERATOR_KIND = "generator"
+# Of an `AnomalyDetector`: it scores images.
+SCORER_KIND = "scorer"
 # Inputs of a generator: standard normal numbers, and others in [0, 1).
 NOISE, UNIFORMS = "noise", "uniforms"
 
@@ -45,8 +47,8 @@ def signature(kind, metadata):
     """The inputs and outputs of a file.
 
     Args:
-        kind: "decoder", "encoder", "generator", "sampler" or, where latents are codes,
-            "prior_step".
+        kind: "decoder", "encoder", "generator", "sampler", "scorer" or, where latents
+            are codes, "prior_step".
         metadata: dict with `image_shape` and what latents are: `latent_dim`, or
             `codebook_size` and `code_shape`, or in general `latents`; for a generator
             `noise`, for an encoder of other outputs than usual `posterior`, and if
@@ -79,6 +81,12 @@ def signature(kind, metadata):
         outputs = {**image, **latent}
     elif kind == GENERATOR_KIND:
         inputs, outputs = generator_inputs(rows, metadata), image
+    elif kind == SCORER_KIND:  # which tries labels out by itself
+        return image, {
+            "score": Value("float32", (rows,)),
+            "decision": Value("float32", (rows,)),
+            "heat_map": Value("float32", (rows, *metadata["image_shape"][:2])),
+        }
     else:
         inputs = {
             "code": Value("int32", (rows,)),

@@ -4,6 +4,7 @@ import numpy as np
 from rich.progress import track
 
 import export
+from export.runtime.opened import ALL_MAIN, OpenedModel
 from recipes.commands.screen import new_table, print_table, screen
 from recipes.commands.starting import load_preset
 from recipes.common.console import Terminal
@@ -116,7 +117,7 @@ def verify(exported, restamp):
     if restamp:
         _restamp(found.path)
     with working("Running the files on inputs that they keep"):
-        report = export.Sampler(found.path).verify()
+        report = OpenedModel(found.path, kinds=ALL_MAIN).verify()
     columns = ("file", "largest error", "allowed", "content SHA-256")
     table = new_table(None, *columns, whole=columns)
     for name, entry in report["files"].items():

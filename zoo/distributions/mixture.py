@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo.distributions.base import Distribution
 from zoo.distributions.normal import LOG_VAR_LIMIT
+from zoo.logarithms import log_sum_exp
 
 
 class MixtureNormal(Distribution):
@@ -50,7 +51,7 @@ class MixtureNormal(Distribution):
         constant = self.log_weights - 0.5 * ops.sum(each, axis=-1)
         powers = ops.concatenate([ops.square(z), z], axis=-1)
         components = ops.matmul(powers, ops.transpose(kernel)) + constant
-        return ops.logsumexp(components, axis=-1)  # of (..., M)
+        return log_sum_exp(components, axis=-1)  # of (..., M)
 
     def from_noise(self, noise, uniforms):
         """z from standard normal noise (..., D) and uniform numbers (..., 1).

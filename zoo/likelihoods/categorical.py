@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo.likelihoods.base import Likelihood, nearest_level
+from zoo.logarithms import log_sum_exp
 from zoo.validation import check_whole_number
 
 
@@ -51,7 +52,7 @@ class Categorical(Likelihood):
         levels = ops.arange(self.num_levels, dtype="float32")
         # Selecting by comparison broadcasts over draws, as gathering would not.
         chosen = ops.sum(ops.where(levels == level, logits, 0.0), axis=-1)
-        return chosen - ops.logsumexp(logits, axis=-1)
+        return chosen - log_sum_exp(logits, axis=-1)
 
     def level_log_probs(self, parameters, channel, x=None):
         logits = self._logits(parameters)[..., channel, :]

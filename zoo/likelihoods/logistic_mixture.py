@@ -12,6 +12,7 @@ from zoo.likelihoods.base import (
     sum_over_pixels,
 )
 from zoo.likelihoods.logistic_mean import expected_levels
+from zoo.logarithms import log_sum_exp
 from zoo.validation import check_whole_number
 
 
@@ -143,7 +144,7 @@ class DiscretizedLogisticMixture(Likelihood):
         log_prob = components[0]
         for c in range(len(components[1])):
             log_prob = self._add_channel(log_prob, c, level, components)
-        return sum_over_pixels(ops.logsumexp(log_prob, axis=-1)[..., None])
+        return sum_over_pixels(log_sum_exp(log_prob, axis=-1)[..., None])
 
     def log_prob_per_dim(self, x, parameters):
         """See `Likelihood.log_prob_per_dim`; log p(x_c | x_0 ... x_{c-1}, z).
@@ -155,7 +156,7 @@ class DiscretizedLogisticMixture(Likelihood):
         log_weights, per_dim = components[0], []
         for c in range(len(components[1])):
             joint = self._add_channel(log_weights, c, level, components)
-            per_dim.append(ops.logsumexp(joint, axis=-1))
+            per_dim.append(log_sum_exp(joint, axis=-1))
             log_weights = joint - per_dim[-1][..., None]
         return ops.stack(per_dim, axis=-1)
 
@@ -174,7 +175,7 @@ class DiscretizedLogisticMixture(Likelihood):
             value = level * (2 / (self.num_levels - 1)) - 1
             for c, coefficient in enumerate(coefficients[channel]):
                 log_weights = self._add_channel(log_weights, c, level, components)
-                log_weights = log_weights - ops.logsumexp(
+                log_weights = log_weights - log_sum_exp(
                     log_weights, axis=-1, keepdims=True
                 )
                 mean = mean + coefficient * value[..., c, None]

@@ -11,7 +11,7 @@ from zoo.class_names import checked_names
 from zoo.distributions import DiagonalNormal, GroupPosteriors
 from zoo.distributions.groups import in_a_row
 from zoo.draws import flatten_draws, repeat
-from zoo.latents import LatentSpec
+from zoo.latents import LatentSpec, levels_of
 from zoo.models.labelled import Labelled
 from zoo.models.ladder_prior import LadderPrior
 from zoo.models.networked import Options
@@ -135,13 +135,15 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
     def latents(self) -> tuple[LatentSpec, ...]:
         return self._latents
 
-    def way_down(self, x, labels=None, noise=None):
+    def way_down(self, x, labels=None, noise=None, told=None):
         """Every group's posterior, and draws from it.
 
         Args:
             x: images (N, H, W, C).
             labels: (N,), or None.
             noise: {name: (K, N, *shape)}; None for the means, which are one draw.
+            told: how many groups the image tells; the others are drawn from the prior,
+                N(0, I), and of them there is no posterior. None for all.
 
         Returns:
             [(q(z_l|x, z_<l), z_l (K, N, *shape))], the state (K * N, h, w, filters).
@@ -153,6 +155,8 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
 
         def draw(number, statistics):
             spec = self.latents[number]
+            if noise is not None and told is not None and number >= told:
+                return flatten_draws(noise[spec.name])
             shape = (draws, -1, *spec.shape)
             statistics = (ops.reshape(each, shape) for each in statistics)
             q = DiagonalNormal(*statistics, event_ndim=len(spec.shape))
@@ -166,9 +170,24 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
 
     def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
         """See `Autoencoder.elbo_terms`; noise is (K, N, latents of all groups)."""
-        noise = self.group_noise(x, num_draws, noise)
+        return self._terms(x, labels, self.group_noise(x, num_draws, noise), training)
+
+    def upper_elbo_terms(self, x, labels=None, *, noise, levels):
+        """`elbo_terms` where the image tells the coarsest levels alone.
+
+        The groups below them are drawn from the prior. The ELBO is the L^{>k} of
+        Havtorn et al., "Hierarchical VAEs Know What They Don't Know", 2021, equation 8.
+
+        Args:
+            x, labels, noise: as for `elbo_terms`.
+            levels: how many, >= 1.
+        """
+        told = sum(len(level.groups) for level in levels_of(self.latents)[:levels])
+        return self._terms(x, labels, self.group_noise(x, 1, noise), told=told)
+
+    def _terms(self, x, labels, noise, training=False, told=None):
         # z_l ~ q(z_l|x, z_<l), group after group
-        groups, state = self.way_down(x, labels, noise)
+        groups, state = self.way_down(x, labels, noise, told)
         # log p(x|z)
         flat = self.decode_parameters({"state": state}, training=training)
         draws = ops.shape(groups[0][1])[0]
@@ -176,7 +195,7 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
         log_likelihood = self.likelihood.log_prob(x, parameters)
         groups = [
             LatentGroup(spec, q, q.default_prior(), z)
-            for spec, (q, z) in zip(self.latents, groups, strict=True)
+            for spec, (q, z) in zip(self.latents, groups, strict=False)
         ]
         groups[0].prior = self.first_prior(groups[0].posterior, labels)
         return ELBOTerms(log_likelihood, tuple(groups), {}, x, parameters)

@@ -184,6 +184,26 @@ class JAXTrainer(KeptState, ELBOTrainer):
 
         return call
 
+    def compile_gradient(self, function):
+        """A compiled version of a function and its gradient: see `zoo.inference`."""
+
+        @jax.jit
+        def stateless(values, first, rest):
+            def total(first):
+                pairs = list(zip(self.variables, values, strict=True))
+                with keras.StatelessScope(pairs):
+                    results = function(first, *rest)
+                return jnp.sum(results), results
+
+            gradient, results = jax.grad(total, has_aux=True)(first)
+            return results, gradient
+
+        def call(first, *rest):
+            values = [v.value for v in self.variables]
+            return jax.tree.map(np.asarray, stateless(values, first, rest))
+
+        return call
+
 
 def _take(iterator, count):
     """Up to `count` further items of an iterator that may end early."""

@@ -101,6 +101,22 @@ class TensorFlowTrainer(ELBOTrainer):
 
         return call
 
+    def compile_gradient(self, function):
+        """A compiled version of a function and its gradient: see `zoo.inference`."""
+
+        @tf.function(reduce_retracing=True)
+        def compiled(first, *rest):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(first)
+                results = function(first, *rest)
+            return results, tape.gradient(results, first)
+
+        def call(*arrays):
+            outputs = compiled(*(tf.convert_to_tensor(a) for a in arrays))
+            return tf.nest.map_structure(np.asarray, outputs)
+
+        return call
+
 
 def _share_of_batch(data):
     """The share of a batch's images that this replica has, 1 where there is one.

@@ -57,6 +57,21 @@ class TorchTrainer(ELBOTrainer):
 
         return call
 
+    def compile_gradient(self, function):
+        """A function and its gradient: see `zoo.inference`."""
+
+        def call(*arrays):
+            first, *rest = (keras.ops.convert_to_tensor(a) for a in arrays)
+            first.requires_grad_()
+            results = function(first, *rest)
+            (gradient,) = torch.autograd.grad(results.sum(), first)
+            return tuple(
+                keras.ops.convert_to_numpy(tensor.detach())
+                for tensor in (results, gradient)
+            )
+
+        return call
+
 
 def use_fused_adam(optimizer):
     """Has Keras' Adam update weights with PyTorch's fused kernel.

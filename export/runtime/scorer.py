@@ -1,0 +1,93 @@
+"""`Scorer`: how unusual images are, from an exported detector."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from export.runtime.arguments import Float32, check_images, check_threads
+from export.runtime.chunks import run_in_chunks
+from export.runtime.opened import OpenedModel, reopened
+from export.runtime.signature import SCORER_KIND
+
+
+class Scorer:
+    """Tells anomalies with numpy and onnxruntime alone, as `AnomalyDetector` does.
+
+    Deterministic: the noise is in the file, and the same file gives an image the same
+    score however many threads or chunks compute it. It may be used from any number of
+    threads, and can be pickled, as `Sampler` is.
+
+    Args:
+        file_or_bytes: a scorer.onnx written by `export.export_scorer`, its bytes, or a
+            file object of it.
+        threads, providers: as in `Sampler`.
+
+    Attributes:
+        metadata: dict of what the file says about itself: as `Sampler.metadata`, and
+            `anomaly`: the `score`'s name, its `offset`, which is the threshold in nats,
+            the `quantile` of normal images above it, `num_draws`, `seed`, `num_images`
+            that it was fitted on.
+        path: of the file; None of bytes.
+        image_shape: (H, W, C).
+        offset: the threshold, in nats.
+
+    Raises:
+        As `Sampler`.
+
+    Example: see `export.export_scorer`.
+    """
+
+    def __init__(
+        self, file_or_bytes: Any, threads: int | None = None, providers: Any = None
+    ):
+        self._threads = check_threads(threads)
+        self._options = (threads, providers)
+        self._opened = OpenedModel(file_or_bytes, providers, kinds=(SCORER_KIND,))
+        self.path = self._opened.path
+        self.metadata: dict[str, Any] = self._opened.main.metadata
+        self.image_shape = tuple(self.metadata["image_shape"])
+        self.offset = float(self.metadata["anomaly"]["offset"])
+
+    def __reduce__(self):
+        digest = self.metadata["content_sha256"]
+        return reopened, (type(self), self._opened.source, *self._options, digest)
+
+    def __repr__(self):
+        score = self.metadata["anomaly"]["score"]
+        return (
+            f"Scorer({str(self._opened)!r}: {self.metadata.get('model')}, "
+            f"score={score!r}, image_shape={self.image_shape})"
+        )
+
+    def score_samples(self, x: Any) -> Float32:
+        """The score of each image in nats, float32 (N,): higher is more normal.
+
+        Args:
+            x: images (N, H, W, C), numbers in [0, 1].
+
+        Raises:
+            TypeError, ValueError: if they are not such images.
+        """
+        return self._run(x, "score")
+
+    def decision_function(self, x: Any) -> Float32:
+        """The score less the threshold, float32 (N,): negative for anomalies."""
+        return self._run(x, "decision")
+
+    def predict(self, x: Any) -> npt.NDArray[np.int64]:
+        """+1 for normal images, -1 for anomalies: int64 (N,)."""
+        return np.where(self.decision_function(x) < 0, -1, 1)
+
+    def heat_map(self, x: Any) -> Float32:
+        """Where an image is unusual: -E log p(x_i|z) of each pixel, (N, H, W)."""
+        return self._run(x, "heat_map")
+
+    def _run(self, x, name) -> Any:
+        images = check_images(x, self.image_shape)
+        feeds = {"image": images}
+        return run_in_chunks(self._opened.main, feeds, self._threads)[name]
+
+    def verify(self) -> dict[str, Any]:
+        """Replays the golden vectors kept in the file: see `Sampler.verify`."""
+        return self._opened.verify()

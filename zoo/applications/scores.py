@@ -1,0 +1,198 @@
+"""What an image's score can be: functions of tensors, the same on every backend.
+
+All are in nats, and higher is more normal, as scikit-learn has it.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from zoo import threefry, validation
+from zoo.latents import levels_of
+from zoo.logarithms import log_sum_exp
+
+# What `score` may be, and what each is good for.
+SCORES = {
+    "elbo": "the ELBO: log p(x|z) less what z tells of the image",
+    "likelihood": "the importance-weighted likelihood, a tighter bound of log p(x)",
+    "reconstruction": "log p(x|z) alone: how well the image is told by its latents",
+    "latent": "log p(z) of the image's latents alone: how usual they are",
+    "typicality": "how near the ELBO is to that of usual images, from either side",
+    "regret": "what the ELBO gains where the posterior is fitted to the image alone",
+    "level_ratio": "what a ladder's finer levels, told by the image, add to the ELBO",
+}
+
+
+@dataclass(frozen=True)
+class ScoreSpec:
+    """All that a score depends on beside image and model, as JSON values.
+
+    Attributes:
+        score: a name of `SCORES`.
+        num_draws: draws from the posterior, K.
+        seed: of their noise, which is the same for every image.
+        levels: of "level_ratio": how many levels, coarsest first, the image tells where
+            the others are drawn from the prior.
+        reference: of "typicality": the mean ELBO of usual images, in nats.
+    """
+
+    score: str
+    num_draws: int
+    seed: int
+    levels: int = 1
+    reference: float = 0.0
+
+    @classmethod
+    def of(cls, kept):
+        """That of a fitted detector, of what a preset keeps of it."""
+        names = ("score", "num_draws", "seed", "levels", "reference")
+        return cls(**{name: kept[name] for name in names})
+
+    def noise(self, model):
+        """The noise of all draws of one image: what `elbo_terms` takes, (K, 1, ...)."""
+        rng = np.random.default_rng(self.seed)
+        return model.posterior_noise(rng, self.num_draws)[:, None]
+
+    def check(self, model):
+        """Refuses options out of range, and scores that a model does not have.
+
+        Raises:
+            ValueError: saying why.
+        """
+        who = type(model).__name__
+        validation.check_choice(self.score, "score", tuple(SCORES))
+        validation.check_whole_number(self.seed, "seed", 0, threefry.MAX_SEED)
+        # One draw can be moved to where it is likeliest, however wide its posterior.
+        least = 2 if self.score == "regret" else 1
+        validation.check_whole_number(self.num_draws, "num_draws", least)
+        if getattr(model, "num_attributes", None) is not None:
+            raise ValueError(
+                f"This {who} takes attributes as labels, which cannot be tried out one "
+                "after another as classes can: it has no score of images alone."
+            )
+        if self.score == "regret" and any(spec.is_codes for spec in model.latents):
+            raise ValueError(
+                f"score='regret' fits a posterior of real numbers; the latents of this "
+                f"{who} are codes."
+            )
+        if self.score == "level_ratio":
+            count = len(levels_of(model.latents))
+            if count < 2 or not hasattr(model, "upper_elbo_terms"):
+                raise ValueError(
+                    "score='level_ratio' compares the levels of a HierarchicalVAE with "
+                    f"at least two; this {who} has none to compare."
+                )
+            validation.check_whole_number(self.levels, "levels", 1, count - 1)
+
+
+def scores(model, spec, x):
+    """The score of each image: (N,), in nats.
+
+    Where a model takes classes as labels, each image is scored given the one under
+    which its ELBO is largest.
+
+    Args:
+        model: a model of the zoo.
+        spec: `ScoreSpec`, of all scores but "regret".
+        x: images (N, H, W, C).
+    """
+    of, terms = _terms(model, spec, x)
+    return of.best(_SCORES[spec.score](of, terms), terms)
+
+
+def heat_maps(model, spec, x):
+    """-E log p(x_i|z) of each pixel: (N, H, W), in nats, its channels together."""
+    of, terms = _terms(model, spec, x)
+    parameters = terms.parameters
+    if parameters is None:
+        z = {group.spec.name: group.z for group in terms.groups}
+        z = z if len(z) > 1 else next(iter(z.values()))
+        parameters = model.decode_draws(z, of.labels)
+    per_dim = model.likelihood.log_prob_per_dim(of.x, parameters)
+    return of.best(-ops.mean(ops.sum(per_dim, axis=-1), axis=0), terms)
+
+
+def best_labels(model, spec, x):
+    """The class under which each image's ELBO is largest: int32 (N,)."""
+    of, terms = _terms(model, spec, x)
+    return ops.cast(of.best_label(terms)[:, 0], "int32")
+
+
+@dataclass
+class _Images:
+    """A batch as it is scored: of a model with classes, each image under each label."""
+
+    model: Any
+    spec: ScoreSpec
+    x: Any
+    labels: Any
+    noise: Any
+    num_classes: int | None
+
+    def best(self, values, terms):
+        """Values (N, ...) of each image, given the label that tells it best."""
+        if self.num_classes is None:
+            return values
+        values = ops.reshape(values, (-1, self.num_classes, *values.shape[1:]))
+        chosen = self.best_label(terms) == ops.arange(self.num_classes, dtype="int32")
+        chosen = ops.reshape(chosen, (-1, self.num_classes, *[1] * (values.ndim - 2)))
+        return ops.sum(ops.where(chosen, values, 0.0), axis=1)
+
+    def best_label(self, terms):
+        """Which label that is, (N, 1)."""
+        # The first of the largest, by an operator that converts to ONNX.
+        return ops.top_k(ops.reshape(terms.elbo, (-1, self.num_classes)), 1)[1]
+
+
+def _terms(model, spec, x):
+    num_classes = getattr(model, "num_classes", None)
+    labels = None
+    if num_classes is not None:
+        count = ops.shape(x)[0]
+        labels = ops.tile(ops.arange(num_classes, dtype="int32"), [count])
+        x = ops.repeat(x, num_classes, axis=0)
+    noise = ops.convert_to_tensor(spec.noise(model))
+    noise = ops.repeat(noise, ops.shape(x)[0], axis=1)
+    of = _Images(model, spec, x, labels, noise, num_classes)
+    return of, model.elbo_terms(x, labels, noise=noise)
+
+
+def _elbo(of, terms):
+    return terms.elbo
+
+
+def _likelihood(of, terms):
+    log_weights = terms.log_likelihood + terms.log_ratio
+    return log_sum_exp(log_weights, axis=0) - math.log(of.spec.num_draws)
+
+
+def _reconstruction(of, terms):
+    return -terms.reconstruction
+
+
+def _latent(of, terms):
+    return ops.mean(sum(g.prior.log_prob(g.z) for g in terms.groups), axis=0)
+
+
+def _typicality(of, terms):
+    return -ops.abs(terms.elbo - of.spec.reference)
+
+
+def _level_ratio(of, terms):
+    upper = of.model.upper_elbo_terms(
+        of.x, of.labels, noise=of.noise, levels=of.spec.levels
+    )
+    return upper.elbo - terms.elbo
+
+
+_SCORES = {
+    "elbo": _elbo,
+    "likelihood": _likelihood,
+    "reconstruction": _reconstruction,
+    "latent": _latent,
+    "typicality": _typicality,
+    "level_ratio": _level_ratio,
+}
