@@ -12,6 +12,7 @@ from zoo import lazy
 
 if TYPE_CHECKING:
     from zoo import (
+        applications,
         distributions,
         evaluation,
         latents,
@@ -56,6 +57,7 @@ __all__ = [
     "DenseVAE",
     "FactorVAE",
     "HierarchicalVAE",
+    "applications",
     "distributions",
     "evaluation",
     "from_preset",

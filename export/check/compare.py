@@ -10,7 +10,7 @@ from export.check.subject import Subject
 from export.convert import functions
 from export.convert.float32 import in_float32
 from export.errors import ExportError
-from export.runtime.golden import max_error
+from export.runtime.golden import max_error, score_sizes
 from export.runtime.session import Session
 from export.runtime.signature import (
     DECODER_KIND,
@@ -139,8 +139,7 @@ def _scorer_comparison(compute):
 
     def compare(feeds, got):
         expected = {name: _numpy(t) for name, t in compute(**_tensors(feeds)).items()}
-        size = np.abs(expected["heat_map"]).sum(axis=(1, 2))
-        size = np.maximum(1.0, np.maximum(size, np.abs(expected["score"])))
+        size = score_sizes(expected)
         errors = [max_error(got["heat_map"], expected["heat_map"])]
         for name in ("score", "decision"):
             errors.append(max_error(got[name] / size, expected[name] / size))

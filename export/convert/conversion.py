@@ -118,7 +118,7 @@ def _convert_one(subject, path, graphs):
     entries["max_abs_error"] = metadata.round_up(errors["ordinary"])
     entries["extreme_error"] = metadata.round_up(errors["extreme"])
     feeds, outputs = compare.golden(Session(path, kind), kind, subject)
-    tolerance = replay_tolerance(kind, graphs.description)
+    tolerance = replay_tolerance(kind, graphs.description, outputs)
     entries["golden"] = make_golden(feeds, outputs, tolerance)
     data = metadata.stamp(proto, entries)
     path.write_bytes(data)

@@ -1,7 +1,8 @@
 """Operators that some runtimes get wrong or refuse, written with others.
 
 Softplus and LogSoftmax overflow where a runtime computes them as their definition
-says, and nothing tells: outputs are wrong. Expm1 is no operator of ONNX at all, though
+says, and nothing tells: outputs are wrong; and so some do with GlobalMaxPool along one
+axis, which the converter makes of a maximum. Expm1 is no operator of ONNX at all, though
 the converter writes it. A depth of `OneHot` that is a vector of one,
 and a `Split` into many, are refused by some. Every graph goes through here.
 """
@@ -33,6 +34,8 @@ def write_plainly(model):
             _softplus(build, node)
         elif node.op_type == "Expm1":
             _expm1(build, node)
+        elif node.op_type == "GlobalMaxPool":
+            _global_max_pool(build, node, len(shapes[node.input[0]].dim), opset)
         elif node.op_type == "LogSoftmax":
             _log_softmax(build, node, opset)
         elif node.op_type == "Split" and len(node.output) > _MOST_OUTPUTS:
@@ -68,16 +71,23 @@ def _expm1(build, node):
     build("Mul", half, above, name=node.output[0])
 
 
+def _global_max_pool(build, node, rank, opset):
+    """The maximum along all axes but the first two."""
+    _largest(build, node.input[0], list(range(2, rank)), opset, name=node.output[0])
+
+
+def _largest(build, x, axes, opset, name=None):
+    if opset < 18:  # which made an input of what was an attribute
+        return build("ReduceMax", x, name=name, axes=axes, keepdims=1)
+    return build("ReduceMax", x, build.int64(axes), name=name, keepdims=1)
+
+
 def _log_softmax(build, node, opset):
     """Logits less the largest, and less the logarithm of their exponentials' sum."""
     (x,) = node.input
     axis = _axis(node, -1)
     axes = build.int64([axis])
-    if opset < 18:  # which made an input of what was an attribute
-        largest = build("ReduceMax", x, axes=[axis], keepdims=1)
-    else:
-        largest = build("ReduceMax", x, axes, keepdims=1)
-    shifted = build("Sub", x, largest)
+    shifted = build("Sub", x, _largest(build, x, [axis], opset))
     total = build("ReduceSum", build("Exp", shifted), axes, keepdims=1)
     build("Sub", shifted, build("Log", total), name=node.output[0])
 

@@ -9,21 +9,24 @@ from export.runtime.signature import ENCODER_KIND, PRIOR_STEP_KIND, SCORER_KIND
 REPLAY_TOLERANCE = 1e-5
 # The same of logits, whose size has no bound.
 LOGITS_REPLAY_TOLERANCE = 1e-4
-# And of scores in nats, as a share of what they are made of.
+# And of scores in nats.
 SCORES_REPLAY_TOLERANCE = 1e-4
 
 
-def replay_tolerance(kind, metadata):
+def replay_tolerance(kind, metadata, outputs=None):
     """What a float32 file of a kind may differ by between machines.
 
     Args:
         kind: of file.
         metadata: {key: value} of it.
+        outputs: {name: array} that a scorer gave.
     """
     if kind == PRIOR_STEP_KIND:
         return LOGITS_REPLAY_TOLERANCE
     if kind == SCORER_KIND:
-        return SCORES_REPLAY_TOLERANCE
+        # A difference of large numbers differs as they do.
+        share = score_sizes(outputs) / np.maximum(1.0, np.abs(outputs["score"]))
+        return max(SCORES_REPLAY_TOLERANCE, REPLAY_TOLERANCE * float(share.max()))
     return REPLAY_TOLERANCE * posteriors_in_turn(kind, metadata)
 
 
@@ -35,6 +38,12 @@ def posteriors_in_turn(kind, metadata):
     if kind != ENCODER_KIND or "latent_dim" not in metadata:
         return 1
     return len(metadata.get("latents") or [None])
+
+
+def score_sizes(outputs):
+    """The size of what each score is made of, (N,): of a scorer's outputs."""
+    size = np.abs(outputs["heat_map"]).sum(axis=(1, 2))
+    return np.maximum(1.0, np.maximum(size, np.abs(outputs["score"])))
 
 
 def max_error(got, expected):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 import typer.core
 
+from recipes.commands import anomaly_cli
 from recipes.commands.options import (
     Augment,
     Backend,
@@ -52,6 +53,7 @@ app = typer.Typer(
 )
 
 PICK, TRAIN, DEPLOY, LOOK = "Pick a model", "Train it", "Deploy it", "Look around"
+USE = "Use it"
 
 
 def print_version(wanted: bool):
@@ -236,6 +238,14 @@ def evaluate(
         f"Interrupted: --resume goes on with {kept}." if kept else "Interrupted."
     ):
         scoring.score(*found, *options, save, reading, kept=kept, resume=resume)
+
+
+app.add_typer(
+    anomaly_cli.app,
+    name="anomaly",
+    rich_help_panel=USE,
+    help="Finds unusual images: fit a threshold, score a folder, export.",
+)
 
 
 @app.command(rich_help_panel=DEPLOY)

@@ -1,9 +1,10 @@
 """Output files: refused before the work where they cannot be, then written whole."""
 
+import contextlib
 import os
 from pathlib import Path
 
-from zoo.unfinished import beside, remove
+from zoo.unfinished import beside, remove, replace
 
 
 def check_output(path, overwrite=False, suffix=None):
@@ -65,3 +66,38 @@ def make_folder(path):
     except OSError as error:
         raise OSError(f"Cannot write to {str(path)!r}: {error.strerror}.") from error
     return path
+
+
+@contextlib.contextmanager
+def make_whole_folder(path, overwrite=False, ours=None):
+    """A folder to write to, which gets its name once all of it is written.
+
+    Args:
+        path: the folder that it will be.
+        overwrite: whether there may be one already, which it replaces.
+        ours: a file that a folder must have to be replaced.
+
+    Raises:
+        OSError: if there is one already, or the one above it cannot be written to.
+    """
+    path = Path(path)
+    if os.path.lexists(path) and not overwrite:
+        raise FileExistsError(
+            f"{str(path)!r} exists already: choose another name or add --overwrite."
+        )
+    if os.path.lexists(path) and ours and not (path / ours).is_file():
+        raise FileExistsError(
+            f"{str(path)!r} has no {ours}: it is not ours, and not overwritten."
+        )
+    make_folder(path.parent)
+    temporary = beside(path)
+    try:
+        temporary.mkdir()
+        yield temporary
+        replace(temporary, path)
+    except OSError as error:
+        if error.filename and Path(error.filename).name.startswith(temporary.name):
+            raise OSError(f"Cannot write {str(path)!r}: {error.strerror}.") from error
+        raise
+    finally:
+        remove(temporary)

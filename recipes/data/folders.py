@@ -73,10 +73,16 @@ def from_folder(
 
     def read(split: str) -> Part:
         paths, labels = files[split]
+
+        def part(images, kept, notes):
+            names = [paths[index].relative_to(folder).as_posix() for index in kept]
+            of_kept = None if labels is None else labels[kept]
+            return Part(images, of_kept, notes, names=names)
+
         key = (tuple(map(_version, paths)), image_shape, strict)
         for images, (known, kept, notes) in _in_use.items():
             if known == key:  # decoded once, whichever splits are cut from it
-                return Part(images, None if labels is None else labels[kept], notes)
+                return part(images, kept, notes)
         pictures, kept, broken = Pictures(image_shape, len(paths), memory), [], []
         allowed = 0 if strict else int(SKIPPED_SHARE * len(paths))
         items = ((functools.partial(_bytes, path), str(path)) for path in paths)
@@ -106,7 +112,7 @@ def from_folder(
             )
         if isinstance(images, DiskArray):
             _in_use[images] = key, kept, notes
-        return Part(images, None if labels is None else labels[kept], notes)
+        return part(images, kept, notes)
 
     classes = f" in {len(names)} classes" if names else ""
     counts = ", ".join(f"{split} {len(files[split][0]):,}" for split in roots)
@@ -121,7 +127,9 @@ def from_folder(
         numbered = [f"{label} {name!r}" for label, name in enumerate(names)]
         notes.append(f"folders taken for classes: {listed(numbered, _CLASSES_LISTED)}")
     notes += _skipped(folder)
-    return Source(folder.resolve().name, tuple(roots), read, notes, names)
+    return Source(
+        folder.resolve().name, tuple(roots), read, notes, names, of_files=True
+    )
 
 
 def _split_roots(folder: Path) -> dict[str, Path] | None:

@@ -22,12 +22,14 @@ class Part:
         labels: int64 (N,), or `None`.
         notes: sentences for the report.
         factors: int64 (N, F), what the images were made from, or `None`.
+        names: of the files that they lie in, below the folder, or `None`.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
     factors: np.ndarray | None = None
+    names: list[str] | None = None
 
 
 @dataclasses.dataclass
@@ -43,6 +45,7 @@ class Source:
         license: licence of the images, or `None` if unknown.
         factor_names, factor_sizes: names of the factors and how many values each has,
             or `None` where the images come without.
+        of_files: whether each image is a file of its own, whose name its part gives.
     """
 
     name: str
@@ -53,3 +56,4 @@ class Source:
     license: str | None = None
     factor_names: tuple[str, ...] | None = None
     factor_sizes: tuple[int, ...] | None = None
+    of_files: bool = False

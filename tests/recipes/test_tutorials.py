@@ -1,5 +1,6 @@
 """The tutorials run from top to bottom, each in one folder."""
 
+import csv
 import itertools
 import os
 import re
@@ -19,11 +20,13 @@ from markdown_blocks import (
     run_shell,
 )
 
+import export
 from export import explorer
 
 PICK = ROOT / "recipes" / "pick_and_sample.md"
 FINE_TUNE = ROOT / "recipes" / "fine_tune.md"
 DEPLOY = ROOT / "export" / "deploy.md"
+ANOMALIES = ROOT / "recipes" / "find_anomalies.md"
 # README.md runs on the backend of the other tests. This one compiles nothing.
 BACKEND = {"KERAS_BACKEND": "torch"}
 
@@ -54,7 +57,9 @@ def run_through(path, folder):
             assert language in ("cpp", "js")
 
 
-@pytest.mark.parametrize("path", [PICK, FINE_TUNE, DEPLOY], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", [PICK, FINE_TUNE, ANOMALIES, DEPLOY], ids=lambda p: p.stem
+)
 def test_tutorial_is_short_and_linked(path):
     assert len(path.read_text("utf-8").splitlines()) < 120
     readme = (ROOT / "README.md").read_text("utf-8")
@@ -85,6 +90,32 @@ def deployed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("deploy")
     run_through(DEPLOY, folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def anomalies(tmp_path_factory):
+    """The folder of the tutorial on anomalies, all but its JavaScript run."""
+    folder = tmp_path_factory.mktemp("anomalies")
+    run_through(ANOMALIES, folder)
+    return folder
+
+
+def test_the_odd_ones_are_found(anomalies):
+    with open(anomalies / "found" / "scores.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["image"] for row in rows[:2]} == {"07.png", "stripes.png"}
+    assert [row["anomaly"] for row in rows[:2]] == ["1", "1"] and len(rows) == 51
+
+
+def test_javascript_scores_as_python_does(anomalies, onnxruntime_web):
+    (onnxruntime_web / "score.mjs").write_text(only_block(ANOMALIES, "js"))
+    shutil.copy(anomalies / "scorer.onnx", onnxruntime_web)
+    said = run_in_folder(["node", "score.mjs"], onnxruntime_web).split()
+    x = np.zeros((2, 28, 28, 1), "float32")
+    x[1, 12:16] = 1
+    decision = export.Scorer(anomalies / "scorer.onnx").decision_function(x)
+    np.testing.assert_allclose([float(n) for n in said[:2]], decision, atol=5e-3)
+    assert said[2:] == ["2", "28", "28"]
 
 
 def only_block(path, language):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 import export
 import zoo
+from zoo.applications import AnomalyDetector
 
 Float32 = npt.NDArray[np.float32]
 
@@ -95,6 +96,21 @@ assert_type(sampler.sample(3, labels=2, temperature=1.0, seed=None, first=3), Fl
 assert_type(sampler.decode(np.zeros((3, 2))), Float32)
 assert_type(sampler.metadata, dict[str, Any])
 print(sampler.encode(x), sampler.verify()["max_abs_error"], sampler.latent_dim)
+
+# Applications.
+
+detector = AnomalyDetector(vae, score="elbo", quantile=0.99, seed=0).fit(x)
+assert_type(detector.score_samples(x), Float32)
+assert_type(detector.decision_function(x), Float32)
+assert_type(detector.heat_map(x), Float32)
+print(detector.predict(x), detector.offset_)
+detector.save_to_preset("detector")
+print(AnomalyDetector.from_preset("detector").score_samples(x))
+assert_type(export.export_scorer(detector, "scorer.onnx"), export.ExportReport)
+scorer = export.Scorer("scorer.onnx", threads=1)
+assert_type(scorer.score_samples(x), Float32)
+assert_type(scorer.heat_map(x), Float32)
+print(scorer.predict(x), scorer.offset)
 
 # Random numbers.
 

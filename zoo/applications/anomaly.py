@@ -29,9 +29,9 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
     """Tells images that are unlike those a model has learned.
 
     A scikit-learn estimator of outliers: scores are higher for normal images, `predict`
-    gives +1 for them and -1 for the others. It is deterministic: posterior draws use
-    the same noise for every image, fixed by `seed`, so that an image has one score, in
-    whatever batch, on whichever backend and in an exported scorer.onnx, up to rounding.
+    gives +1 for them and -1 for the others. Posterior draws use the same noise for
+    every image, fixed by `seed`, so that an image has one score, in whatever batch, on
+    whichever backend and in an exported scorer.onnx, up to rounding.
 
     `score` is one of
 
@@ -53,8 +53,8 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
     Likelihoods alone fail out of distribution: images of another, simpler kind are
     often *more* likely than those of training (Nalisnick et al., "Do Deep Generative
     Models Know What They Don't Know?", 2019). For odd ones among images of one kind
-    take "elbo" or "reconstruction"; for images of quite another kind "regret",
-    "typicality" or "level_ratio". The tutorial "Find the odd ones" has figures.
+    take "elbo" or "reconstruction"; for images of another "regret", "typicality" or
+    "level_ratio".
 
     A model of classes scores each image given the class under which its ELBO is
     largest.
@@ -124,7 +124,7 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
             ValueError, TypeError: for images that the model does not take, and for
                 options that are out of range or that the model has no score for.
         """
-        self._check_options()
+        self.check_options()
         x = self._images(x)
         self.model.remark_on(x)
         if (remark := self.model.remark_on_likelihood) and self.score != "latent":
@@ -160,7 +160,7 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
         return self._scores(self._images(x), self.spec)
 
     def decision_function(self, x: Any) -> npt.NDArray[np.float32]:
-        """The score less the threshold, float32 (N,): negative for anomalies."""
+        """The score less the threshold, (N,): negative for anomalies."""
         return self.score_samples(x) - np.float32(self.offset_)
 
     def predict(self, x: Any) -> npt.NDArray[np.int64]:
@@ -199,7 +199,7 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
         The folder is a preset like any other, whose metadata hold the threshold.
 
         Raises:
-            As `zoo.presets.save_to_preset`; NotFittedError before `fit`.
+            As there; NotFittedError before `fit`.
         """
         kept = {**(metadata or {}), ENTRY: self.to_json()}
         self.model.save_to_preset(folder, kept)
@@ -237,7 +237,7 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
         model = from_preset(name_or_folder)
         options = ("score", "quantile", "seed", "num_draws", "levels")
         detector = cls(model, **{name: kept[name] for name in options})
-        detector._check_options()
+        detector.check_options()
         detector.reference_, detector.offset_ = kept["reference"], kept["offset"]
         detector.num_images_ = kept["num_images"]
         detector.binary_ = kept["binary"]
@@ -249,13 +249,17 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
         options = self.num_draws, self.seed, self.levels
         return scores.ScoreSpec(score or self.score, *options, reference)
 
-    def _check_options(self):
-        for name in ("elbo_terms", "posterior_noise", "inference"):
-            if not hasattr(self.model, name):
-                raise TypeError(
-                    "`model` must be a model of the zoo, such as zoo.from_preset(...); "
-                    f"got {type(self.model).__name__}."
-                )
+    def check_options(self) -> None:
+        """Refuses options out of range, and a score that the model does not have.
+
+        Raises:
+            ValueError, TypeError: saying which.
+        """
+        if not hasattr(self.model, "elbo_terms"):
+            raise TypeError(
+                "`model` must be a model of the zoo, such as zoo.from_preset(...); got "
+                f"{type(self.model).__name__}."
+            )
         quantile = self.quantile
         if not isinstance(quantile, int | float) or not 0 < quantile < 1:
             raise ValueError(

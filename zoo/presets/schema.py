@@ -98,6 +98,20 @@ class Gain(_Facts):
     validation_log_likelihood_before: float | None = None
 
 
+class Detector(_Facts):
+    """What `zoo.applications.AnomalyDetector` keeps of itself."""
+
+    score: str
+    quantile: float
+    seed: Count
+    num_draws: Size
+    levels: Size
+    reference: float
+    offset: float
+    num_images: Count
+    binary: bool
+
+
 class Metadata(_Facts):
     format_version: int
     model: Name | None = None
@@ -119,6 +133,7 @@ class Metadata(_Facts):
     metrics: Metrics | None = None
     finetuned_from: str | None = None
     finetuning: Gain | None = None
+    anomaly: Detector | None = None
 
 
 class _OfLabels(_Facts):

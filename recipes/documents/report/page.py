@@ -1,7 +1,6 @@
 """Draws what a model shows, and puts it on one page with all that is known of it."""
 
 import base64
-import importlib.resources
 from typing import NamedTuple
 
 from rich.progress import track
@@ -10,9 +9,8 @@ from recipes import plots
 from recipes.common.console import Terminal
 from recipes.common.files import check_output, write_whole
 from recipes.data.reading import print_report
+from recipes.documents.pages import get_template
 from recipes.documents.report import about, usage
-
-TEMPLATE = "page.html.j2"
 
 
 class Picture(NamedTuple):
@@ -61,7 +59,7 @@ def write_report(
     """
     out = check_output(out, overwrite, ".html")
     # Before the work that its absence would waste.
-    template = _template()
+    template = get_template("report.html.j2")
     known = about.about(source, address)
     subject = plots.open_subject(
         source,
@@ -102,20 +100,3 @@ def _draw(subject, console):
         address = f"data:image/{form};base64,{content}"
         pictures.append(Picture(kind.name, kind.title, caption, address))
     return pictures, missing
-
-
-def _template():
-    try:
-        import jinja2
-    except ImportError as error:
-        raise ImportError(
-            'A report is made with Jinja2: pip install "vae-zoo[plots]".'
-        ) from error
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    folder = importlib.resources.files(__package__)
-    return environment.from_string(folder.joinpath(TEMPLATE).read_text("utf-8"))
