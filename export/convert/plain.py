@@ -1,10 +1,10 @@
 """Operators that some runtimes get wrong or refuse, written with others.
 
 Softplus and LogSoftmax overflow where a runtime computes them as their definition
-says, and nothing tells: outputs are wrong; and so some do with GlobalMaxPool along one
-axis, which the converter makes of a maximum. Expm1 is no operator of ONNX at all, though
-the converter writes it. A depth of `OneHot` that is a vector of one,
-and a `Split` into many, are refused by some. Every graph goes through here.
+says, and nothing tells: outputs are wrong; so they are of GlobalMaxPool along one axis,
+which the converter makes of a maximum. Expm1 is no operator of ONNX, though the
+converter writes it. A depth of `OneHot` that is a vector of one, and a `Split` into
+many, are refused by some. Every graph goes through here.
 """
 
 import onnx
