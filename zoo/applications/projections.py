@@ -1,10 +1,8 @@
-"""Latents in two dimensions: PCA, t-SNE, UMAP."""
+"""Points in two dimensions: PCA, t-SNE, UMAP. NumPy, and what each method needs."""
 
 import warnings
 
 import numpy as np
-
-from recipes.common.backend import native_messages_hidden
 
 # t-SNE and UMAP see so many principal components at most, which makes them fast.
 COMPONENTS = 50
@@ -62,8 +60,8 @@ def umap(points, seed):
     """UMAP of umap-learn."""
     try:
         # It imports TensorFlow where there is one, and warns where there is none.
-        with warnings.catch_warnings(action="ignore"), native_messages_hidden():
-            from umap import UMAP
+        with warnings.catch_warnings(action="ignore"):
+            from umap import UMAP  # pyright: ignore
     except ImportError as error:
         raise ImportError(
             f"UMAP needs umap-learn, which could not be imported ({error}): pip "
