@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 import typer.core
 
+from recipes.commands import latent_tools
 from recipes.commands.options import (
     Augment,
     Backend,
@@ -288,7 +289,9 @@ def plot(
     label: Annotated[str | None, typer.Option(help="Class, by name or number.")] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="linear, spherical; pca, tsne, umap; level, group."),
+        typer.Option(
+            help="linear, spherical; pca, tsne, umap; level, group; kmeans, ..."
+        ),
     ] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0, help="Scale of the prior, of samples.")
@@ -303,7 +306,8 @@ def plot(
     """Draws a plot of a preset, of a run, or of an ONNX file without Keras.
 
     samples, reconstructions, traversal, animation (a GIF), interpolation,
-    manifold, levels, scatter, styles, training, units, codebook, codes.
+    manifold, levels, scatter, clusters, nearest, attribute, styles, training, units,
+    codebook, codes.
     """
     from recipes.commands import plot as plots_command
 
@@ -323,6 +327,9 @@ def plot(
         method=method,
         temperature=temperature,
     )
+
+
+latent_tools.add_to(app, LOOK)
 
 
 @app.command(rich_help_panel=LOOK)

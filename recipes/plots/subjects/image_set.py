@@ -45,12 +45,15 @@ def import_readers():
         importlib.import_module("recipes.data.digits")
 
 
-def read_images(source, image_shape, data_dir=None, binarized=False, **reading):
-    """At most `MAX_IMAGES` of a test split, evenly spaced: an `ImageSet`.
+def read_images(
+    source, image_shape, data_dir=None, binarized=False, most=MAX_IMAGES, **reading
+):
+    """Images of a test split, evenly spaced: an `ImageSet`.
 
     Args:
         source, image_shape, data_dir: as `recipes.data.load_images` takes them.
         binarized: whether they are binarized, as for the figures of an evaluation.
+        most: how many at most; None for all.
         reading: `strict` and `invert` of `recipes.data.load_images`.
 
     Raises:
@@ -69,7 +72,7 @@ def read_images(source, image_shape, data_dir=None, binarized=False, **reading):
     if binarized:
         # All of them: the bits of an image depend on those before it.
         images = binarize(images)
-    total, step = len(images), -(-len(images) // MAX_IMAGES)
+    total, step = len(images), -(-len(images) // (most or len(images)))
     images = images[::step]
     short = ("binarized " if binarized else "") + f"test images of {data.name}"
     part = "all" if step == 1 else f"{len(images):,} of the"
