@@ -67,13 +67,13 @@ def conditional():
 @pytest.fixture(scope="module")
 def ladder():
     return zoo.HierarchicalVAE(
-        SHAPE, levels=((4, 2, 1),), filters=4, blocks_per_level=0, seed=0
+        SHAPE, levels=((8, 2, 1),), filters=4, blocks_per_level=0, seed=0
     )
 
 
 @pytest.fixture(scope="module")
 def coded():
-    return zoo.VQVAE(SHAPE, 4, 2, filters=(4, 4), blocks_per_stage=0, seed=0)
+    return zoo.VQVAE(SHAPE, 4, 2, filters=(4,), blocks_per_stage=0, seed=0)
 
 
 X = np.random.default_rng(5).random((12, *SHAPE), dtype="float32")
