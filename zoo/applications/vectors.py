@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zoo.evaluation.scikit_learn import import_scikit_learn
+from zoo.evaluation.scikit_learn import best_matching, import_scikit_learn, one_thread
 
 METHODS = ("kmeans", "gaussian_mixture")
 # A latent whose means have less than this share of its variance is noise.
@@ -92,10 +92,7 @@ def partition(points, count, method, seed):
         kind = import_scikit_learn("mixture").GaussianMixture
         options |= {"covariance_type": "diag", "reg_covar": LEAST_VARIANCE}
         model = kind(count, n_init=MIXTURES, **options)
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
-
-    # One thread: sums in the same order, and the same clusters, on every machine.
-    with threadpool_limits(1):
+    with one_thread():
         found = model.fit_predict(points)
     sizes = np.bincount(found, minlength=count)
     return np.argsort(np.argsort(-sizes, kind="stable"))[found]
@@ -187,13 +184,11 @@ def cluster_scores(assigned, truth):
             f"{assigned.shape} and {truth.shape}."
         )
     metrics = import_scikit_learn("metrics")
-    from scipy.optimize import linear_sum_assignment  # comes with scikit-learn
-
     clusters, assigned = np.unique(assigned, return_inverse=True)
     classes, truth = np.unique(truth, return_inverse=True)
     counts = np.zeros((len(clusters), len(classes)), np.int64)
     np.add.at(counts, (assigned, truth), 1)
-    matched = counts[linear_sum_assignment(counts, maximize=True)]
+    matched = counts[best_matching(counts)]
     return ClusterScores(
         float(np.sum(matched) / len(truth)),
         float(metrics.normalized_mutual_info_score(truth, assigned)),
