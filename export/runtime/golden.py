@@ -1,5 +1,7 @@
 """Golden vectors: inputs and the outputs an exported file must give for them."""
 
+from typing import Any
+
 import numpy as np
 
 from export.arrays import decode_array, encode_array
@@ -13,7 +15,7 @@ LOGITS_REPLAY_TOLERANCE = 1e-4
 SCORES_REPLAY_TOLERANCE = 1e-4
 
 
-def replay_tolerance(kind, metadata, outputs=None):
+def replay_tolerance(kind, metadata, outputs: Any = None):
     """What a float32 file of a kind may differ by between machines.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 import typer.core
 
-from recipes.commands import anomaly_cli
+from recipes.commands import anomaly_cli, latent_tools
 from recipes.commands.options import (
     Augment,
     Backend,
@@ -298,7 +298,9 @@ def plot(
     label: Annotated[str | None, typer.Option(help="Class, by name or number.")] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="linear, spherical; pca, tsne, umap; level, group."),
+        typer.Option(
+            help="linear, spherical; pca, tsne, umap; level, group; kmeans, ..."
+        ),
     ] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0, help="Scale of the prior, of samples.")
@@ -313,7 +315,8 @@ def plot(
     """Draws a plot of a preset, of a run, or of an ONNX file without Keras.
 
     samples, reconstructions, traversal, animation (a GIF), interpolation,
-    manifold, levels, scatter, styles, training, units, codebook, codes.
+    manifold, levels, scatter, clusters, nearest, attribute, styles, training, units,
+    codebook, codes.
     """
     from recipes.commands import plot as plots_command
 
@@ -333,6 +336,9 @@ def plot(
         method=method,
         temperature=temperature,
     )
+
+
+latent_tools.add_to(app, LOOK)
 
 
 @app.command(rich_help_panel=LOOK)

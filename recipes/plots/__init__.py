@@ -20,6 +20,7 @@ from recipes.plots.kind import Kind
 from recipes.plots.latents import Animation, Interpolation, Manifold, Traversal
 from recipes.plots.levels import Levels
 from recipes.plots.subjects import open_subject
+from recipes.plots.tools import Attribute, Clusters, Nearest
 from recipes.plots.training_curves import Training
 
 __all__ = [
@@ -45,6 +46,9 @@ KINDS = {
         Manifold(),
         Levels(),
         Scatter(),
+        Clusters(),
+        Nearest(),
+        Attribute(),
         Styles(),
         Training(),
         Units(),

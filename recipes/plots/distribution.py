@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from recipes.common.backend import native_messages_hidden
 from recipes.plots import needs, style
 from recipes.plots.kind import Kind
-from recipes.plots.projection import METHODS
+from zoo.applications.projections import METHODS
 from zoo.evaluation.diagnosis import SILENT
 
 # Bars that can be told apart, and named.
@@ -35,7 +36,8 @@ class Scatter(Kind):
             raise ValueError(
                 f"A scatter of {len(mean)} image(s) shows nothing: give at least 4."
             )
-        points, names = METHODS[method](mean, seed)
+        with native_messages_hidden():  # UMAP imports TensorFlow where there is one
+            points, names = METHODS[method](mean, seed)
         figure, (axes,) = style.new_chart(
             f"{subject.name}: latents of {len(mean):,} test images", height=5.4
         )

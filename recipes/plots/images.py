@@ -102,33 +102,27 @@ class Styles(Kind):
     def draw(self, subject, num_samples, seed):
         shown = shown_classes(subject)
         columns = [subject.label_name(label) for label in shown]
-        originals = None
         if self._from_images(subject):
             chosen = subject.pick(num_samples, seed)
             originals = subject.images.images[chosen]
-            z = subject.encode(originals, subject.network_labels(chosen))[0]
-            latents = [z] * len(shown)
+            labels = subject.network_labels(chosen)
+            tiles = subject.transfer_style(originals, labels, shown)
+            tiles = np.concatenate([originals[:, None], tiles], axis=1)
+            columns.insert(0, "image")
         else:
             # Of a prior that knows the label, the noise stays the same.
-            latents = [
-                subject.draw_latents(num_samples, int(label), seed) for label in shown
+            images = [
+                subject.decode(subject.draw_latents(num_samples, label, seed), label)
+                for label in map(int, shown)
             ]
-        images = [
-            subject.decode(z, int(label))
-            for z, label in zip(latents, shown, strict=True)
-        ]
-        if originals is not None:
-            images.insert(0, originals)
-            columns.insert(0, "image")
-        tiles = np.stack(images, axis=1)
+            tiles = np.stack(images, axis=1)
         title = f"{subject.name}: one style a row, every label"
         return draw_tiles(title, tiles, column_labels=columns)
 
     @staticmethod
     def _from_images(subject):
-        """Whether styles are those of test images: p(z|y) must be p(z) for that."""
-        prior = subject.prior or ""  # a ladder's has no name
-        return not prior.startswith("label_") and subject.sees_images
+        """Whether styles are those of test images."""
+        return subject.transfers_styles and subject.sees_images
 
     def caption(self, subject, num_samples, seed):
         every = f"decoded by {subject.name} with every label"
@@ -137,7 +131,7 @@ class Styles(Kind):
         if self._from_images(subject):
             return (
                 f"Left {num_samples} {subject.images.short}, drawn with seed {seed}; "
-                f"beside each its posterior mean, {every}."
+                f"beside each what its latent says beside the label, {every}."
             )
         return (
             f"In each row one draw from the prior, {every}; {num_samples} draws with "

@@ -5,13 +5,13 @@ import numpy as np
 from recipes.plots import needs, style
 from recipes.plots.kind import Kind, columns_for
 from recipes.plots.paths import (
-    METHODS,
     Start,
     equal_probabilities,
     quantiles,
     steps_between,
 )
 from recipes.plots.tiles import draw_tiles
+from zoo.applications.paths import PATHS
 
 # Frames from one end of a latent to the other, and milliseconds of each.
 FRAMES, MILLISECONDS = 14, 70
@@ -110,17 +110,17 @@ class Interpolation(Kind):
     summary = "Images between two others, linear and spherical."
     needs = (needs.model, needs.latent_vectors)
     options = {"num_samples": 3, "method": None, "label": None, "seed": None}
-    methods = tuple(METHODS)
+    methods = tuple(PATHS)
 
     def draw(self, subject, num_samples, method, label, seed):
-        methods = [method] if method else list(METHODS)
+        methods = [method] if method else list(PATHS)
         start = Start.choose(subject, seed, label)
         ends, images = start.latents(2 * num_samples), start.images(2 * num_samples)
         if len(ends) < 2:
             raise ValueError("There is one test image alone: an interpolation needs 2.")
         t = np.linspace(0, 1, columns_for(subject, 9))
         pairs = range(0, len(ends) - 1, 2)
-        z = [METHODS[way](ends[i], ends[i + 1], t) for i in pairs for way in methods]
+        z = [PATHS[way](ends[i], ends[i + 1], t) for i in pairs for way in methods]
         tiles = decode_all(subject, np.float32(z), start.label)
         columns = [f"{100 * value:.0f} %" for value in t]
         if images is not None:

@@ -1,5 +1,9 @@
 """What a plot needs of a subject: each function says in one sentence what lacks."""
 
+import importlib.util
+
+import numpy as np
+
 from recipes.common.latents import in_words
 
 
@@ -66,6 +70,13 @@ def latent_row(subject):
     return None
 
 
+def latent_numbers(subject):
+    """Latents that are one row of real numbers: one vector, or those of a ladder."""
+    if len(subject.latents) < 2:
+        return latent_vectors(subject)
+    return latent_row(subject)
+
+
 def two_latents(subject):
     """At least two latents."""
     if subject.latent_dim < 2:
@@ -101,6 +112,16 @@ def classes(subject):
     return None
 
 
+def no_classes(subject):
+    """A model whose latents tell the class, as it is not given."""
+    if subject.is_conditional:
+        return (
+            f"{subject.name!r} is given the class, so that its latents tell other "
+            "things: see the plot of styles."
+        )
+    return None
+
+
 def prior(subject):
     """A prior to draw from."""
     return subject.why_no_samples()
@@ -119,6 +140,32 @@ def encoder(subject):
 def images(subject):
     """Test images."""
     return subject.why_no_images
+
+
+def two_images(subject):
+    """Test images, two or more."""
+    if len(subject.images.images) < 2:
+        return "There is one test image alone, and this compares it with others."
+    return None
+
+
+def labels(subject):
+    """Test images of two classes or more."""
+    found = subject.images.labels
+    if found is None or len(np.unique(found)) < 2:
+        has = "no labels" if found is None else "one label alone"
+        return (
+            f"The {subject.images.short} have {has}: give images in one sub-folder a "
+            "class, or an .npz with labels."
+        )
+    return None
+
+
+def scikit_learn(subject):
+    """scikit-learn, which exported files do without."""
+    if importlib.util.find_spec("sklearn") is None:
+        return 'This needs scikit-learn: pip install "vae-zoo[plots]".'
+    return None
 
 
 def kl(subject):

@@ -1,4 +1,4 @@
-"""Paths through latent space: how far latents reach, where to start, ways between."""
+"""How far latents reach, and where plots start from."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -42,37 +42,6 @@ def steps_between(subject, count, label=None):
 def equal_probabilities(count):
     """The centres of so many intervals of equal probability, (count,) in (0, 1)."""
     return (np.arange(count) + 0.5) / count
-
-
-def linear(a, b, steps):
-    """Points on the line from a to b, (D,) each: (T, D) for steps (T,) in [0, 1]."""
-    steps = np.asarray(steps)[:, None]
-    return (1 - steps) * a + steps * b
-
-
-def spherical(a, b, steps):
-    """Points on the great circle from a to b, and between their lengths.
-
-    White, "Sampling Generative Networks", 2016: latents of many dimensions lie near a
-    sphere, which a line leaves. Directions that hardly differ are joined by the line.
-
-    Args:
-        a, b: latents (D,).
-        steps: (T,), 0 is a and 1 is b.
-
-    Returns:
-        (T, D).
-    """
-    norms = np.linalg.norm(a) * np.linalg.norm(b)
-    cosine = np.dot(a, b) / norms if norms else 1.0
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
-    if np.sin(angle) < 1e-4:
-        return linear(a, b, steps)
-    steps = np.asarray(steps)[:, None]
-    return (np.sin((1 - steps) * angle) * a + np.sin(steps * angle) * b) / np.sin(angle)
-
-
-METHODS = {"linear": linear, "spherical": spherical}
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,13 +13,12 @@ import pytest
 from command_helpers import fail, run, succeed
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 import zoo
 from recipes import plots
 from recipes.common.histories import read_histories, write_histories
-from recipes.plots import codes, paths, projection, ranking, style, tiles
+from recipes.plots import codes, paths, ranking, style, tiles
 from recipes.plots import training_curves as training
 from recipes.plots.latents import close_up
 from recipes.plots.subjects import ImageSet, Subject
@@ -86,38 +85,6 @@ def linear_subject(latents=4, count=30, **options):
 # The mathematics.
 
 
-def test_spherical_is_a_quarter_circle_between_orthogonal_unit_vectors():
-    a, b = np.eye(5)[:2]
-    t = np.linspace(0, 1, 7)
-    wanted = np.cos(t * np.pi / 2)[:, None] * a + np.sin(t * np.pi / 2)[:, None] * b
-    np.testing.assert_allclose(paths.spherical(a, b, t), wanted, atol=1e-12)
-
-
-latents = arrays(
-    np.float64, 6, elements=st.floats(-4, 4).map(lambda value: round(value, 3))
-)
-
-
-@given(latents, latents)
-def test_paths_begin_and_end_where_they_should(a, b):
-    for path in paths.METHODS.values():
-        points = path(a, b, np.linspace(0, 1, 5))
-        assert points.shape == (5, 6) and np.all(np.isfinite(points))
-        np.testing.assert_allclose(points[[0, -1]], [a, b], atol=1e-6)
-
-
-@given(latents, latents)
-def test_spherical_path_stays_on_the_sphere(a, b):
-    norms = np.linalg.norm(a), np.linalg.norm(b)
-    if min(norms) < 0.1:
-        return
-    a, b = a / norms[0], b / norms[1]
-    if abs(a @ b) > 0.999:
-        return
-    points = paths.spherical(a, b, np.linspace(0, 1, 9))
-    np.testing.assert_allclose(np.linalg.norm(points, axis=1), 1, atol=1e-9)
-
-
 def test_quantiles_are_those_of_the_prior():
     p = paths.equal_probabilities(4)
     assert p.tolist() == [0.125, 0.375, 0.625, 0.875]
@@ -146,14 +113,6 @@ def test_ranking_prefers_the_kl():
     found = linear_subject().ranking
     assert found.images == "the images" and "KL over the images" in found.words
     assert np.all(np.diff(found.values[found.order]) <= 0)
-
-
-def test_pca_finds_the_axes_of_a_stretched_cloud():
-    points = np.random.default_rng(0).standard_normal((500, 3)) * [1, 5, 2] + 7
-    found, shares = projection.principal_components(points, 2)
-    assert abs(np.corrcoef(found[:, 0], points[:, 1])[0, 1]) > 0.99
-    np.testing.assert_allclose(shares, [25 / 30, 4 / 30], atol=0.05)
-    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-9)
 
 
 def test_perplexity_and_brightness_of_places():
@@ -270,6 +229,17 @@ def conditional(folder):
 
 
 @pytest.fixture(scope="module")
+def ladder(folder):
+    import zoo
+
+    model = zoo.HierarchicalVAE(
+        (28, 28, 1), levels=((4, 2, 1),), filters=4, blocks_per_level=0, seed=0
+    )
+    model.save_to_preset(folder / "ladder", metadata={"dataset": DIGITS})
+    return folder / "ladder"
+
+
+@pytest.fixture(scope="module")
 def coded(folder, images):
     import zoo
 
@@ -303,10 +273,11 @@ def history(*names):
 
 
 OF_VECTORS = ["samples", "reconstructions", "traversal", "animation", "interpolation"]
-OF_VECTORS += ["manifold", "scatter", "units"]
+OF_VECTORS += ["manifold", "scatter", "clusters", "nearest", "units"]
 FITTING = {
-    "dense": OF_VECTORS,
+    "dense": [*OF_VECTORS[:-1], "attribute", "units"],
     "conditional": [*OF_VECTORS[:-1], "styles", "units"],
+    "ladder": ["samples", "reconstructions", "levels", *OF_VECTORS[-3:-1], "attribute"],
     "coded": ["samples", "reconstructions", "codebook", "codes"],
 }
 
@@ -368,6 +339,8 @@ def test_samples_are_those_of_the_model(conditional):
         ("traversal", {"num_samples": 2, "label": 4}),
         ("scatter", {"method": "tsne"}),
         ("styles", {"num_samples": 3}),
+        ("clusters", {"num_samples": 4, "method": "gaussian_mixture"}),
+        ("nearest", {"num_samples": 3, "seed": 5}),
     ],
 )
 def test_options_change_what_is_drawn(kind, options, conditional):
@@ -465,6 +438,30 @@ def test_learned_prior_of_labels_keeps_the_noise():
     check_plot("traversal", subject)
 
 
+def test_clusters_and_neighbours_of_clouds_that_lie_apart():
+    weights = np.eye(4, 64)
+    z = np.eye(4)[np.arange(60) % 3] + 0.02 * np.random.default_rng(0).random((60, 4))
+    images = LinearSubject(weights).decode(z)
+    subject = LinearSubject(weights, images=images)
+    check_plot("clusters", subject)
+    words = plots.caption("clusters", subject)
+    assert words.startswith("3 clusters of") and "100 % of the images" in words
+    check_plot("nearest", subject)
+    assert "100 % of these have its label" in plots.caption("nearest", subject)
+
+
+def test_attribute_takes_an_image_to_its_class():
+    subject = linear_subject()
+    check_plot("attribute", subject, label=1)
+    assert "other labels than '1'" in plots.caption("attribute", subject, label=1)
+    subject.images.labels[:] = 2
+    assert "have one label alone" in plots.why_not("attribute", subject)
+
+
+def test_single_images_have_no_neighbours():
+    assert "one test image alone" in plots.why_not("nearest", linear_subject(count=1))
+
+
 # Runs.
 
 
@@ -542,8 +539,13 @@ def test_pictures_left_out_are_said_or_refused(dense, images, tmp_path):
 
 WITHOUT_KERAS = """
 import json, sys
-for name in ("keras", "tensorflow", "jax", "torch", "onnx"):
-    sys.modules[name] = None
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("keras", "tensorflow", "jax", "torch", "onnx"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
 from recipes import plots
 answer = {}
 for source, data in json.loads(sys.argv[1]):
@@ -644,6 +646,10 @@ def test_help_names_every_kind():
         (("units", "DENSE", "--seed", "1"), "takes no --seed; it takes no options"),
         (("scatter", "DENSE", "--label", "1"), "takes no --label"),
         (("scatter", "DENSE", "--method", "lda"), "no method 'lda'"),
+        (("clusters", "DENSE", "-n", "300"), "as many clusters as there are images"),
+        (("attribute", "DENSE", "--label", "11"), "must be one that the"),
+        (("attribute", "CONDITIONAL"), "see the plot of styles"),
+        (("nearest", "CODED"), "has codes for latents"),
         (("samples", "DENSE", "--label", "1"), "takes no labels"),
         (("samples", "CONDITIONAL", "--label", "10"), "must be from 0 to 9"),
         (("samples", "DENSE", "-n", "1000"), "must be from 1 to 400"),
@@ -682,7 +688,9 @@ def test_without_images_what_needs_none_is_still_drawn(dense, tmp_path, monkeypa
     zoo.presets.update_metadata(preset, dataset={**dataset, "name": "mnist"})
     subject = plots.open_subject(preset, data_dir=tmp_path / "nowhere")
     assert plots.kinds_for(subject) == [
-        kind for kind in OF_VECTORS if kind not in ("reconstructions", "scatter")
+        kind
+        for kind in OF_VECTORS
+        if kind not in ("reconstructions", "scatter", "clusters", "nearest")
     ]
     assert "mnist" in plots.why_not("reconstructions", subject)
     assert "drawn from the prior with seed 0" in plots.caption("traversal", subject)

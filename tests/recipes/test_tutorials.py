@@ -57,9 +57,10 @@ def run_through(path, folder):
             assert language in ("cpp", "js")
 
 
-@pytest.mark.parametrize(
-    "path", [PICK, FINE_TUNE, ANOMALIES, DEPLOY], ids=lambda p: p.stem
-)
+TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, DEPLOY]
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 def test_tutorial_is_short_and_linked(path):
     assert len(path.read_text("utf-8").splitlines()) < 120
     readme = (ROOT / "README.md").read_text("utf-8")

@@ -23,6 +23,8 @@ _check_is_fitted = import_scikit_learn("utils.validation").check_is_fitted
 
 # The entry of a preset's metadata that a fitted detector is kept in.
 ENTRY = "anomaly"
+_OPTIONS = ("score", "quantile", "seed", "num_draws", "levels")
+_FOUND = ("reference", "offset", "num_images", "binary")
 
 
 class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
@@ -208,15 +210,8 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
         """What a preset keeps of a fitted detector, as JSON values."""
         self._check_fitted()
         return {
-            "score": self.score,
-            "quantile": float(self.quantile),
-            "seed": int(self.seed),
-            "num_draws": int(self.num_draws),
-            "levels": int(self.levels),
-            "reference": self.reference_,
-            "offset": self.offset_,
-            "num_images": self.num_images_,
-            "binary": self.binary_,
+            **{name: getattr(self, name) for name in _OPTIONS},
+            **{name: getattr(self, f"{name}_") for name in _FOUND},
         }
 
     @classmethod
@@ -235,12 +230,10 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
                 "save_to_preset."
             )
         model = from_preset(name_or_folder)
-        options = ("score", "quantile", "seed", "num_draws", "levels")
-        detector = cls(model, **{name: kept[name] for name in options})
+        detector = cls(model, **{name: kept[name] for name in _OPTIONS})
         detector.check_options()
-        detector.reference_, detector.offset_ = kept["reference"], kept["offset"]
-        detector.num_images_ = kept["num_images"]
-        detector.binary_ = kept["binary"]
+        for name in _FOUND:
+            setattr(detector, f"{name}_", kept[name])
         return detector
 
     # What they share.

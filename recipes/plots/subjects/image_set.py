@@ -21,6 +21,7 @@ class ImageSet:
         words: what they are, such as "2,000 of the 10,000 test images of mnist".
         short: the same for a few of them, such as "test images of mnist".
         report: sentences on how they were read, such as which files were skipped.
+        names: of their files, or their numbers, where all images were read; or None.
     """
 
     images: np.ndarray
@@ -29,6 +30,7 @@ class ImageSet:
     words: str
     short: str
     report: tuple = ()
+    names: list | None = None
 
     def name_of(self, label):
         """What the data set calls a class."""
@@ -45,12 +47,15 @@ def import_readers():
         importlib.import_module("recipes.data.digits")
 
 
-def read_images(source, image_shape, data_dir=None, binarized=False, **reading):
-    """At most `MAX_IMAGES` of a test split, evenly spaced: an `ImageSet`.
+def read_images(
+    source, image_shape, data_dir=None, binarized=False, most=MAX_IMAGES, **reading
+):
+    """Images of a test split, evenly spaced: an `ImageSet`.
 
     Args:
         source, image_shape, data_dir: as `recipes.data.load_images` takes them.
         binarized: whether they are binarized, as for the figures of an evaluation.
+        most: how many at most; None for all, and of a folder all its pictures.
         reading: `strict` and `invert` of `recipes.data.load_images`.
 
     Raises:
@@ -58,18 +63,15 @@ def read_images(source, image_shape, data_dir=None, binarized=False, **reading):
     """
     from recipes.data import binarize, load_images
 
-    data = load_images(
-        source,
-        image_shape=image_shape,
-        data_dir=data_dir,
-        splits="test",
-        **reading,
-    )
+    options = {"image_shape": image_shape, "data_dir": data_dir, **reading}
+    if most is None:
+        return _every_image(source, binarized, options)
+    data = load_images(source, splits="test", **options)
     images, labels = data.test, data.test_labels
     if binarized:
         # All of them: the bits of an image depend on those before it.
         images = binarize(images)
-    total, step = len(images), -(-len(images) // MAX_IMAGES)
+    total, step = len(images), -(-len(images) // most)
     images = images[::step]
     short = ("binarized " if binarized else "") + f"test images of {data.name}"
     part = "all" if step == 1 else f"{len(images):,} of the"
@@ -80,4 +82,22 @@ def read_images(source, image_shape, data_dir=None, binarized=False, **reading):
         f"{part} {total:,} {short}",
         short,
         tuple(data.report),
+    )
+
+
+def _every_image(source, binarized, options):
+    """An `ImageSet` of all pictures of a folder, or of a whole test split."""
+    from recipes.data import binarize
+    from recipes.data.every import load_every
+
+    data = load_every(source, **options)
+    short = ("binarized " if binarized else "") + f"images of {data.name}"
+    return ImageSet(
+        binarize(data.images) if binarized else data.images,
+        data.labels,
+        data.class_names,
+        f"{len(data.images):,} {short}",
+        short,
+        tuple(data.report),
+        data.names,
     )

@@ -101,6 +101,15 @@ class PresetSubject(Subject):
     def reconstruct(self, images, labels=None):
         return self.model.reconstruct(images, labels)
 
+    # Whatever the prior is: a model can tell the noise that a latent is made of.
+    transfers_styles = True
+
+    def transfer_style(self, images, labels, content):
+        model = self.model
+        from zoo.applications import transfer_style
+
+        return transfer_style(model, images, labels, content)
+
     def kl_per_latent(self):
         model, labels = self.model, self.network_labels()
         from zoo.evaluation.latents import kl_per_latent

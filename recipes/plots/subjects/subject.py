@@ -7,7 +7,7 @@ import numpy as np
 
 from recipes.common.errors import USER_ERRORS, sentence
 from recipes.common.latents import latents_of, the_codes, the_vector
-from recipes.plots.subjects.image_set import import_readers, read_images
+from recipes.plots.subjects.image_set import MAX_IMAGES, import_readers, read_images
 
 # Of the facts of a subject: what it does not know is None.
 FACTS = (
@@ -38,6 +38,8 @@ class Subject:
 
     # A sentence on why there is no model to ask, or None.
     no_model = None
+    # How many test images are read at most; None for all that a source has.
+    most_images: int | None = MAX_IMAGES
 
     def __init__(
         self,
@@ -124,6 +126,17 @@ class Subject:
         """Mean and log-variance (N, latent_dim) of q(z|x), or codes int32."""
         raise NotImplementedError
 
+    @property
+    def transfers_styles(self):
+        """Whether `transfer_style` can be asked: p(z|y) must be p(z) for that."""
+        prior = self.prior or ""  # a ladder's has no name
+        return not prior.startswith("label_")
+
+    def transfer_style(self, images, labels, content):
+        """Each image's latent decoded with labels (L,): (N, L, H, W, C)."""
+        z = self.encode(images, labels)[0]
+        return np.stack([self.decode(z, int(label)) for label in content], axis=1)
+
     def kl_per_latent(self):
         """KL of each latent over the test images, (latent_dim,), in nats."""
         raise NotImplementedError
@@ -187,6 +200,7 @@ class Subject:
             self.image_shape,
             self.data_dir,
             binarized,
+            self.most_images,
             strict=self.strict,
             invert=invert,
         )

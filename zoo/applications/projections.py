@@ -1,10 +1,11 @@
-"""Latents in two dimensions: PCA, t-SNE, UMAP."""
+"""Points in two dimensions: PCA, t-SNE, UMAP. NumPy, and what each method needs."""
 
+import importlib
 import warnings
 
 import numpy as np
 
-from recipes.common.backend import native_messages_hidden
+from zoo.evaluation.scikit_learn import import_scikit_learn, one_thread
 
 # t-SNE and UMAP see so many principal components at most, which makes them fast.
 COMPONENTS = 50
@@ -41,19 +42,11 @@ def pca(points, seed):
 
 def tsne(points, seed):
     """t-SNE of scikit-learn, from a start by PCA."""
-    try:
-        from sklearn.manifold import TSNE
-        from threadpoolctl import threadpool_limits  # comes with scikit-learn
-    except ImportError as error:
-        raise ImportError(
-            f"t-SNE needs scikit-learn, which could not be imported ({error}): pip "
-            'install "vae-zoo[plots]".'
-        ) from error
+    kind = import_scikit_learn("manifold").TSNE
     points = principal_components(points, COMPONENTS)[0]
     perplexity = min(30.0, (len(points) - 1) / 3)
-    model = TSNE(perplexity=perplexity, init="pca", random_state=seed % 2**32, n_jobs=1)
-    # One thread: sums in the same order, and the same points, on every machine.
-    with threadpool_limits(1):
+    model = kind(perplexity=perplexity, init="pca", random_state=seed % 2**32, n_jobs=1)
+    with one_thread():
         made = model.fit_transform(points)
     return made, ["t-SNE, first coordinate", "t-SNE, second coordinate"]
 
@@ -62,8 +55,8 @@ def umap(points, seed):
     """UMAP of umap-learn."""
     try:
         # It imports TensorFlow where there is one, and warns where there is none.
-        with warnings.catch_warnings(action="ignore"), native_messages_hidden():
-            from umap import UMAP
+        with warnings.catch_warnings(action="ignore"):
+            kind = importlib.import_module("umap").UMAP
     except ImportError as error:
         raise ImportError(
             f"UMAP needs umap-learn, which could not be imported ({error}): pip "
@@ -71,7 +64,7 @@ def umap(points, seed):
         ) from error
     points = principal_components(points, COMPONENTS)[0]
     with warnings.catch_warnings(action="ignore"):  # that a seed leaves one thread
-        made = UMAP(
+        made = kind(
             n_neighbors=min(15, len(points) - 1), random_state=seed % 2**32, n_jobs=1
         ).fit_transform(points)
     return made, ["UMAP, first coordinate", "UMAP, second coordinate"]
