@@ -5,7 +5,6 @@ neither the backend nor the batch it is in.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,16 +43,29 @@ class Chains:
         ]
         self._fill_from_prior()
 
-    def gibbs(self):
+    def gibbs(self, reservoir=None):
         """z ~ q(z|x), then the missing pixels from p(x|z).
 
+        Args:
+            reservoir: `Reservoir` that takes the latents in, with the weights
+                p(x_obs|z) p(z) / q(z|x); or None.
+
         Returns:
-            log p(x_obs|z) and log p(x_obs|z) p(z) / q(z|x) of the z drawn, in nats,
-            (N, num_draws) each.
+            log p(x_obs|z) in nats, (N, num_draws).
         """
-        out = self._call("gibbs", gibbs, self.x, self.mask, *self._noise())
+        step = gibbs if reservoir is None else weighted_gibbs
+        out = self._call(step.__name__, step, self.x, self.mask, *self._noise())
         self.x, self.z = out["x"], out["z"]
-        return self._of_images(out["observed"]), self._of_images(out["log_weight"])
+        if reservoir is not None:
+            z, log_weights = out["z"], out["log_weight"]
+            reservoir.add(self._of_images(z), self._of_images(log_weights))
+        return self._of_images(out["observed"])
+
+    def restart(self, reservoir):
+        """Goes on from the latents of a reservoir, with pixels drawn given them."""
+        self.z = reservoir.z.reshape(self.z.shape)
+        drawn = self.images("draws").reshape(self.x.shape)
+        self.x = np.where(self.mask, self.x, drawn)
 
     def metropolis(self):
         """z' ~ q(z|x), accepted or not, then the missing pixels from p(x|z).
@@ -69,10 +81,11 @@ class Chains:
         return self._of_images(out["observed"]), self._of_images(out["accepted"])
 
     def images(self, pixels):
-        """Images given z, (N, num_draws, H, W, C): pixels drawn, or their means."""
+        """All pixels given z, (N, num_draws, H, W, C): drawn, or their means."""
         _, pixel_noise = self._noise()
+        function = drawn_pixels if pixels == "draws" else mean_pixels
         given = self.x, self.z, pixel_noise
-        return self._of_images(self._call(pixels, _PIXELS[pixels], *given))
+        return self._of_images(self._call(pixels, function, *given))
 
     def _fill_from_prior(self):
         """Missing pixels as a sample of the prior has them: chains start far apart."""
@@ -128,15 +141,24 @@ class Chains:
 
 def gibbs(model, x, mask, noise, pixel_noise, labels=None):
     """A step of pseudo-Gibbs sampling: see `Chains.gibbs`."""
+    return _gibbs(model, x, mask, noise, pixel_noise, labels)[0]
+
+
+def weighted_gibbs(model, x, mask, noise, pixel_noise, labels=None):
+    """The same, with what z weighs: log p(x_obs|z) p(z) / q(z|x)."""
+    out, terms = _gibbs(model, x, mask, noise, pixel_noise, labels)
+    return {**out, "log_weight": out["observed"] + terms.log_ratio[0]}
+
+
+def _gibbs(model, x, mask, noise, pixel_noise, labels):
     terms = model.elbo_terms(ops.clip(x, 0, 1), labels, noise=noise[None])
     parameters = terms.parameters[0]
-    observed = _log_prob(model, x, parameters, mask)
-    return {
+    out = {
         "z": _row(terms),
         "x": _redrawn(model, x, mask, parameters, pixel_noise),
-        "observed": observed,
-        "log_weight": observed + terms.log_ratio[0],
+        "observed": _log_prob(model, x, parameters, mask),
     }
+    return out, terms
 
 
 def metropolis(model, x, mask, z, uniform, noise, pixel_noise, labels=None):
@@ -165,17 +187,19 @@ def metropolis(model, x, mask, z, uniform, noise, pixel_noise, labels=None):
     }
 
 
-def _drawn_pixels(model, x, z, pixel_noise, labels=None):
-    parameters = model.terms_at(ops.clip(x, 0, 1), _groups(model, z), labels).parameters
-    return model.likelihood.from_noise(parameters[0], pixel_noise)
+def drawn_pixels(model, x, z, pixel_noise, labels=None):
+    """Images drawn from p(x|z)."""
+    parameters = _parameters(model, x, z, labels)
+    return model.likelihood.from_noise(parameters, pixel_noise)
 
 
-def _mean_pixels(model, x, z, pixel_noise, labels=None):
-    parameters = model.terms_at(ops.clip(x, 0, 1), _groups(model, z), labels).parameters
-    return model.likelihood.mean(parameters[0])
+def mean_pixels(model, x, z, pixel_noise, labels=None):
+    """E[x|z]."""
+    return model.likelihood.mean(_parameters(model, x, z, labels))
 
 
-_PIXELS = {"draws": _drawn_pixels, "mean": _mean_pixels}
+def _parameters(model, x, z, labels):
+    return model.terms_at(x, _groups(model, z), labels).parameters[0]
 
 
 def _redrawn(model, x, mask, parameters, noise):
@@ -204,59 +228,3 @@ def _groups(model, row):
         z[spec.name] = ops.reshape(part, (1, -1, *spec.shape))
         start += spec.size
     return z
-
-
-@dataclass
-class Reservoir:
-    """Latents resampled by their weights, of any number that come one after another.
-
-    Each of an image's slots holds one of all candidates so far, chosen with probability
-    proportional to its weight and independently of the other slots.
-
-    Args:
-        streams: a `numpy.random.Generator` for each image.
-    """
-
-    streams: list
-    z: Any = None  # (N, num_draws, D)
-    _log_sum: Any = -np.inf
-    _log_squares: Any = -np.inf
-
-    def add(self, z, log_weights):
-        """Takes candidates z (N, K, D) with their log-weights (N, K) in."""
-        log_weights = log_weights.astype(np.float64)
-        added = np.logaddexp.reduce(log_weights, axis=1)
-        total = np.logaddexp(self._log_sum, added)
-        squares = np.logaddexp.reduce(2 * log_weights, axis=1)
-        self._log_squares = np.logaddexp(self._log_squares, squares)
-        self._log_sum = total
-        slots = z.shape[1]
-        uniforms = np.stack([rng.random((2, slots)) for rng in self.streams], 1)
-        edges = np.cumsum(np.exp(log_weights - added[:, None]), axis=1)
-        passed = uniforms[1][..., None] >= edges[:, None, :-1]
-        chosen = np.take_along_axis(z, np.sum(passed, axis=-1)[..., None], axis=1)
-        replaced = uniforms[0] < np.exp(added - total)[:, None]
-        self.z = chosen if self.z is None else np.where(replaced[..., None], chosen, self.z)
-
-    @property
-    def effective_sample_size(self):
-        """(sum w)^2 / sum w^2 of all weights, (N,)."""
-        return np.exp(2 * self._log_sum - self._log_squares)
-
-
-def split_r_hat(trace):
-    """Gelman and Rubin's R-hat of chains cut in two: (steps, N, chains) to (N,).
-
-    Gelman et al., "Bayesian Data Analysis", 2013, section 11.4: near 1 where chains
-    agree with each other and with themselves; NaN of fewer than 4 steps.
-    """
-    steps = len(trace) // 2
-    if steps < 2:
-        return np.full(trace.shape[1], np.nan)
-    halves = np.concatenate([trace[:steps], trace[-steps:]], axis=2).astype(np.float64)
-    within = np.mean(np.var(halves, axis=0, ddof=1), axis=1)
-    between = np.var(np.mean(halves, axis=0), axis=1, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r_hat = np.sqrt((steps - 1) / steps + between / within)
-    # Chains that are all the same constant agree.
-    return np.where((within == 0) & (between == 0), 1.0, r_hat)
