@@ -43,18 +43,20 @@ class ImputationDiagnosis:
     def remark(self, num_draws: int) -> str | None:
         """What is wrong with the draws, in a sentence to warn with, or None."""
         count, size = len(self.r_hat), self.effective_sample_size
-        if self.method != "importance" or size is None:
-            failed = int(np.sum(self.r_hat > MIXED))
-            return (failed or None) and (
-                f"The chains of {failed:,} of {count:,} image(s) have not mixed (R-hat "
-                f"above {MIXED}), so that their draws depend on where they began: give "
-                "more `num_steps`."
+        if self.method == "importance" and size is not None:
+            if not (failed := int(np.sum(size < num_draws))):
+                return None
+            return (
+                f"Of {failed:,} of {count:,} image(s) fewer than `num_draws` latents "
+                "carry all the weight (effective sample size), so that draws repeat "
+                "each other: give more `num_steps`, or method='metropolis'."
             )
-        failed = int(np.sum(size < num_draws))
-        return (failed or None) and (
-            f"Of {failed:,} of {count:,} image(s) fewer than `num_draws` latents carry "
-            "all the weight (effective sample size), so that draws repeat each other: "
-            "give more `num_steps`, or method='metropolis'."
+        if not (failed := int(np.sum(self.r_hat > MIXED))):
+            return None
+        return (
+            f"The chains of {failed:,} of {count:,} image(s) have not mixed (R-hat "
+            f"above {MIXED}), so that their draws depend on where they began: give "
+            "more `num_steps`."
         )
 
 

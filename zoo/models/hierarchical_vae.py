@@ -149,8 +149,9 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
         Returns:
             [(q(z_l|x, z_<l), z_l (K, N, *shape))], the state (K * N, h, w, filters).
         """
-        draws, count, given, groups = 1, ops.shape(x)[0], z, []
-        if (rows := noise or given) is not None:
+        draws, count, groups = 1, ops.shape(x)[0], []
+        given, rows = z, noise or z
+        if rows is not None:
             draws = ops.shape(rows[self.latents[0].name])[0]
 
         def draw(number, statistics):
@@ -160,10 +161,8 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
             shape = (draws, -1, *spec.shape)
             statistics = (ops.reshape(each, shape) for each in statistics)
             q = DiagonalNormal(*statistics, event_ndim=len(spec.shape))
-            if given is not None:
-                z = given[spec.name]
-            else:
-                z = q.mean if noise is None else q.from_noise(noise[spec.name])
+            drawn = q.mean if noise is None else q.from_noise(noise[spec.name])
+            z = drawn if given is None else given[spec.name]
             groups.append((q, z))
             return flatten_draws(z)
 
