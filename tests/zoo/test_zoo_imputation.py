@@ -6,14 +6,11 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from keras import ops
 from zoo_helpers import SHAPE, make_dense
 
 import zoo
 from zoo.applications import chains, imputation, impute, impute_with_diagnosis
-from zoo.applications.resampling import Reservoir, split_r_hat
 from zoo.likelihoods import Gaussian, Likelihood
 
 PIXELS, SIGMA, OFFSET = 64, 0.2, 0.5
@@ -187,7 +184,9 @@ def test_every_model_keeps_what_is_observed_and_scores_given_latents(name):
     model, label = MODELS[name](), 1 if name == "classes" else None
     channels = model.image_shape[-1]
     x = np.repeat(X, channels, axis=-1)
-    method = "pseudo_gibbs" if name == "codes" else "metropolis"
+    # Elsewhere a metropolis step would be one more to compile, and no other code.
+    accepts = name in ("flow", "classes", "ladder", "gumbel")
+    method = "metropolis" if accepts else "pseudo_gibbs"
     options = {"labels": label, "num_steps": 3, "burn_in": 2, "method": method}
     hidden = np.where(UPPER[..., None], x, np.nan).astype("float32")
     with warnings.catch_warnings():
@@ -239,66 +238,6 @@ def test_a_colour_image_may_lack_channels_where_they_are_independent():
         impute(model, x, mask, 2, **options)
 
 
-DENSE = make_dense()
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from([3, 2, 4, 1]), st.floats(0.2, 1.0))
-def test_masks_of_every_shape_keep_what_is_observed(seed, axes, share):
-    rng = np.random.default_rng(seed)
-    shape = {1: (8, 8, 1), 2: (8, 8), 3: (3, 8, 8), 4: (3, 8, 8, 1)}[axes]
-    mask = rng.random(shape) < share
-    mask[(slice(None), 0) if axes > 2 else 0] = True  # something of each image
-    full = mask[..., None] if axes in (2, 3) else mask
-    full = np.broadcast_to(full, X.shape)
-    x = np.where(full, X, rng.choice([np.nan, np.inf, 7.0], X.shape)).astype("f4")
-    options = {"num_steps": 1, "burn_in": 1, "method": "pseudo_gibbs"}
-    drawn = impute(DENSE, x, mask, 2, seed=seed, **options)
-    np.testing.assert_array_equal(drawn[:, full], np.stack(2 * [X[full]]))
-    assert np.all((drawn == 0) | (drawn == 1))
-
-
-def test_images_of_which_nothing_is_missing_come_back():
-    mask = np.ones(X.shape, bool)
-    drawn, diagnosis = impute_with_diagnosis(DENSE, X, mask, 2)
-    np.testing.assert_array_equal(drawn, np.stack([X, X]))
-    assert np.all(np.isnan(diagnosis.r_hat)) and diagnosis.remark(2) is None
-    mask[1, 4:] = False
-    options = {"num_steps": 2, "burn_in": 1, "method": "pseudo_gibbs"}
-    mixed = impute(DENSE, X, mask, 2, **options)
-    alone = impute(DENSE, X, np.stack([UPPER] * 3), 2, **options)
-    np.testing.assert_array_equal(mixed[:, 1], alone[:, 1])
-    np.testing.assert_array_equal(mixed[:, [0, 2]], np.stack([X[[0, 2]]] * 2))
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "sentence"),
-    [
-        ({"mask": UPPER.astype("float32")}, TypeError, "`mask` must be boolean"),
-        ({"mask": UPPER[:4]}, ValueError, r"`mask` must be of shape .*got \(4, 8\)"),
-        ({"mask": np.zeros(X.shape, bool)}, ValueError, "draw such by model.sample"),
-        ({"num_draws": 0}, ValueError, "`num_draws` must be a whole number >= 1"),
-        ({"num_steps": 0}, ValueError, "`num_steps` must be"),
-        ({"burn_in": 0}, ValueError, "`burn_in` must be"),
-        ({"seed": -1}, ValueError, "`seed` must be"),
-        ({"method": "gibbs"}, ValueError, "`method` must be one of 'metropolis'"),
-        ({"pixels": "mode"}, ValueError, "`pixels` must be one of 'draws', 'mean'"),
-        ({"labels": 1}, ValueError, "takes no labels"),
-        ({"model": keras.Sequential()}, TypeError, "`model` must be a model of the"),
-        ({"x": X * np.nan}, ValueError, "`x` must be finite pixels"),
-        ({"x": X[0]}, ValueError, "`x` must be images of shape"),
-        ({"x": X.astype("uint8")}, TypeError, "`x` must be float32 pixels"),
-        ({"model": vq_vae()}, ValueError, "give method='pseudo_gibbs'"),
-        ({"model": conditional()}, ValueError, "labels"),
-    ],
-)
-def test_bad_input_is_refused_in_a_sentence(options, error, sentence):
-    given = {"model": DENSE, "x": X, "mask": UPPER, **options}
-    with pytest.raises(error, match=sentence) as caught:
-        impute(**given)
-    assert "\n" not in str(caught.value)
-
-
 def test_a_likelihood_without_draws_is_refused():
     class Drawless(LinearGaussian):
         from_noise = Likelihood.from_noise
@@ -317,27 +256,3 @@ def test_chains_that_have_not_mixed_are_warned_of():
     options = {"method": "importance", "num_steps": 1, "burn_in": 1}
     with pytest.warns(UserWarning, match="effective sample size"):
         impute(linear_model(shift=5.0), linear_image(), UPPER, **options)
-
-
-def test_r_hat_is_one_of_chains_that_agree_and_large_of_others():
-    trace = RNG.standard_normal((1000, 2, 4))
-    trace[:, 1] += [0, 0, 0, 5]  # variance between: 25 * 3 / 16 of means
-    r_hat = split_r_hat(trace)
-    assert r_hat[0] == pytest.approx(1, abs=0.01)
-    assert r_hat[1] == pytest.approx(math.sqrt(1 + 25 * 3 / 16 * 8 / 7), rel=0.05)
-    assert split_r_hat(np.ones((8, 1, 2))) == [1.0]
-    assert np.isnan(split_r_hat(np.ones((3, 1, 2)))[0])
-
-
-def test_a_reservoir_holds_candidates_as_often_as_they_weigh():
-    slots = 4000
-    reservoir = Reservoir([np.random.default_rng(0)])
-    values = np.arange(3 * slots, dtype=float).reshape(3, slots) % 8
-    for z in values:
-        reservoir.add(z.reshape(1, slots, 1), np.log(1 + z)[None] + 700)
-    counts = np.bincount(reservoir.z[0, :, 0].astype(int), minlength=8) / slots
-    expected = np.arange(1, 9) / 36
-    assert np.all(np.abs(counts - expected) < 5 * np.sqrt(expected / slots))
-    weights = 1 + values
-    exact = weights.sum() ** 2 / np.sum(weights**2)
-    assert reservoir.effective_sample_size == pytest.approx([exact])
