@@ -25,6 +25,18 @@ class Scoring:
 
     _remarked = False
 
+    def terms_at(self, x, z, labels=None) -> Any:
+        """`elbo_terms` at latents that are given, such as those of another image.
+
+        A hook: what a kind of model overrides to have `zoo.applications.impute`.
+
+        Args:
+            x: images (N, H, W, C).
+            z: {group's name: draws (K, N, *shape)}.
+            labels: as `check_labels` returned them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no `terms_at`.")
+
     def remark_on(self, x):
         """Warns, once in the life of a model, of images that mislead its likelihood.
 

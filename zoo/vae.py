@@ -194,6 +194,13 @@ class VAE(Autoencoder):
             shape = (num_draws, ops.shape(posterior.mean)[0], self.latent_dim)
             noise = keras.random.normal(shape, seed=self.seed_generator)
         z = posterior.from_noise(noise)
+        return self._terms(x, labels, posterior, z, training)
+
+    def terms_at(self, x, z, labels=None) -> ELBOTerms:
+        """See `Scoring.terms_at`; z is {"z": (K, N, latent_dim)}."""
+        return self._terms(x, labels, self._posterior(x, labels), z["z"])
+
+    def _terms(self, x, labels, posterior, z, training=False):
         # log p(x|z)
         parameters = self.decode_draws(z, labels, training)
         log_likelihood = self.likelihood.log_prob(x, parameters)

@@ -90,7 +90,6 @@ def cluster(
 
     with reading_images():
         images = subject.images
-    print_report(images.report, Terminal(stderr=True))
     options = {"num_samples": num_clusters, "method": method, "seed": seed}
     with working("Looking for clusters"):
         content = plots.render("clusters", subject, **options)
@@ -98,6 +97,7 @@ def cluster(
         found = plots.get_kind("clusters").found(subject, num_clusters, method, seed)
     write_whole(table, _csv(images, found[0]))
     write_whole(picture, content)
+    print_report(images.report, Terminal(stderr=True))
     print(f"Written: {table}, {picture}")
     print(printable(words))
 

@@ -40,7 +40,7 @@ def test_interpolate_draws_what_lies_between(preset, tmp_path):
 def test_cluster_writes_a_table_and_a_picture(preset, tmp_path):
     out = tmp_path / "found"
     said = succeed("cluster", preset, "digits", "--num-clusters", 4, "--out", out)
-    assert "4 clusters of all 297 test images of digits" in " ".join(said.split())
+    assert "4 clusters of 297 images of digits" in " ".join(said.split())
     rows = list(csv.DictReader((out / "clusters.csv").open()))
     data = load_images("digits", splits="test")
     assert [row["label"] for row in rows] == [str(y) for y in data.test_labels]

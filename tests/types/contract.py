@@ -10,7 +10,13 @@ import numpy.typing as npt
 
 import export
 import zoo
-from zoo.applications import AnomalyDetector
+from zoo.applications import (
+    AnomalyDetector,
+    attribute_vector,
+    cluster,
+    impute,
+    interpolate,
+)
 
 Float32 = npt.NDArray[np.float32]
 
@@ -111,6 +117,12 @@ scorer = export.Scorer("scorer.onnx", threads=1)
 assert_type(scorer.score_samples(x), Float32)
 assert_type(scorer.heat_map(x), Float32)
 print(scorer.predict(x), scorer.offset)
+
+mask = np.arange(28)[:, None] < np.full(28, 14)
+assert_type(impute(vae, x, mask, num_draws=20, seed=0), Float32)
+assert_type(interpolate(vae, x[0], x[1], num_steps=8), Float32)
+assert_type(attribute_vector(vae, x, [True, False, True, False]), Float32)
+assert_type(cluster(vae, x, 2).images, Float32)
 
 # Random numbers.
 

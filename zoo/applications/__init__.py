@@ -1,8 +1,10 @@
 """What people use a VAE for, on any model of the zoo.
 
-`AnomalyDetector` finds unusual images. `interpolate`, `add_attribute` (along an
-`attribute_vector`) and `transfer_style` move images through latent space; `nearest`,
-`cluster` (judged by `cluster_scores`) and `project` look at how they lie in it.
+`AnomalyDetector` finds unusual images; `impute` draws missing pixels, with
+`impute_with_diagnosis` to see whether its chains have mixed. `interpolate`,
+`add_attribute` (along an `attribute_vector`) and `transfer_style` move images through
+latent space; `nearest`, `cluster` (judged by `cluster_scores`) and `project` look at
+how they lie in it.
 """
 
 from typing import TYPE_CHECKING
@@ -11,6 +13,11 @@ from zoo import lazy
 
 if TYPE_CHECKING:
     from zoo.applications.anomaly import AnomalyDetector
+    from zoo.applications.imputation import (
+        ImputationDiagnosis,
+        impute,
+        impute_with_diagnosis,
+    )
     from zoo.applications.moves import (
         add_attribute,
         attribute_vector,
@@ -22,10 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnomalyDetector",
+    "ImputationDiagnosis",
     "add_attribute",
     "attribute_vector",
     "cluster",
     "cluster_scores",
+    "impute",
+    "impute_with_diagnosis",
     "interpolate",
     "nearest",
     "project",
@@ -37,10 +47,13 @@ __getattr__, __dir__ = lazy.attributes(
     modules=[],
     defined_in={
         "AnomalyDetector": "zoo.applications.anomaly",
+        "ImputationDiagnosis": "zoo.applications.imputation",
         "add_attribute": "zoo.applications.moves",
         "attribute_vector": "zoo.applications.moves",
         "cluster": "zoo.applications.neighbourhoods",
         "cluster_scores": "zoo.applications.vectors",
+        "impute": "zoo.applications.imputation",
+        "impute_with_diagnosis": "zoo.applications.imputation",
         "interpolate": "zoo.applications.moves",
         "nearest": "zoo.applications.neighbourhoods",
         "project": "zoo.applications.neighbourhoods",

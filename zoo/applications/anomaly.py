@@ -21,7 +21,7 @@ from zoo.presets.loading import from_preset
 _base = import_scikit_learn("base")
 _check_is_fitted = import_scikit_learn("utils.validation").check_is_fitted
 
-# The entry of a preset's metadata that a fitted detector is kept in.
+# What a preset's metadata keep of a fitted detector, as this entry.
 ENTRY = "anomaly"
 _OPTIONS = ("score", "quantile", "seed", "num_draws", "levels")
 _FOUND = ("reference", "offset", "num_images", "binary")
@@ -219,8 +219,7 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
         """The detector that `save_to_preset` saved, fitted.
 
         Raises:
-            ValueError, FileNotFoundError: as `zoo.from_preset`, and for a preset that
-                no detector was saved in.
+            As `zoo.from_preset`, and for a preset that no detector was saved in.
         """
         kept = preset_info(name_or_folder).get(ENTRY)
         if kept is None:

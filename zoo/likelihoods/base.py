@@ -54,6 +54,8 @@ class Likelihood(keras.layers.Layer):
     num_levels = None
     # What `from_noise` takes: "uniform" numbers in [0, 1), or standard "normal" ones.
     noise = "uniform"
+    # Whether the channels of a pixel depend on each other, given z.
+    joint_channels = False
 
     def parameters(self, channels):
         """How many decoder outputs a pixel of `channels` channels needs, P."""
@@ -154,6 +156,10 @@ class Likelihood(keras.layers.Layer):
             level = inverse_cdf(probs, noise[..., channel])
             drawn.append(level / (self.num_levels - 1))
         return ops.stack(drawn, axis=-1)
+
+    def unclipped_from_noise(self, parameters, noise):
+        """`from_noise` of the very density of `log_prob`, on [0, 1] or not."""
+        return self.from_noise(parameters, noise)
 
     def sample(self, parameters, seed=None):
         """Images drawn from p(x|z), by `from_noise`.

@@ -81,9 +81,11 @@ class Gaussian(Likelihood):
 
     def from_noise(self, parameters, noise):
         """See `Likelihood.from_noise`; what falls outside [0, 1] is set to its edge."""
+        return ops.clip(self.unclipped_from_noise(parameters, noise), 0.0, 1.0)
+
+    def unclipped_from_noise(self, parameters, noise):
         location, log_scale = self._location_and_log_scale(parameters)
-        noise = ops.cast(noise, "float32")
-        return ops.clip(location + ops.exp(log_scale) * noise, 0.0, 1.0)
+        return location + ops.exp(log_scale) * ops.cast(noise, "float32")
 
     def get_config(self):
         return {**super().get_config(), "scale": self.scale}

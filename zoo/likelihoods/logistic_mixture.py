@@ -56,6 +56,7 @@ class DiscretizedLogisticMixture(Likelihood):
 
     MIN_LOG_SCALE, MAX_LOG_SCALE = -7.0, 7.0
     discretized = True
+    joint_channels = True
 
     def __init__(
         self,

@@ -135,7 +135,7 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
     def latents(self) -> tuple[LatentSpec, ...]:
         return self._latents
 
-    def way_down(self, x, labels=None, noise=None, told=None):
+    def way_down(self, x, labels=None, noise=None, told=None, z=None):
         """Every group's posterior, and draws from it.
 
         Args:
@@ -144,14 +144,15 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
             noise: {name: (K, N, *shape)}; None for the means, which are one draw.
             told: how many groups the image tells; the others are drawn from the prior,
                 N(0, I), and of them there is no posterior. None for all.
+            z: latents that are given, as `noise` is; None draws them.
 
         Returns:
             [(q(z_l|x, z_<l), z_l (K, N, *shape))], the state (K * N, h, w, filters).
         """
-        draws, count = 1, ops.shape(x)[0]
-        if noise is not None:
-            draws = ops.shape(noise[self.latents[0].name])[0]
-        groups = []
+        draws, count, groups = 1, ops.shape(x)[0], []
+        given, rows = z, noise or z
+        if rows is not None:
+            draws = ops.shape(rows[self.latents[0].name])[0]
 
         def draw(number, statistics):
             spec = self.latents[number]
@@ -160,7 +161,8 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
             shape = (draws, -1, *spec.shape)
             statistics = (ops.reshape(each, shape) for each in statistics)
             q = DiagonalNormal(*statistics, event_ndim=len(spec.shape))
-            z = q.mean if noise is None else q.from_noise(noise[spec.name])
+            drawn = q.mean if noise is None else q.from_noise(noise[spec.name])
+            z = drawn if given is None else given[spec.name]
             groups.append((q, z))
             return flatten_draws(z)
 
@@ -185,9 +187,13 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
         told = sum(len(level.groups) for level in levels_of(self.latents)[:levels])
         return self._terms(x, labels, self.group_noise(x, 1, noise), told=told)
 
-    def _terms(self, x, labels, noise, training=False, told=None):
+    def terms_at(self, x, z, labels=None):
+        """See `Scoring.terms_at`."""
+        return self._terms(x, labels, z=z)
+
+    def _terms(self, x, labels, noise=None, training=False, told=None, z=None):
         # z_l ~ q(z_l|x, z_<l), group after group
-        groups, state = self.way_down(x, labels, noise, told)
+        groups, state = self.way_down(x, labels, noise, told, z)
         # log p(x|z)
         flat = self.decode_parameters({"state": state}, training=training)
         draws = ops.shape(groups[0][1])[0]

@@ -195,6 +195,23 @@ class LearnedCodes:
         self.prior.fitted_to = self.codes_digest()
         return history
 
+    def iter_log_marginal_likelihood(
+        self, x, labels=None, num_importance_samples=100, *args, **options
+    ):
+        """Yields `log_marginal_likelihood` batch by batch: see `Autoencoder`'s.
+
+        Where codes are certain, all draws are the same, and one is made: the result is
+        the ELBO.
+        """
+        if not self.quantizer.stochastic:
+            validation.check_whole_number(
+                num_importance_samples, "num_importance_samples", 1
+            )
+            num_importance_samples = 1
+        return super().iter_log_marginal_likelihood(
+            x, labels, num_importance_samples, *args, **options
+        )
+
     def sample(
         self,
         num_samples: int,

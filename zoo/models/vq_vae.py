@@ -179,18 +179,30 @@ class VQVAE(LearnedCodes, Autoencoder):
         same where codes are certain.
         """
         quantized = self.quantize_images(x, training)
-        # q(codes|x)
-        posterior = self.make_posterior(quantized)
         if training:
             codes, features = quantized.codes[None], quantized.features[None]
-        else:
-            # codes ~ q(codes|x)
-            if noise is None:
-                shape = (num_draws, *ops.shape(posterior.codes))
-                noise = keras.random.uniform(shape, seed=self.seed_generator)
-            codes = posterior.from_noise(noise)
-            flat = self.quantizer.lookup(ops.reshape(codes, (-1, *self.code_shape)))
-            features = ops.reshape(flat, (ops.shape(codes)[0], -1, *flat.shape[1:]))
+            return self._terms(x, labels, quantized, codes, features, True)
+        # codes ~ q(codes|x)
+        posterior = self.make_posterior(quantized)
+        if noise is None:
+            shape = (num_draws, *ops.shape(posterior.codes))
+            noise = keras.random.uniform(shape, seed=self.seed_generator)
+        codes = posterior.from_noise(noise)
+        return self._terms(x, labels, quantized, codes, self._features(codes))
+
+    def terms_at(self, x, z, labels=None):
+        """See `Scoring.terms_at`; z is {"codes": int32 (K, N, *code_shape)}."""
+        codes, quantized = z["codes"], self.quantize_images(x)
+        return self._terms(x, labels, quantized, codes, self._features(codes))
+
+    def _features(self, codes):
+        """Features (K, N, h, w, D) of codes (K, N, *code_shape)."""
+        flat = self.quantizer.lookup(ops.reshape(codes, (-1, *self.code_shape)))
+        return ops.reshape(flat, (ops.shape(codes)[0], -1, *flat.shape[1:]))
+
+    def _terms(self, x, labels, quantized, codes, features, training=False):
+        # q(codes|x)
+        posterior = self.make_posterior(quantized)
         # log p(x|codes)
         parameters = self.decode_draws(features, training=training)
         log_likelihood = self.likelihood.log_prob(x, parameters)
@@ -264,23 +276,6 @@ class VQVAE(LearnedCodes, Autoencoder):
         posterior = Codes(codes, self.codebook_size, log_probs)
         posterior.prior = self.make_prior(labels)
         return posterior
-
-    def iter_log_marginal_likelihood(
-        self, x, labels=None, num_importance_samples=100, *args, **options
-    ):
-        """Yields `log_marginal_likelihood` batch by batch: see `Autoencoder`'s.
-
-        Where codes are certain, all draws are the same, and one is made: the result is
-        the ELBO.
-        """
-        if not self.quantizer.stochastic:
-            validation.check_whole_number(
-                num_importance_samples, "num_importance_samples", 1
-            )
-            num_importance_samples = 1
-        return super().iter_log_marginal_likelihood(
-            x, labels, num_importance_samples, *args, **options
-        )
 
     def get_config(self):
         return {
