@@ -190,8 +190,8 @@ def export_scorer(
     >>> x = model.sample(64, seed=0).round()
     >>> path = tempfile.mkdtemp() + "/scorer.onnx"
     >>> report = export.export_scorer(AnomalyDetector(model).fit(x), path)
-    >>> export.Scorer(path).predict(x[:3])
-    array([1, 1, 1])
+    >>> report.max_abs_error <= 1e-4
+    True
     """
     check_options(opset, None)
     path = Path(path)

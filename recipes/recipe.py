@@ -15,6 +15,7 @@ RECIPES = (
     "dense_vae_digits",
     "dense_vae_mnist",
     "hierarchical_vae_cifar10",
+    "hierarchical_vae_fashion",
     "hierarchical_vae_mnist",
     "hierarchical_vae_omniglot",
     "vq_vae_cifar10",

@@ -35,7 +35,17 @@ class Scorer:
     Raises:
         As `Sampler`.
 
-    Example: see `export.export_scorer`.
+    Example:
+
+    >>> import export, zoo, tempfile
+    >>> from zoo.applications import AnomalyDetector
+    >>> model = zoo.from_preset("dense_vae_digits")
+    >>> detector = AnomalyDetector(model).fit(model.sample(64, seed=0).round())
+    >>> path = tempfile.mkdtemp() + "/scorer.onnx"
+    >>> report = export.export_scorer(detector, path)
+    >>> scorer = export.Scorer(path)
+    >>> scorer.heat_map(model.sample(2, seed=1).round()).shape
+    (2, 28, 28)
     """
 
     def __init__(
