@@ -27,6 +27,7 @@ PICK = ROOT / "recipes" / "pick_and_sample.md"
 FINE_TUNE = ROOT / "recipes" / "fine_tune.md"
 DEPLOY = ROOT / "export" / "deploy.md"
 ANOMALIES = ROOT / "recipes" / "find_anomalies.md"
+FILL_IN = ROOT / "recipes" / "fill_in_pixels.md"
 # README.md runs on the backend of the other tests. This one compiles nothing.
 BACKEND = {"KERAS_BACKEND": "torch"}
 
@@ -57,7 +58,7 @@ def run_through(path, folder):
             assert language in ("cpp", "js")
 
 
-TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, DEPLOY]
+TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, FILL_IN, DEPLOY]
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
@@ -91,6 +92,11 @@ def deployed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("deploy")
     run_through(DEPLOY, folder)
     return folder
+
+
+def test_fill_in_pixels(tmp_path):
+    run_through(FILL_IN, tmp_path)
+    assert (tmp_path / "filled.png").is_file()
 
 
 @pytest.fixture(scope="module")
