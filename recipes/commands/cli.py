@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 import typer.core
 
-from recipes.commands import anomaly_cli, latent_tools
+from recipes.commands import anomaly_cli, imputing, latent_tools
 from recipes.commands.options import (
     Augment,
     Backend,
@@ -246,6 +246,8 @@ app.add_typer(
     rich_help_panel=USE,
     help="Finds unusual images: fit a threshold, score a folder, export.",
 )
+imputing.add_to(app, USE)
+latent_tools.add_to(app, USE)
 
 
 @app.command(rich_help_panel=DEPLOY)
@@ -336,9 +338,6 @@ def plot(
         method=method,
         temperature=temperature,
     )
-
-
-latent_tools.add_to(app, LOOK)
 
 
 @app.command(rich_help_panel=LOOK)
