@@ -13,6 +13,7 @@ from zoo import lazy
 if TYPE_CHECKING:
     from zoo import (
         applications,
+        corruptions,
         distributions,
         evaluation,
         latents,
@@ -58,6 +59,7 @@ __all__ = [
     "FactorVAE",
     "HierarchicalVAE",
     "applications",
+    "corruptions",
     "distributions",
     "evaluation",
     "from_preset",

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo import corruptions
 from zoo.presets.findable import unsavable
 from zoo.training import inputs
 from zoo.training.auxiliary import with_auxiliary
@@ -36,6 +37,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         run_eagerly: bool = False,
         auto_scale_loss: bool = True,
         auxiliary_optimizer: Any = None,
+        corruption: Any = None,
         **unsupported: Any,
     ) -> None:
         """Chooses how to train. There is no loss to give: the model owns its ELBO.
@@ -44,13 +46,15 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             optimizer: a Keras optimizer or its name.
             jit_compile: compile the step with XLA (TensorFlow, JAX) or
                 `torch.compile`; "auto" lets Keras choose.
-            steps_per_execution: batches in one compiled call. On TensorFlow and on
-                JAX, where they run in one `lax.scan`, a number such as 64 makes small
+            steps_per_execution: batches in one compiled call: 64 or so makes small
                 models train much faster. Must be 1 on PyTorch.
             run_eagerly: run step by step in Python, for debugging.
             auto_scale_loss: wrap the optimizer for mixed_float16.
             auxiliary_optimizer: of a model's `auxiliary` parts, alike: see
                 `zoo.training.auxiliary`.
+            corruption: "masking", "salt_and_pepper", "gaussian" or another of
+                `zoo.corruptions`: what training does to the images that the encoder
+                sees, not to those that are scored, so that `reconstruct` denoises.
 
         Raises:
             ValueError: for a loss or metrics, which the model brings itself.
@@ -61,6 +65,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
                 "model computes its own ELBO and logs its terms; choose `objective` "
                 "when constructing the model instead."
             )
+        self.corruption = corruptions.get(corruption)
         self.compile_options = {
             "jit_compile": jit_compile,
             "steps_per_execution": steps_per_execution,
@@ -100,14 +105,14 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         """What to give Keras as `jit_compile`, where a backend knows better."""
         return jit_compile
 
+    def choose_steps(self, steps_per_execution):
+        """What to give Keras as `steps_per_execution`, where a backend cannot."""
+        return steps_per_execution
+
     @property
     def least_batch(self):
         """How many images a batch of a stream must have."""
         return self.min_batch_size
-
-    def choose_steps(self, steps_per_execution):
-        """What to give Keras as `steps_per_execution`, where a backend cannot."""
-        return steps_per_execution
 
     def has_convolutions(self):
         """Whether any kernel has more than two dimensions."""
@@ -279,11 +284,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             )
 
     def test_on_batch(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        return_dict: bool = False,
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict=False
     ):
         """The metrics of one batch, as `keras.Model.test_on_batch`.
 

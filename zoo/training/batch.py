@@ -4,6 +4,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -16,6 +17,8 @@ from zoo.training.skipping import skipping
 
 class BatchLoss:
     """Mixed into `ELBOTrainer`: the loss of a batch, and what `fit` logs of it."""
+
+    corruption: Any = None  # see `compile`
 
     def create_trackers(self):
         """The metrics of `fit` and `evaluate`."""
@@ -73,9 +76,7 @@ class BatchLoss:
         labels = without_placeholder(labels)
         self.check_presence_of_labels(labels)
         x = self.prepare_images(ops.convert_to_tensor(x))
-        terms = self.elbo_terms(
-            x, labels, num_draws=self.objective.num_draws, training=training
-        )
+        terms = self._terms_of_step(x, labels, training)
         step = ops.cast(self.steps_trained, "float32")
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, "float32")
@@ -101,6 +102,24 @@ class BatchLoss:
                 metric.update_state(loss, sample_weight=ops.shape(x)[0])
         self.update_trackers(terms, sample_weight)
         return loss
+
+    def _terms_of_step(self, x, labels, training):
+        """The `ELBOTerms` of a batch, of latents inferred from corrupted images."""
+        corruption = self.corruption if training else None
+        seen = x if corruption is None else corruption(x, self.seed_generator)
+        terms = self.elbo_terms(
+            seen, labels, num_draws=self.objective.num_draws, training=training
+        )
+        if corruption is not None:
+            if terms.parameters is None:
+                raise ValueError(
+                    f"{type(self).__name__}.elbo_terms must give `parameters` to its "
+                    "ELBOTerms, by which a corrupted image's clean one is scored."
+                )
+            # log p(x|z) of the clean image
+            terms.images = x
+            terms.log_likelihood = self.likelihood.log_prob(x, terms.parameters)
+        return terms
 
     def training_logs(self):
         """The metrics after a training step, and how many steps were skipped so far."""

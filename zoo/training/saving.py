@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.serialization import to_json
+
 SEED_STATES = "seed_states"
 
 
@@ -23,6 +25,7 @@ class Saving:
         return {
             "optimizer": _for_every_backend(optimizer),
             **self.compile_options,
+            "corruption": to_json(self.corruption),
             "trainable": [layer.trainable for layer in self._flatten_layers()],
         }
 
