@@ -256,6 +256,7 @@ CONSTRUCTORS = {
     "latent_dim, part": (dense(SHAPE, 2.5), ValueError, "`latent_dim` .*got 2.5"),
     "latent_dim, None": (dense(SHAPE, None), ValueError, "`latent_dim` .*got None"),
     "hidden_units": (dense(SHAPE, 2, (0,)), ValueError, "`hidden_units` .*got 0"),
+    "hidden text": (dense(SHAPE, 2, "64"), ValueError, "`hidden_units` .*got '64'"),
     "likelihood": (
         dense(SHAPE, 2, likelihood="bernouli"),
         ValueError,

@@ -240,3 +240,10 @@ def test_tensors_are_taken_as_arrays_are(model, grey):
     np.testing.assert_array_equal(
         model.elbo(tensor, seed=0)["elbo"], model.elbo(grey, seed=0)["elbo"]
     )
+
+
+def test_one_size_is_that_of_one_layer():
+    dense = zoo.DenseVAE((8, 8, 1), 2, hidden_units=6, seed=0)
+    assert list(dense.get_config()["hidden_units"]) == [6]
+    conv = zoo.ConvVAE((8, 8, 1), 2, filters=3, blocks_per_stage=0, seed=0)
+    assert list(conv.get_config()["filters"]) == [3]

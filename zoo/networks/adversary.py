@@ -7,8 +7,8 @@ from keras import ops
 
 from zoo import schedules
 from zoo.networks.seeding import InitializerSeeds
+from zoo.networks.sizes import check_sizes
 from zoo.serialization import to_json
-from zoo.validation import check_whole_number
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -78,7 +78,7 @@ class Adversary(keras.layers.Layer):
         self.gamma = schedules.get(gamma, "gamma")
         self.feature_weight = schedules.get(feature_weight, "feature_weight")
         self.pixel_weight = schedules.get(pixel_weight, "pixel_weight")
-        self.filters = [check_whole_number(f, "filters", 1) for f in filters]
+        self.filters = list(check_sizes(filters, "filters"))
         if not self.filters:
             raise ValueError("`filters` must name at least one stage; got none.")
         self.seed = seed

@@ -7,7 +7,7 @@ from keras import ops
 
 from zoo.networks.pair import Networks
 from zoo.networks.seeding import InitializerSeeds
-from zoo.validation import check_whole_number
+from zoo.networks.sizes import check_sizes
 
 
 class DenseStack(keras.layers.Layer):
@@ -166,9 +166,7 @@ def dense_networks(
     Raises:
         ValueError: for arguments out of range.
     """
-    hidden_units = tuple(
-        check_whole_number(units, "hidden_units", 1) for units in hidden_units
-    )
+    hidden_units = check_sizes(hidden_units, "hidden_units")
     height, width, channels = image_shape
     seeds = InitializerSeeds(seed)
     encoder = DenseEncoder(

@@ -5,7 +5,7 @@ from keras import ops
 
 from zoo.networks.dense import DenseStack
 from zoo.networks.seeding import InitializerSeeds
-from zoo.validation import check_whole_number
+from zoo.networks.sizes import check_sizes
 
 
 class Discriminator(keras.layers.Layer):
@@ -26,10 +26,7 @@ class Discriminator(keras.layers.Layer):
     def __init__(self, hidden_units, seed=None, **kwargs):
         super().__init__(**kwargs)
         seeds = InitializerSeeds(seed)
-        self.hidden_units = [
-            check_whole_number(units, "discriminator_units", 1)
-            for units in hidden_units
-        ]
+        self.hidden_units = list(check_sizes(hidden_units, "discriminator_units"))
         self.stack = DenseStack(
             self.hidden_units,
             gated=False,

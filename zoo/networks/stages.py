@@ -26,6 +26,7 @@ keeps decoders free of batch statistics.
 import keras
 from keras import ops
 
+from zoo.networks.sizes import check_sizes
 from zoo.validation import check_whole_number
 
 BLOCKS = ("plain", "residual", "gated")
@@ -266,7 +267,7 @@ def check_stages(filters, blocks_per_stage, block):
         ValueError: for arguments out of range.
     """
     blocks_per_stage = check_whole_number(blocks_per_stage, "blocks_per_stage", 0)
-    filters = tuple(check_whole_number(f, "filters", 1) for f in filters)
+    filters = check_sizes(filters, "filters")
     if not filters:
         raise ValueError("`filters` must name at least one stage; got none.")
     if block not in BLOCKS:
