@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from recipes.anomaly_detection import ANOTHER, ONE_CLASS
+from recipes.anomaly_detection import NAME as ANOMALIES
 from recipes.common.files import write_whole
 from recipes.common.labels import given_labels, takes_labels
 from recipes.common.presets import shipped_presets
@@ -208,6 +210,50 @@ def study_section(rows, columns):
     )
 
 
+def anomalies_section(rows):
+    """The tables of `recipes.anomaly_detection`, in Markdown.
+
+    Args:
+        rows: what it wrote: {"task", "part", "areas": {detector: area}}.
+    """
+    parts = {}
+    for row in rows:
+        for detector, value in row["areas"].items():
+            seed = row["part"].rpartition("seed ")[2]
+            parts.setdefault(row["task"], {}).setdefault(detector, []).append(
+                (seed, row["part"].partition(",")[0], value)
+            )
+    columns = ("detector", "mean", "of each seed", "the hardest digit")
+    lines = []
+    for detector, found in _best_first(parts[ONE_CLASS]):
+        seeds = sorted({seed for seed, _, _ in found})
+        means = [np.mean([v for s, _, v in found if s == seed]) for seed in seeds]
+        digits = sorted({digit for _, digit, _ in found})
+        each = {d: np.mean([v for _, e, v in found if e == d]) for d in digits}
+        worst = min(each, key=each.get)
+        lines.append(
+            (
+                detector,
+                f"{np.mean(means):.3f}",
+                ", ".join(f"{mean:.3f}" for mean in means),
+                f"{worst}: {each[worst]:.3f}",
+            )
+        )
+    tables = [*markdown_table(columns, lines)]
+    if others := parts.get(ANOTHER):
+        told = [
+            (detector, f"{found[0][2]:.3f}") for detector, found in _best_first(others)
+        ]
+        columns = ("model and score", "Fashion-MNIST against MNIST")
+        tables += ["", *markdown_table(columns, told)]
+    return "\n".join(tables)
+
+
+def _best_first(by_detector):
+    mean = {d: np.mean([v for *_, v in found]) for d, found in by_detector.items()}
+    return sorted(by_detector.items(), key=lambda item: -mean[item[0]])
+
+
 def with_presets(text, presets):
     """README.md's `text` with the tables of presets: see `with_section`."""
     return with_section(text, BEGIN, END, presets_section(presets))
@@ -249,6 +295,10 @@ def documents():
             continue
         rows = json.loads(results.read_text(encoding="utf-8"))
         new = with_section(new, *markers(name), study_section(rows, columns))
+    results = RECIPES / f"{ANOMALIES}.json"
+    if results.is_file():
+        rows = json.loads(results.read_text(encoding="utf-8"))
+        new = with_section(new, *markers(ANOMALIES), anomalies_section(rows))
     yield path, text, new
 
 

@@ -76,7 +76,7 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
         reference_: the mean ELBO of the images of `fit`, in nats; 0 where the score
             does not ask for it.
         num_images_: how many images `fit` was given.
-        binary_: whether their pixels were 0 or 1, all of them.
+        binary_: whether the pixels of the first 256 were all 0 or 1.
 
     Example:
 
