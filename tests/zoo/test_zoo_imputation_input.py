@@ -78,3 +78,13 @@ def test_bad_input_is_refused_in_a_sentence(options, error, sentence):
     with pytest.raises(error, match=sentence) as caught:
         impute(**given)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_without_terms_at_given_latents_is_refused():
+    class Own(zoo.DenseVAE):
+        terms_at = zoo.Autoencoder.terms_at
+
+    model = Own(SHAPE, 2, hidden_units=(4,), seed=0)
+    mask = np.arange(8)[:, None] < np.full(8, 4)
+    with pytest.raises(ValueError, match="Own defines no `terms_at`"):
+        impute(model, np.zeros((1, *SHAPE), "float32"), mask)

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from zoo import validation
+from zoo.scoring import Scoring
 
 METHODS = ("metropolis", "importance", "pseudo_gibbs")
 
@@ -18,6 +19,11 @@ def check_model(model, method):
         raise TypeError(
             "`model` must be a model of the zoo, such as zoo.from_preset(...); got "
             f"{type(model).__name__}."
+        )
+    if type(model).terms_at is Scoring.terms_at:
+        raise ValueError(
+            f"{type(model).__name__} defines no `terms_at`, its terms at given latents, "
+            "by which missing pixels are drawn."
         )
     validation.check_choice(method, "method", METHODS)
     quantizer = getattr(model, "quantizer", None)
