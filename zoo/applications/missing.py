@@ -22,8 +22,8 @@ def check_model(model, method):
         )
     if type(model).terms_at is Scoring.terms_at:
         raise ValueError(
-            f"{type(model).__name__} defines no `terms_at`, its terms at given latents, "
-            "by which missing pixels are drawn."
+            f"{type(model).__name__} defines no `terms_at`, its terms at latents that "
+            "are given, by which missing pixels are drawn."
         )
     validation.check_choice(method, "method", METHODS)
     quantizer = getattr(model, "quantizer", None)
