@@ -34,7 +34,9 @@ SCORES = ("elbo", "reconstruction", "typicality", "regret")
 COMPONENTS = 20
 # Models of Fashion-MNIST, and how many test images of each kind are told apart.
 PRESETS = ("hierarchical_vae_fashion", "conditional_vae_fashion")
-FASHION_SCORES = ("elbo", "typicality", "level_ratio", "regret")
+FASHION_SCORES = (
+    *("elbo", "reconstruction", "latent", "typicality", "level_ratio", "regret"),
+)
 SHOWN = 1000
 
 

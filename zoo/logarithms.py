@@ -2,8 +2,8 @@
 
 from keras import ops
 
-# Instead of -inf, from which nothing can be subtracted.
-_LEAST = -1e30
+# Next to the least of float32: from -inf nothing can be subtracted.
+_LEAST = -3e38
 
 
 def log_sum_exp(values, axis=-1, keepdims=False):
