@@ -66,7 +66,7 @@ def fit(preset, data, out, options, reading, backend):
     if detector.score in _LIKELIHOODS:
         print(
             "A likelihood alone may find images of quite another, simpler kind more "
-            "likely than these: for such, fit with --score regret or typicality."
+            "likely than these: for such, take --score latent of a HierarchicalVAE."
         )
     print(printable(f"Next: vae-zoo anomaly score {out} FOLDER"))
 

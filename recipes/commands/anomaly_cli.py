@@ -57,8 +57,8 @@ def fit(
 
     For odd ones among images of one kind take elbo or reconstruction. Likelihoods
     alone (elbo, likelihood) fail on images of quite another, simpler kind, which are
-    often more likely than those of training: for these take regret, typicality, or of
-    a ladder level_ratio.
+    often more likely than those of training: for these take latent of a
+    HierarchicalVAE.
     """
     from recipes.commands import anomaly
 

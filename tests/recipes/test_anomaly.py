@@ -86,7 +86,7 @@ def test_images_that_it_was_not_trained_on_are_all_taken(pictures, tmp_path):
     words = ("anomaly", "fit", "dense_vae_digits", pictures, "--out", tmp_path / "d")
     said = succeed(*words)
     assert f"of 31 images of {pictures.name} score at least" in said
-    assert "fit with --score regret or typicality" in said
+    assert "take --score latent of a HierarchicalVAE" in said
     info = zoo.preset_info(tmp_path / "d")
     assert info["anomaly"]["num_images"] == 31 and info["anomaly"]["binary"]
     assert info["dataset"]["name"] == "digits"

@@ -55,8 +55,8 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
     Likelihoods alone fail out of distribution: images of another, simpler kind are
     often *more* likely than those of training (Nalisnick et al., "Do Deep Generative
     Models Know What They Don't Know?", 2019). For odd ones among images of one kind
-    take "elbo" or "reconstruction"; for images of another "regret", "typicality" or
-    "level_ratio".
+    take "elbo" or "reconstruction"; for images of another a `zoo.HierarchicalVAE` and
+    "latent", whose groups are told relative to what was to be expected.
 
     A model of classes scores each image given the class under which its ELBO is
     largest.
