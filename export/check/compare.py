@@ -7,7 +7,6 @@ import numpy as np
 
 from export.check import compare_codes, generated, probes
 from export.check.subject import Subject
-from export.convert import functions
 from export.convert.float32 import in_float32
 from export.errors import ExportError
 from export.runtime.golden import max_error, score_sizes
@@ -110,6 +109,9 @@ def _comparison(kind, subject, all_feeds):
     if kind in (GENERATOR_KIND, SAMPLER_KIND):
         return generated.comparison(subject, all_feeds)
     if kind == SCORER_KIND:
+        # Not before it is known what is installed.
+        from export.convert import functions
+
         return _scorer_comparison(functions.scorer(model, subject.detector))
     compute = model.expected_images
     if kind == ENCODER_KIND:

@@ -73,13 +73,15 @@ def _expm1(build, node):
 
 def _global_max_pool(build, node, rank, opset):
     """The maximum along all axes but the first two."""
-    _largest(build, node.input[0], list(range(2, rank)), opset, name=node.output[0])
+    axes = build.int64(range(2, rank))
+    _largest(build, node.input[0], axes, list(range(2, rank)), opset, node.output[0])
 
 
-def _largest(build, x, axes, opset, name=None):
+def _largest(build, x, axes, values, opset, name=None):
+    """The maximum along axes, told as a constant and by their values."""
     if opset < 18:  # which made an input of what was an attribute
-        return build("ReduceMax", x, name=name, axes=axes, keepdims=1)
-    return build("ReduceMax", x, build.int64(axes), name=name, keepdims=1)
+        return build("ReduceMax", x, name=name, axes=values, keepdims=1)
+    return build("ReduceMax", x, axes, name=name, keepdims=1)
 
 
 def _log_softmax(build, node, opset):
@@ -87,7 +89,7 @@ def _log_softmax(build, node, opset):
     (x,) = node.input
     axis = _axis(node, -1)
     axes = build.int64([axis])
-    shifted = build("Sub", x, _largest(build, x, [axis], opset))
+    shifted = build("Sub", x, _largest(build, x, axes, [axis], opset))
     total = build("ReduceSum", build("Exp", shifted), axes, keepdims=1)
     build("Sub", shifted, build("Log", total), name=node.output[0])
 
