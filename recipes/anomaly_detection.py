@@ -24,9 +24,8 @@ from recipes.commands.screen import screen
 from recipes.commands.starting import start_keras
 from recipes.common.errors import one_sentence_errors
 from recipes.common.files import make_folder, write_whole
+from recipes.documents.readme import ANOMALIES, ANOTHER, ONE_CLASS
 
-NAME = "anomaly_detection"
-ONE_CLASS, ANOTHER = "one class", "another data set"
 EPOCHS, BATCH, RATE = 30, 64, 2e-3
 LATENT_DIM, UNITS, SCALE, DRAWS = 16, (512, 256), 0.3, 4
 SCORES = ("elbo", "reconstruction", "typicality", "regret")
@@ -168,7 +167,7 @@ def main(
     num_seeds: Annotated[int, typer.Option(min=1, help="Of the first task.")] = 3,
     backend: Backend = None,
     data_dir: DataDir = None,
-    out: Out = Path("runs") / NAME,
+    out: Out = Path("runs") / ANOMALIES,
     save: Annotated[
         bool, typer.Option("--save", help="Keep the rows in the package.")
     ] = False,
@@ -177,7 +176,7 @@ def main(
     with one_sentence_errors("Interrupted: the same command goes on."):
         start_keras(backend)
         folder = make_folder(out)
-        kept = folder / f"{NAME}.json"
+        kept = folder / f"{ANOMALIES}.json"
         done = json.loads(kept.read_text("utf-8")) if kept.is_file() else []
         known = {(row["task"], row["part"]) for row in done}
         for task, part, measure in tasks(range(num_seeds), data_dir):

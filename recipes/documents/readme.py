@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.anomaly_detection import ANOTHER, ONE_CLASS
-from recipes.anomaly_detection import NAME as ANOMALIES
 from recipes.common.files import write_whole
 from recipes.common.labels import given_labels, takes_labels
 from recipes.common.presets import shipped_presets
@@ -84,6 +82,10 @@ STUDIES = {
         "bits/dim": ("elbo_bits_per_dim", "{:.3f}"),
     },
 }
+
+# The study of anomalies, and its tasks.
+ANOMALIES = "anomaly_detection"
+ONE_CLASS, ANOTHER = "one class", "another data set"
 
 
 def presets_section(presets):
