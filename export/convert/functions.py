@@ -74,11 +74,11 @@ def scorer(model, detector):
     spec = scores.ScoreSpec.of(detector)
 
     def score(image):
-        found = scores.scores(model, spec, image)
+        found, heat_map = scores.scores_and_maps(model, spec, image)
         return {
             "score": found,
             "decision": found - detector["offset"],
-            "heat_map": scores.heat_maps(model, spec, image),
+            "heat_map": heat_map,
         }
 
     return score

@@ -227,7 +227,7 @@ def anomalies_section(rows):
             )
     columns = ("detector", "mean", "of each seed", "the hardest digit")
     lines = []
-    for detector, found in _best_first(parts[ONE_CLASS]):
+    for detector, found in _best_first(parts.get(ONE_CLASS, {})):
         seeds = sorted({seed for seed, _, _ in found})
         means = [np.mean([v for s, _, v in found if s == seed]) for seed in seeds]
         digits = sorted({digit for _, digit, _ in found})
@@ -241,14 +241,14 @@ def anomalies_section(rows):
                 f"{worst}: {each[worst]:.3f}",
             )
         )
-    tables = [*markdown_table(columns, lines)]
+    tables = [*markdown_table(columns, lines), ""] if lines else []
     if others := parts.get(ANOTHER):
         told = [
             (detector, f"{found[0][2]:.3f}") for detector, found in _best_first(others)
         ]
         columns = ("model and score", "Fashion-MNIST against MNIST")
-        tables += ["", *markdown_table(columns, told)]
-    return "\n".join(tables)
+        tables += markdown_table(columns, told)
+    return "\n".join(tables).rstrip()
 
 
 def _best_first(by_detector):

@@ -65,6 +65,29 @@ def test_the_oddest_picture_comes_first(detector, pictures, tmp_path):
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_a_picture_has_one_score_whatever_lies_beside_it(detector, pictures, tmp_path):
+    few = tmp_path / "few"
+    few.mkdir()
+    for name in ("digit_20.png", "digit_07.png"):
+        (few / name).write_bytes((pictures / name).read_bytes())
+    for folder in (few, pictures):
+        succeed(
+            "anomaly",
+            "score",
+            detector,
+            folder,
+            "--out",
+            tmp_path / f"of_{folder.name}",
+        )
+    alone, among = (
+        {row["image"]: float(row["score"]) for row in rows_of(tmp_path / f"of_{name}")}
+        for name in ("few", pictures.name)
+    )
+    assert len(alone) == 2
+    for name, score in alone.items():
+        assert among[name] == pytest.approx(score, rel=1e-5)
+
+
 def test_an_exported_scorer_says_the_same(detector, pictures, tmp_path):
     file = tmp_path / "scorer.onnx"
     said = succeed("anomaly", "export", detector, file)

@@ -135,7 +135,9 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
         if self.score == "typicality":
             elbos = self._scores(x, self._spec(score="elbo"))
             reference = float(np.mean(elbos, dtype=np.float64))
-        found = self._scores(x, self._spec(reference=reference))
+            found = -np.abs(elbos - np.float32(reference))
+        else:
+            found = self._scores(x, self._spec())
         if not np.all(np.isfinite(found)):
             raise ValueError(
                 f"The model gives {int(np.sum(~np.isfinite(found))):,} of {len(x):,} "

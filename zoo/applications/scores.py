@@ -99,14 +99,26 @@ def scores(model, spec, x):
         spec: `ScoreSpec`, of all scores but "regret".
         x: images (N, H, W, C).
     """
-    of, terms = _terms(model, spec, x)
-    return of.best(_SCORES[spec.score](of, terms), terms)
+    return _scores(*_terms(model, spec, x))
 
 
 def heat_maps(model, spec, x):
     """-E log p(x_i|z) of each pixel: (N, H, W), in nats, its channels together."""
+    return _maps(*_terms(model, spec, x))
+
+
+def scores_and_maps(model, spec, x):
+    """`scores` and `heat_maps` of the same draws."""
     of, terms = _terms(model, spec, x)
-    parameters = terms.parameters
+    return _scores(of, terms), _maps(of, terms)
+
+
+def _scores(of, terms):
+    return of.best(_SCORES[of.spec.score](of, terms), terms)
+
+
+def _maps(of, terms):
+    model, parameters = of.model, terms.parameters
     if parameters is None:
         z = {group.spec.name: group.z for group in terms.groups}
         z = z if len(z) > 1 else next(iter(z.values()))
