@@ -131,13 +131,11 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
         self.model.remark_on(x)
         if (remark := self.model.remark_on_likelihood) and self.score != "latent":
             warnings.warn(remark, stacklevel=2)
-        reference = 0.0
-        if self.score == "typicality":
-            elbos = self._scores(x, self._spec(score="elbo"))
-            reference = float(np.mean(elbos, dtype=np.float64))
-            found = -np.abs(elbos - np.float32(reference))
-        else:
-            found = self._scores(x, self._spec())
+        typical, reference = self.score == "typicality", 0.0
+        found = self._scores(x, self._spec("elbo" if typical else None))
+        if typical:
+            reference = float(np.mean(found, dtype=np.float64))
+            found = -np.abs(found - np.float32(reference))
         if not np.all(np.isfinite(found)):
             raise ValueError(
                 f"The model gives {int(np.sum(~np.isfinite(found))):,} of {len(x):,} "
