@@ -18,6 +18,7 @@ RECIPES = (
     "hierarchical_vae_fashion",
     "hierarchical_vae_mnist",
     "hierarchical_vae_omniglot",
+    "semi_supervised_vae_mnist",
     "vq_vae_cifar10",
     "vq_vae_emoji",
     "vq_vae_mnist",
@@ -78,6 +79,9 @@ class Recipe:
         training: hyperparameters.
         build_model: called with `beta`, `seed` and `dtype`; returns a model of the
             zoo. It imports `zoo` itself, so that the backend can be chosen before.
+        num_labels: how many training images keep their labels, as many of each class,
+            of a model that learns from few; those of validation keep none. None for
+            all.
         prior_training: hyperparameters of the prior over codes, which is trained after
             the model; None for models without one.
         half_precision: whether weights are rounded to half precision before they are
@@ -94,6 +98,7 @@ class Recipe:
     binarized: bool
     training: Training
     build_model: Callable
+    num_labels: int | None = None
     prior_training: Training | None = None
     half_precision: bool = False
     num_importance_samples: int = 100

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from zoo.models.dense_vae import DenseVAE
     from zoo.models.factor_vae import FactorVAE
     from zoo.models.hierarchical_vae import HierarchicalVAE
+    from zoo.models.semi_supervised_vae import SemiSupervisedVAE
+    from zoo.models.stacked_semi_supervised_vae import StackedSemiSupervisedVAE
     from zoo.models.vq_vae import VQVAE
     from zoo.networks.adversary import Adversary
     from zoo.presets.folder import list_presets, preset_info
@@ -58,6 +60,8 @@ __all__ = [
     "DenseVAE",
     "FactorVAE",
     "HierarchicalVAE",
+    "SemiSupervisedVAE",
+    "StackedSemiSupervisedVAE",
     "applications",
     "corruptions",
     "distributions",
@@ -90,6 +94,8 @@ _DEFINED_IN = {
     "DenseVAE": "zoo.models.dense_vae",
     "FactorVAE": "zoo.models.factor_vae",
     "HierarchicalVAE": "zoo.models.hierarchical_vae",
+    "SemiSupervisedVAE": "zoo.models.semi_supervised_vae",
+    "StackedSemiSupervisedVAE": "zoo.models.stacked_semi_supervised_vae",
     "VAE": "zoo.vae",
     "VQVAE": "zoo.models.vq_vae",
     "from_preset": "zoo.presets.loading",

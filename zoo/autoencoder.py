@@ -183,6 +183,19 @@ class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
         """
         return self.check_labels(labels, count)
 
+    def check_labels_of_images(self, labels, count=None, prior=True):
+        """Labels beside images that are there, for what infers latents from them.
+
+        Where images come from labels, as in `sample` and `decode`, the two hooks above
+        are asked; a model that can do without the labels of images overrides this one.
+
+        Args:
+            labels, count: as in `check_labels`.
+            prior: whether the prior has a part in it, as in `elbo`.
+        """
+        check = self.check_labels if prior else self.check_network_labels
+        return check(labels, count)
+
     # The model, as its users call it.
 
     def call(self, x, labels=None, training=False):
@@ -217,7 +230,7 @@ class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape)
-        labels = self.check_labels(labels, len(x))
+        labels = self.check_labels_of_images(labels, len(x))
         self.build_remaining()
         with self.without_gradients():
             return self._at_the_mean(ops.convert_to_tensor(x), labels)[0]

@@ -7,6 +7,9 @@ from keras import ops
 
 from zoo.class_names import numbers_of
 
+# Stands for a label that is not known, as in scikit-learn's semi-supervised models.
+UNKNOWN = -1
+
 
 def wanted_labels(num_classes=None, num_attributes=None):
     """What labels must be, in words."""
@@ -26,7 +29,12 @@ def check_presence(labels, who, wanted):
 
 
 def check_labels(
-    labels, count=None, num_classes=None, num_attributes=None, class_names=None
+    labels,
+    count=None,
+    num_classes=None,
+    num_attributes=None,
+    class_names=None,
+    unknown=False,
 ):
     """Labels as int32 (N,) or, of attributes, float32 (N, num_attributes).
 
@@ -35,6 +43,7 @@ def check_labels(
         count: how many images there are.
         num_classes, num_attributes: one of them, what labels are.
         class_names: names that may stand for the numbers of classes, or None.
+        unknown: whether a class may be -1, which is not known.
 
     Raises:
         ValueError, TypeError: for labels of another number, shape, kind or range.
@@ -43,6 +52,8 @@ def check_labels(
         labels = ops.convert_to_numpy(labels)
     array = np.asarray(numbers_of(labels, class_names))
     wanted, shape = wanted_labels(num_classes, num_attributes), tuple(array.shape)
+    if unknown:
+        wanted += f", or {UNKNOWN} where one is not known"
     if array.dtype.kind not in "iuf":
         raise TypeError(f"`labels` must be {wanted}; got {array.dtype}.")
     if num_classes is not None and shape[1:] == (1,):
@@ -62,7 +73,8 @@ def check_labels(
         return array.astype("float32")
     if np.any(array != np.rint(array)):
         raise ValueError(f"`labels` must be {wanted}; got fractions.")
-    if array.size and not 0 <= array.min() <= array.max() < num_classes:
+    least = UNKNOWN if unknown else 0
+    if array.size and not least <= array.min() <= array.max() < num_classes:
         raise ValueError(
             f"`labels` must be {wanted}; got values from {array.min():g} to "
             f"{array.max():g}."

@@ -84,7 +84,7 @@ class Scoring:
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape, rows=True)
-        labels = self.check_network_labels(labels, len(x))
+        labels = self.check_labels_of_images(labels, len(x), prior=False)
         return self.inference.batched("reconstruct", self.call, x, labels)
 
     def elbo(
@@ -106,7 +106,7 @@ class Scoring:
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape, rows=True)
-        labels = self.check_labels(labels, len(x))
+        labels = self.check_labels_of_images(labels, len(x))
         self._remark(x)
         return likelihood_evaluation.elbo(self, x, labels, seed)
 
@@ -164,7 +164,7 @@ class Scoring:
                 1, where one draw is all of it, to K, where all weigh the same.
         """
         x = validation.check_images(x, self.image_shape, rows=True)
-        labels = self.check_labels(labels, len(x))
+        labels = self.check_labels_of_images(labels, len(x))
         self._remark(x)
         k = validation.check_whole_number(
             num_importance_samples, "num_importance_samples", 1

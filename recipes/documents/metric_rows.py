@@ -26,6 +26,7 @@ def metric_rows(metrics, latents=(), given=False):
     of_all = "" if vector is None else f" of {vector.size}"
     k = metrics.get("num_importance_samples") or 1
     rows = [
+        ("images whose label is told wrong, %", "label_error_percent", "{:.2f}"),
         ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
         (f"NLL, importance-weighted, K = {k:,}, nats", "nll", "{:.2f}"),
         ("effective draws of those K, a mean over images", "nll_ess", "{:.1f}"),

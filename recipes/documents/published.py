@@ -13,6 +13,7 @@ _METRICS = {
     "elbo_uniform_codes_bits_per_dim": ("ELBO, bits/dim", "{:.3f}"),
     "mse_over_variance": ("MSE / variance", "{:.4f}"),
     "prior_nats_per_code": ("nats a code", "{:.3f}"),
+    "label_error_percent": ("wrong labels, %", "{:.2f}"),
     "mig": ("MIG", "{:.2f}"),
     "factor_vae_score": ("FactorVAE score", "{:.2f}"),
     "dci_disentanglement": ("DCI disentanglement", "{:.2f}"),

@@ -93,6 +93,9 @@ def evaluate_model(
         metrics["draws_of_other_labels"] = draws_of_others(
             num_importance_samples, model.num_classes
         )
+    if labels is not None and hasattr(model, "predict_proba"):
+        told = model.predict_proba(test).argmax(axis=1)
+        values["label_error_percent"] = 100.0 * (told != labels)
     if the_codes(model.latents) and _certain(model, test, labels):
         metrics["exact_codes"] = True
         # The same likelihood with independent codes of one frequency, as published

@@ -166,7 +166,10 @@ class Run:
                 f"and to test, received so few that {count} are left to train on and "
                 "none to validate."
             )
-        steps = steps_per_epoch(data.train, training)
+        labels, validation_labels = (
+            labels_for(model, data, split) for split in ("train", "validation")
+        )
+        steps = -(-model.epoch_length(len(data.train), labels) // training.batch_size)
         on_torch = keras.backend.backend() == "torch"  # which runs step by step
         model.compile(
             make_optimizer(training, steps),
@@ -178,9 +181,6 @@ class Run:
         if model.dynamic_binarization:
             # Once, so that epochs are compared on the same images.
             validation = binarize(validation)
-        labels, validation_labels = (
-            labels_for(model, data, split) for split in ("train", "validation")
-        )
 
         def train(**options):
             model.fit(

@@ -13,6 +13,7 @@ from recipes.common.published import further_draws
 from recipes.data import load_images
 from recipes.data.augment import check_kinds
 from recipes.data.classes import known_classes
+from recipes.data.labels import with_few_labels
 from recipes.data.reading import print_report, reading_images
 from recipes.metrics.polarity import print_polarity
 from recipes.recipe import Training
@@ -108,6 +109,9 @@ def train(
         told = len(data.report)
         data = known_classes(fitted, data)  # or no preset of it can be scored
         print_report(data.report[told:], run.console)
+        if recipe.num_labels is not None:
+            data = with_few_labels(data, recipe.num_labels, seed)
+            print_report(data.report[-1:], run.console)
         if start:
             start.check(data, seed)
             start.give_weights(fitted)

@@ -259,7 +259,7 @@ class VQVAE(LearnedCodes, Autoencoder):
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape)
-        labels = self.check_network_labels(labels, len(x))
+        labels = self.check_labels_of_images(labels, len(x), prior=False)
 
         def codes_of(images):
             quantized = self.quantize_images(images)

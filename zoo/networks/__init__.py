@@ -30,7 +30,8 @@ def make_networks(kind: str, *args: Any, **options: Any) -> Networks:
     make = BY_NAME[kind]
     unknown = sorted(set(options) - set(make.__kwdefaults__))
     if unknown:
-        known = set(make.__kwdefaults__) - {"condition_dim", "seed", "dtype"}
+        ours = {"condition_dim", "num_outputs", "seed", "dtype"}
+        known = set(make.__kwdefaults__) - ours
         raise TypeError(
             f"{kind} networks take no `{unknown[0]}`; their options are "
             f"{', '.join(sorted(known))}."

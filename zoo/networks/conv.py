@@ -133,6 +133,7 @@ def conv_networks(
     hidden_units: int = 256,
     activation: str = "silu",
     condition_dim: int = 0,
+    num_outputs: int | None = None,
     seed: int | None = None,
     dtype: Any = None,
 ) -> Networks:
@@ -147,6 +148,8 @@ def conv_networks(
             for no dense layers: latents lie on the coarsest grid, `latent_dim` divided
             by its positions at each.
         condition_dim: numbers that both networks see beside image and latent.
+        num_outputs: numbers an image that the encoder gives, if not 2 * latent_dim; not
+            of latents on a grid.
         seed, dtype: as in `zoo.VAE`.
 
     Raises:
@@ -175,7 +178,7 @@ def conv_networks(
     seeds = InitializerSeeds(seed)
     options["hidden_units"] = check_whole_number(hidden_units, "hidden_units", 1)
     encoder = ConvEncoder(
-        2 * latent_dim,
+        num_outputs or 2 * latent_dim,
         **options,
         condition_dim=condition_dim,
         seed=seeds.next_seed(),

@@ -22,33 +22,48 @@ class DenseStack(keras.layers.Layer):
         gated: gated layers instead of plain ones.
         activation: activation of plain layers.
         seeds: `InitializerSeeds`.
+        batch_norm: normalize what a layer computes before its activation (Ioffe &
+            Szegedy, "Batch Normalization", 2015), in training by the batch.
     """
 
-    def __init__(self, hidden_units, gated, activation, seeds, **kwargs):
+    def __init__(
+        self, hidden_units, gated, activation, seeds, batch_norm=False, **kwargs
+    ):
         super().__init__(**kwargs)
         self.gated = gated
         self.hidden = [
             keras.layers.Dense(
                 units * (2 if gated else 1),
-                activation=None if gated else activation,
+                activation=None if gated or batch_norm else activation,
+                use_bias=not batch_norm,
                 kernel_initializer=seeds.glorot_uniform(),
                 dtype=self.dtype_policy,
                 name=f"hidden_{i}",
             )
             for i, units in enumerate(hidden_units)
         ]
+        self.norms = [
+            keras.layers.BatchNormalization(dtype=self.dtype_policy, name=f"norm_{i}")
+            for i in range(len(hidden_units) if batch_norm else 0)
+        ]
+        self.activation = keras.activations.get(activation)
 
     def build(self, input_shape):
         width = input_shape[-1]
         for layer in self.hidden:
             layer.build((None, width))
             width = layer.units // (2 if self.gated else 1)
+        for layer, norm in zip(self.hidden, self.norms, strict=False):
+            norm.build((None, layer.units))
         self.output_width = width
         self.built = True
 
-    def call(self, x):
-        for layer in self.hidden:
+    def call(self, x, training=False):
+        for i, layer in enumerate(self.hidden):
             x = layer(x)
+            if self.norms:
+                x = self.norms[i](x, training=training)
+                x = x if self.gated else self.activation(x)
             if self.gated:
                 value, gate = ops.split(x, 2, axis=-1)
                 x = value * ops.sigmoid(gate)
@@ -63,6 +78,7 @@ class DenseEncoder(keras.layers.Layer):
         hidden_units, gated, activation: as in `DenseStack`.
         condition_dim: numbers an image beside its pixels that the encoder sees.
         seed: integer that fixes the initial weights, or None.
+        batch_norm: as in `DenseStack`.
     """
 
     def __init__(
@@ -73,6 +89,7 @@ class DenseEncoder(keras.layers.Layer):
         activation,
         condition_dim=0,
         seed=None,
+        batch_norm=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -81,7 +98,7 @@ class DenseEncoder(keras.layers.Layer):
         options = {"dtype": self.dtype_policy}
         self.flatten = keras.layers.Flatten("channels_last", **options)
         self.stack = DenseStack(
-            hidden_units, gated, activation, seeds, name="stack", **options
+            hidden_units, gated, activation, seeds, batch_norm, name="stack", **options
         )
         self.head = keras.layers.Dense(
             num_outputs,
@@ -97,11 +114,11 @@ class DenseEncoder(keras.layers.Layer):
         self.head.build((None, self.stack.output_width))
         self.built = True
 
-    def call(self, images, condition=None):
+    def call(self, images, condition=None, training=False):
         x = self.flatten(images)
         if self.condition_dim:
             x = ops.concatenate([x, ops.cast(condition, x.dtype)], axis=-1)
-        return self.head(self.stack(x))
+        return self.head(self.stack(x, training=training))
 
 
 class DenseDecoder(keras.layers.Layer):
@@ -109,19 +126,26 @@ class DenseDecoder(keras.layers.Layer):
 
     Args:
         output_shape: (H, W, channels).
-        hidden_units, gated, activation: as in `DenseStack`.
+        hidden_units, gated, activation, batch_norm: as in `DenseStack`.
         seed: integer that fixes the initial weights, or None.
     """
 
     def __init__(
-        self, output_shape, hidden_units, gated, activation, seed=None, **kwargs
+        self,
+        output_shape,
+        hidden_units,
+        gated,
+        activation,
+        seed=None,
+        batch_norm=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         seeds = InitializerSeeds(seed)
         options = {"dtype": self.dtype_policy}
         height, width, channels = output_shape
         self.stack = DenseStack(
-            hidden_units, gated, activation, seeds, name="stack", **options
+            hidden_units, gated, activation, seeds, batch_norm, name="stack", **options
         )
         self.head = keras.layers.Dense(
             height * width * channels,
@@ -137,8 +161,8 @@ class DenseDecoder(keras.layers.Layer):
         self.unflatten.build((None, self.head.units))
         self.built = True
 
-    def call(self, z):
-        return self.unflatten(self.head(self.stack(z)))
+    def call(self, z, training=False):
+        return self.unflatten(self.head(self.stack(z, training=training)))
 
 
 def dense_networks(
@@ -149,7 +173,9 @@ def dense_networks(
     hidden_units: tuple[int, ...] = (400, 400),
     gated: bool = False,
     activation: str = "relu",
+    batch_norm: bool = False,
     condition_dim: int = 0,
+    num_outputs: int | None = None,
     seed: int | None = None,
     dtype: Any = None,
 ) -> Networks:
@@ -159,8 +185,9 @@ def dense_networks(
         image_shape, latent_dim, likelihood: of the model.
         hidden_units: units of each hidden layer of the encoder; the decoder has the
             same in reverse.
-        gated, activation: as in `DenseStack`.
+        gated, activation, batch_norm: as in `DenseStack`.
         condition_dim: numbers that both networks see beside image and latent.
+        num_outputs: numbers an image that the encoder gives, if not 2 * latent_dim.
         seed, dtype: as in `zoo.VAE`.
 
     Raises:
@@ -170,12 +197,13 @@ def dense_networks(
     height, width, channels = image_shape
     seeds = InitializerSeeds(seed)
     encoder = DenseEncoder(
-        2 * latent_dim,
+        num_outputs or 2 * latent_dim,
         hidden_units,
         gated,
         activation,
         condition_dim,
         seed=seeds.next_seed(),
+        batch_norm=batch_norm,
         dtype=dtype,
         name="encoder",
     )
@@ -185,6 +213,7 @@ def dense_networks(
         gated,
         activation,
         seed=seeds.next_seed(),
+        batch_norm=batch_norm,
         dtype=dtype,
         name="decoder",
     )
@@ -192,5 +221,7 @@ def dense_networks(
         "hidden_units": list(hidden_units),
         "gated": bool(gated),
         "activation": activation,
+        # Left out where there is none: presets of before stay as they are.
+        **({"batch_norm": True} if batch_norm else {}),
     }
     return Networks(encoder, decoder, config)

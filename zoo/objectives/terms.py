@@ -49,6 +49,18 @@ class LatentGroup:
         """log p(z) - log q(z|x) at the draws, in nats, (K, N)."""
         return self.prior.log_prob(self.z) - self.posterior.log_prob(self.z)
 
+    @classmethod
+    def of_figures(cls, spec, posterior, prior, z, **figures):
+        """A group whose `kl`, `kl_per_unit` or `log_ratio` are known already.
+
+        Args:
+            spec, posterior, prior, z: as above.
+            figures: by name, of the shapes above.
+        """
+        group = cls(spec, posterior, prior, z)
+        vars(group).update(figures)
+        return group
+
     def _over_draws(self, values, dimensions):
         """Values (N, ...), averaged over a leading axis of draws if there is one."""
         if values is not None and len(values.shape) > dimensions:
@@ -75,6 +87,7 @@ class ELBOTerms:
     extra: dict[str, Any] = field(default_factory=dict)
     images: Any = None
     parameters: Any = None
+    labels: Any = None
 
     @property
     def group(self):

@@ -29,7 +29,8 @@ def check_data(
         x: an array, tf.data.Dataset, PyDataset, generator or torch DataLoader.
         labels: what was given as labels beside an array.
         argument: the argument's name, for errors.
-        check_labels: of labels and their number; None for `model.check_labels`.
+        check_labels: of labels and their number; None for
+            `model.check_labels_of_images`.
         errors: list that later refusals of a stream are added to: see
             `streams.BatchCheck`.
         least: images that a batch of a stream must have.
@@ -41,7 +42,7 @@ def check_data(
     Raises:
         ValueError, TypeError: one sentence that says what was given and is wanted.
     """
-    check_labels = check_labels or model.check_labels
+    check_labels = check_labels or model.check_labels_of_images
     if x is None:
         raise ValueError(f"`{argument}` must be images; got None.")
     if is_array(x):

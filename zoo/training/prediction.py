@@ -4,6 +4,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 import contextlib
+from functools import partial
 
 import keras
 from keras import ops
@@ -37,7 +38,7 @@ class Prediction:
         refusals = []
         if isinstance(x, tuple) and labels is None:
             x, labels, _ = keras.utils.unpack_x_y_sample_weight(x)
-        check = self.check_network_labels
+        check = partial(self.check_labels_of_images, prior=False)
         x, labels = inputs.check_data(self, x, labels, "x", check, refusals)
         with self.plain_errors(refusals):
             given = x if labels is None else (x, labels)

@@ -60,7 +60,7 @@ class Summary:
         """A label as the model takes it, or None."""
         for label in (None, 0, np.zeros(self.label_dim, "float32")):
             with contextlib.suppress(ValueError, TypeError):
-                given = self.check_network_labels(label, 1)
+                given = self.check_labels_of_images(label, 1, prior=False)
                 if given is None:
                     return None
                 return keras.KerasTensor(given.shape, given.dtype.name)
