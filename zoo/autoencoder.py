@@ -196,6 +196,16 @@ class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
         check = self.check_labels if prior else self.check_network_labels
         return check(labels, count)
 
+    def known_labels(self, x, labels=None, prior=True):
+        """Labels that latents of NumPy images are inferred with, or None.
+
+        Args:
+            x: images (N, H, W, C).
+            labels, prior: as in `check_labels_of_images`, which this is unless a model
+                tells labels by itself.
+        """
+        return self.check_labels_of_images(labels, len(x), prior)
+
     # The model, as its users call it.
 
     def call(self, x, labels=None, training=False):
@@ -230,7 +240,7 @@ class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape)
-        labels = self.check_labels_of_images(labels, len(x))
+        labels = self.known_labels(x, labels)
         self.build_remaining()
         with self.without_gradients():
             return self._at_the_mean(ops.convert_to_tensor(x), labels)[0]

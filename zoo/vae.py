@@ -247,7 +247,7 @@ class VAE(Autoencoder):
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape)
-        labels = self.check_labels_of_images(labels, len(x))
+        labels = self.known_labels(x, labels)
         name = "encode" if labels is None else "encode given labels"
         parameters = self.inference.batched(name, self.encode_parameters, x, labels)
         posterior = self.make_posterior(

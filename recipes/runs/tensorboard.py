@@ -194,7 +194,7 @@ class TensorBoardImages(Summaries):
             self._labels_to_sample(model)
         if self.reconstructions:
             check_images(self.images, model.image_shape, "images")
-            model.check_network_labels(self.labels, len(self.images))
+            model.check_labels_of_images(self.labels, len(self.images), prior=False)
 
     def write(self, log, model, step):
         if self.samples and model.can_sample:
@@ -257,7 +257,7 @@ class TensorBoardLatents(Summaries):
 
     def check(self, model):
         check_images(self.images, model.image_shape, "images")
-        model.check_network_labels(self.labels, len(self.images))
+        model.check_labels_of_images(self.labels, len(self.images), prior=False)
 
     def write(self, log, model, step):
         if the_codes(model.latents):

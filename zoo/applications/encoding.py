@@ -51,7 +51,7 @@ def encode(model, x, labels=None, argument="x"):
         ValueError, TypeError: for images or labels that the model does not take.
     """
     x = validation.check_images(x, model.image_shape, argument)
-    labels = model.check_network_labels(labels, len(x))
+    labels = model.known_labels(x, labels, prior=False)
 
     def statistics(images, labels=None):
         found = model.posterior_statistics(images, labels)

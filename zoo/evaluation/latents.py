@@ -30,7 +30,7 @@ def active_units(model, x, labels=None, threshold=0.01):
     Returns:
         int between 0 and latent_dim.
     """
-    mean = posterior_mean(model, x, model.check_labels(labels, len(x)))
+    mean = posterior_mean(model, x, model.known_labels(x, labels))
     return int(np.sum(np.var(mean, axis=0) > threshold))
 
 
@@ -58,7 +58,7 @@ def kl_per_latent(model, x, labels=None):
         statistics = posterior.statistics()
         return ops.stack([statistics["mean"], statistics["log_var"]], axis=1)
 
-    labels = model.check_labels(labels, len(x))
+    labels = model.known_labels(x, labels)
     values = model.inference.batched("kl_per_latent", of_images, x, labels)
     if values.ndim == 2:
         return np.mean(values, axis=0, dtype=np.float64)

@@ -130,9 +130,9 @@ class FewLabels(Labelled):
 
         return self.inference.batched("q(y|x)", probabilities, x)
 
-    def known_labels(self, x, labels):
-        """Labels of NumPy images, the unknown ones replaced by the most probable."""
-        labels = self.check_labels_of_images(labels, len(x))
+    def known_labels(self, x, labels=None, prior=True):
+        """See `Autoencoder.known_labels`: unknown ones are the most probable."""
+        labels = self.check_labels_of_images(labels, len(x), prior)
         unknown = labels == UNKNOWN
         if not np.any(unknown):
             return labels

@@ -250,7 +250,7 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
             ValueError, TypeError: if `x` is not what the model takes.
         """
         x = validation.check_images(x, self.image_shape)
-        labels = self.check_labels_of_images(labels, len(x))
+        labels = self.known_labels(x, labels)
         which = "" if labels is None else " given labels"
         compute = self.posterior_statistics
         rows = self.inference.batched(f"encode{which}", compute, x, labels)

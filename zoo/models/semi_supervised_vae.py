@@ -157,18 +157,6 @@ class SemiSupervisedVAE(FewLabels, ConditionalVAE):
         """E[x|z, y] at the posterior mean, y the most probable where not known."""
         return super().call(x, self.most_probable(x, labels), training)
 
-    # The model, as its users call it.
-
-    def encode(self, x: Any, labels: Any = None) -> Any:
-        """The posterior q(z|x, y): see `zoo.VAE.encode`.
-
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1].
-            labels: (N,); those that are -1, or all if None, are taken to be the most
-                probable of q(y|x).
-        """
-        return super().encode(x, self.known_labels(x, labels))
-
     def get_config(self):
         config = {**super().get_config(), **self.few_labels_config()}
         del config["num_attributes"]
