@@ -21,6 +21,7 @@ class DenseVAE(NetworkedVAE):
         gated: gated hidden layers (Tomczak & Welling, "VAE with a VampPrior", 2018)
             instead of plain ones.
         activation: activation of plain hidden layers.
+        batch_norm: batch normalization (Ioffe & Szegedy, 2015) before the activations.
         likelihood, prior, beta, seed, options: as in `zoo.VAE`.
 
     Raises:
@@ -50,12 +51,14 @@ class DenseVAE(NetworkedVAE):
         *,
         gated: bool = False,
         activation: str = "relu",
+        batch_norm: bool = False,
         **options: Unpack[Options],
     ):
         network_options = {
             "hidden_units": hidden_units,
             "gated": gated,
             "activation": activation,
+            "batch_norm": batch_norm,
         }
         super().__init__(
             image_shape,

@@ -100,6 +100,7 @@ class SemiSupervisedVAE(FewLabels, ConditionalVAE):
             dtype=dtype,
             **options,
         ).encoder
+        classifier.name = "classifier"
         super().__init__(
             image_shape,
             latent_dim,

@@ -13,16 +13,16 @@ from zoo.distributions.groups import in_a_row
 from zoo.generation import scaled
 from zoo.latents import LatentSpec
 from zoo.models.few_labels import FewLabels
+from zoo.models.on_features import OnFeatures, check_base, in_units, in_units_of
 from zoo.networks.dense import DenseDecoder, DenseEncoder
 from zoo.networks.seeding import InitializerSeeds
 from zoo.networks.sizes import check_sizes
 from zoo.objectives import ELBOTerms, LatentGroup
 from zoo.serialization import to_json
-from zoo.vae import VAE
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class StackedSemiSupervisedVAE(FewLabels, Autoencoder):
+class StackedSemiSupervisedVAE(OnFeatures, FewLabels, Autoencoder):
     """Few labels on top of a VAE that needed none: M1+M2.
 
     Kingma et al., "Semi-supervised Learning with Deep Generative Models", 2014, section
@@ -165,60 +165,19 @@ class StackedSemiSupervisedVAE(FewLabels, Autoencoder):
     def latent_row(self) -> LatentSpec:
         return LatentSpec("z", (self.latent_dim + self.base.latent_dim,))
 
-    def class_logits(self, x, training=False):
-        return self._logits(self._base_posterior(x).mean, training)
-
-    def _base_posterior(self, x, training=False):
-        parameters = self.base.encode_parameters(
-            x, training=training and self.base.trainable
-        )
-        return self.base.make_posterior(parameters)
-
-    def _logits(self, features, training=False):
-        """Of features (..., F): (..., num_classes)."""
-        rows = ops.reshape(features, (-1, 1, 1, self.base.latent_dim))
-        logits = ops.cast(self.classifier(rows, training=training), "float32")
-        return ops.reshape(logits, (*ops.shape(features)[:-1], self.num_classes))
-
-    def _z_posterior(self, features, labels, training=False):
-        """q(z|f, y) of features (..., N, F) and labels (N,)."""
-        vectors = self._vectors(labels, features)
-        rows = ops.reshape(features, (-1, 1, 1, self.base.latent_dim))
-        found = self.encoder(
-            rows, ops.reshape(vectors, (-1, self.num_classes)), training=training
-        )
-        lead = ops.shape(features)[:-1]
-        found = ops.reshape(found, (*lead, 2 * self.latent_dim))
-        return DiagonalNormal.from_parameters(found)
-
-    def _features_prior(self, z, labels, training=False):
-        """p(f|z, y) of latents (..., N, D) and labels (N,)."""
-        vectors = ops.cast(self._vectors(labels, z), z.dtype)
-        seen = ops.concatenate([z, vectors], axis=-1)
-        seen = ops.reshape(seen, (-1, self.latent_dim + self.num_classes))
-        found = self.decoder(seen, training=training)
-        lead = ops.shape(z)[:-1]
-        found = ops.reshape(found, (*lead, 2 * self.base.latent_dim))
-        return DiagonalNormal.from_parameters(found)
-
-    def _vectors(self, labels, rows):
-        """What the networks see of labels (N,), for rows (..., N, D)."""
-        vectors = self.label_vectors(labels)
-        return ops.broadcast_to(vectors, (*ops.shape(rows)[:-1], self.num_classes))
-
     def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
         """See `Autoencoder.elbo_terms`; noise is (K, N, latents of both groups)."""
         drawn = noise is None
         noise = self.group_noise(x, num_draws, noise)
         # f ~ q(f|x)
-        told = self._base_posterior(x, training)
+        told = self.base_posterior(x, training)
         features = told.from_noise(noise["features"])
         # log p(x|f)
         parameters = self.base.decode_draws(
             features, training=training and self.base.trainable
         )
         log_likelihood = self.likelihood.log_prob(x, parameters)
-        log_probs = ops.log_softmax(self._logits(features, training))
+        log_probs = ops.log_softmax(self.logits_of(features, training))
         if drawn and num_draws == 1:  # what training sums over may depend on it
             log_probs = log_probs[0]
 
@@ -230,7 +189,7 @@ class StackedSemiSupervisedVAE(FewLabels, Autoencoder):
             )
             labels = ops.reshape(classes, (-1,))
             # z ~ q(z|f, y), with the same noise for all classes
-            q = self._z_posterior(pairs, labels, training)
+            q = self.z_posterior(pairs, labels, training)
             z = q.from_noise(ops.tile(noise["z"], (1, copies, 1)))
             groups = self._groups(q, z, of_pairs, pairs, labels, training)
             return ELBOTerms(ops.tile(log_likelihood, (1, copies)), groups)
@@ -241,7 +200,7 @@ class StackedSemiSupervisedVAE(FewLabels, Autoencoder):
 
     def _groups(self, q, z, told, features, labels, training=False):
         """The groups of latents, of pairs of class and image."""
-        p = self._features_prior(z, labels, training)
+        p = self.features_prior(z, labels, training)
         told, features = in_units(told, p), in_units_of(features, p)
         groups = (q, z), (told, features)
         return tuple(
@@ -251,11 +210,11 @@ class StackedSemiSupervisedVAE(FewLabels, Autoencoder):
 
     def terms_at(self, x, z, labels=None):
         """See `Scoring.terms_at`."""
-        p = self._features_prior(z["z"], labels)
+        p = self.features_prior(z["z"], labels)
         features = p.mean + ops.exp(0.5 * p.log_var) * z["features"]
         parameters = self.base.decode_draws(features)
-        q = self._z_posterior(features, labels)
-        told = self._base_posterior(x)
+        q = self.z_posterior(features, labels)
+        told = self.base_posterior(x)
         groups = self._groups(q, z["z"], told, features, labels)
         log_likelihood = self.likelihood.log_prob(x, parameters)
         return ELBOTerms(log_likelihood, groups, {}, x, parameters)
@@ -270,7 +229,7 @@ class StackedSemiSupervisedVAE(FewLabels, Autoencoder):
         """
         if not isinstance(z, dict):
             z = self.split_noise(z)
-        p = self._features_prior(z["z"], labels, training)
+        p = self.features_prior(z["z"], labels, training)
         features = p.mean + ops.exp(0.5 * p.log_var) * z["features"]
         return self.base.decode_parameters(features, training=training)
 
@@ -280,9 +239,9 @@ class StackedSemiSupervisedVAE(FewLabels, Autoencoder):
 
     def posterior_statistics(self, x, labels=None):
         """See `Autoencoder.posterior_statistics`: rows of both groups, at the means."""
-        told = self._base_posterior(x)
-        q = self._z_posterior(told.mean, self.most_probable(x, labels))
-        p = self._features_prior(q.mean, self.most_probable(x, labels))
+        told = self.base_posterior(x)
+        q = self.z_posterior(told.mean, self.most_probable(x, labels))
+        p = self.features_prior(q.mean, self.most_probable(x, labels))
         parts = q, in_units(told, p)
         return {
             name: in_a_row([getattr(part, name) for part in parts])
@@ -320,10 +279,10 @@ class StackedSemiSupervisedVAE(FewLabels, Autoencoder):
 
         def rows_of(images, noise, labels):
             noise = self.split_noise(noise)
-            told = self._base_posterior(images)
+            told = self.base_posterior(images)
             features = told.from_noise(noise["features"])
-            z = self._z_posterior(features, labels).from_noise(noise["z"])
-            p = self._features_prior(z, labels)
+            z = self.z_posterior(features, labels).from_noise(noise["z"])
+            p = self.features_prior(z, labels)
             return in_a_row([z, in_units_of(features, p)])
 
         def draw(noise):
@@ -362,33 +321,3 @@ class StackedSemiSupervisedVAE(FewLabels, Autoencoder):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
-
-
-def in_units(told, p):
-    """A normal posterior of features in units of their prior: N(0, I) is the prior."""
-    return DiagonalNormal(in_units_of(told.mean, p), told.log_var - p.log_var)
-
-
-def in_units_of(features, p):
-    """Features in units of their prior p."""
-    return (features - p.mean) * ops.exp(-0.5 * p.log_var)
-
-
-def check_base(base):
-    """Refuses a base that has no one latent vector with a normal posterior.
-
-    Raises:
-        TypeError: saying what was given.
-    """
-    wanted = (
-        "`base` must be a model of the zoo with one latent vector, a normal posterior "
-        'and no labels, such as zoo.from_preset("dense_vae_mnist")'
-    )
-    if not isinstance(base, VAE):
-        raise TypeError(f"{wanted}; got {type(base).__name__}.")
-    if base.label_dim:
-        raise TypeError(f"{wanted}; got a {type(base).__name__} of labels.")
-    if type(base).make_posterior is not VAE.make_posterior:
-        raise TypeError(
-            f"{wanted}; the posterior of this {type(base).__name__} is its own."
-        )

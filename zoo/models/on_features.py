@@ -1,0 +1,90 @@
+"""The networks of a model that sees images by the latents of another one."""
+
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
+from keras import ops
+
+from zoo.distributions import DiagonalNormal
+from zoo.vae import VAE
+
+
+class OnFeatures:
+    """Mixed into `zoo.StackedSemiSupervisedVAE`: distributions given features f.
+
+    The model has `base`, whose latents f are, `latent_dim` and `num_classes`; its
+    `classifier`, `encoder` and `decoder` see f as images of 1 x 1 pixels.
+    """
+
+    def class_logits(self, x, training=False):
+        """See `FewLabels.class_logits`: at the mean of what the base tells."""
+        return self.logits_of(self.base_posterior(x).mean, training)
+
+    def base_posterior(self, x, training=False):
+        """q(f|x) of images (N, H, W, C)."""
+        parameters = self.base.encode_parameters(
+            x, training=training and self.base.trainable
+        )
+        return self.base.make_posterior(parameters)
+
+    def logits_of(self, features, training=False):
+        """Of features (..., F): (..., num_classes)."""
+        rows = ops.reshape(features, (-1, 1, 1, self.base.latent_dim))
+        logits = ops.cast(self.classifier(rows, training=training), "float32")
+        return ops.reshape(logits, (*ops.shape(features)[:-1], self.num_classes))
+
+    def z_posterior(self, features, labels, training=False):
+        """q(z|f, y) of features (..., N, F) and labels (N,)."""
+        vectors = self._vectors(labels, features)
+        rows = ops.reshape(features, (-1, 1, 1, self.base.latent_dim))
+        found = self.encoder(
+            rows, ops.reshape(vectors, (-1, self.num_classes)), training=training
+        )
+        lead = ops.shape(features)[:-1]
+        found = ops.reshape(found, (*lead, 2 * self.latent_dim))
+        return DiagonalNormal.from_parameters(found)
+
+    def features_prior(self, z, labels, training=False):
+        """p(f|z, y) of latents (..., N, D) and labels (N,)."""
+        vectors = ops.cast(self._vectors(labels, z), z.dtype)
+        seen = ops.concatenate([z, vectors], axis=-1)
+        seen = ops.reshape(seen, (-1, self.latent_dim + self.num_classes))
+        found = self.decoder(seen, training=training)
+        lead = ops.shape(z)[:-1]
+        found = ops.reshape(found, (*lead, 2 * self.base.latent_dim))
+        return DiagonalNormal.from_parameters(found)
+
+    def _vectors(self, labels, rows):
+        """What the networks see of labels (N,), for rows (..., N, D)."""
+        vectors = self.label_vectors(labels)
+        return ops.broadcast_to(vectors, (*ops.shape(rows)[:-1], self.num_classes))
+
+
+def in_units(told, p):
+    """A normal posterior of features in units of their prior: N(0, I) is the prior."""
+    return DiagonalNormal(in_units_of(told.mean, p), told.log_var - p.log_var)
+
+
+def in_units_of(features, p):
+    """Features in units of their prior p."""
+    return (features - p.mean) * ops.exp(-0.5 * p.log_var)
+
+
+def check_base(base):
+    """Refuses a base that has no one latent vector with a normal posterior.
+
+    Raises:
+        TypeError: saying what was given.
+    """
+    wanted = (
+        "`base` must be a model of the zoo with one latent vector, a normal posterior "
+        'and no labels, such as zoo.from_preset("dense_vae_mnist")'
+    )
+    if not isinstance(base, VAE):
+        raise TypeError(f"{wanted}; got {type(base).__name__}.")
+    if base.label_dim:
+        raise TypeError(f"{wanted}; got a {type(base).__name__} of labels.")
+    if type(base).make_posterior is not VAE.make_posterior:
+        raise TypeError(
+            f"{wanted}; the posterior of this {type(base).__name__} is its own."
+        )
