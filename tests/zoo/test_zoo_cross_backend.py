@@ -23,7 +23,7 @@ pytestmark = [
 
 NAMES = (
     *("dense", "conv", "conditional", "beta", "adversarial", "flow", "hierarchical"),
-    *("vq", "vq_labels"),
+    *("vq", "vq_labels", "few_labels", "stacked"),
 )
 
 # Whose presets a backend trains on: what it has loaded is the same model from both.
@@ -109,6 +109,11 @@ models = {
         shape, 8, 4, "fsq", (4, 6), likelihood="gaussian", blocks_per_stage=1,
         prior=zoo.CodePrior(
             8, (3, 3), width=8, num_layers=1, num_heads=2, num_classes=3),
+        seed=0),
+    "few_labels": zoo.SemiSupervisedVAE(
+        shape, 3, 3, "gaussian", hidden_units=(16,), num_summed_classes=2, seed=0),
+    "stacked": zoo.StackedSemiSupervisedVAE(
+        zoo.DenseVAE(shape, 3, (16,), "gaussian", seed=0), 2, 3, hidden_units=(8,),
         seed=0),
 }
 for name, model in models.items():

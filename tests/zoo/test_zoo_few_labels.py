@@ -203,8 +203,8 @@ def test_four_labels_are_enough_for_two_patterns(blobs, kind):
         base = make_dense(hidden_units=(16,))
         quick_compile(base, keras.optimizers.Adam(0.02))
         base.fit(x, batch_size=20, epochs=12, verbose=0)
-        before = [np.array(array(w)) for w in base.weights]
         model = make_stacked(base=base, hidden_units=(16,), **options)
+        before = [np.array(array(w)) for w in model.base.weights]
     else:
         networks = "conv" if kind == "conv" else "dense"
         if kind == "some classes":
@@ -224,7 +224,7 @@ def test_four_labels_are_enough_for_two_patterns(blobs, kind):
         drawn = model.sample(50, labels=label, seed=0)
         assert np.mean(model.predict_proba(drawn).argmax(axis=1) == label) > 0.8
     if kind == "stacked":  # the base has stayed as it was
-        for old, new in zip(before, base.weights, strict=True):
+        for old, new in zip(before, model.base.weights, strict=True):
             np.testing.assert_array_equal(array(new), old)
 
 
@@ -379,6 +379,15 @@ def test_what_makes_images_of_labels_needs_them(random_model):
 def test_arguments_out_of_range_are_refused(make, options, words):
     with pytest.raises((ValueError, TypeError), match=words):
         make(**options)
+
+
+def test_a_base_is_copied_without_its_prior(images):
+    base = make_dense(prior="flow")
+    set_weights(base, seed=1)
+    model = make_stacked(base=base)
+    assert model.count_params() < base.count_params()
+    assert base.trainable and not model.base.trainable
+    np.testing.assert_array_equal(model.reconstruct(images), base.reconstruct(images))
 
 
 def test_a_base_must_have_one_vector_and_no_labels():

@@ -70,11 +70,11 @@ def in_units_of(features, p):
     return (features - p.mean) * ops.exp(-0.5 * p.log_var)
 
 
-def check_base(base):
-    """Refuses a base that has no one latent vector with a normal posterior.
+def copy_without_prior(base):
+    """A copy of a model whose latents are to be features, without a learned prior.
 
     Raises:
-        TypeError: saying what was given.
+        TypeError: unless it has one latent vector with a normal posterior.
     """
     wanted = (
         "`base` must be a model of the zoo with one latent vector, a normal posterior "
@@ -88,3 +88,9 @@ def check_base(base):
         raise TypeError(
             f"{wanted}; the posterior of this {type(base).__name__} is its own."
         )
+    of_prior = {id(weight) for weight in base.prior.weights}
+    copy = type(base).from_config({**base.get_config(), "prior": "standard_normal"})
+    copy.set_weights(
+        [ops.convert_to_numpy(w) for w in base.weights if id(w) not in of_prior]
+    )
+    return copy

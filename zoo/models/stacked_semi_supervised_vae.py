@@ -13,7 +13,7 @@ from zoo.distributions.groups import in_a_row
 from zoo.generation import scaled
 from zoo.latents import LatentSpec
 from zoo.models.few_labels import FewLabels
-from zoo.models.on_features import OnFeatures, check_base, in_units, in_units_of
+from zoo.models.on_features import OnFeatures, copy_without_prior, in_units, in_units_of
 from zoo.networks.dense import DenseDecoder, DenseEncoder
 from zoo.networks.seeding import InitializerSeeds
 from zoo.networks.sizes import check_sizes
@@ -39,8 +39,9 @@ class StackedSemiSupervisedVAE(OnFeatures, FewLabels, Autoencoder):
 
     Args:
         base: a model of one latent vector with a normal posterior, without labels, such
-            as zoo.from_preset("dense_vae_mnist"). It becomes a part of this model, and
-            is frozen: `model.base.trainable = True` trains it with the rest.
+            as zoo.from_preset("dense_vae_mnist"). A copy of it without its prior
+            becomes a part of this model, and is frozen: `model.base.trainable = True`
+            trains it with the rest.
         latent_dim: dimensions of z.
         num_classes, class_names, classification_weight, labelled_share,
             num_summed_classes: as in `zoo.SemiSupervisedVAE`.
@@ -90,7 +91,8 @@ class StackedSemiSupervisedVAE(OnFeatures, FewLabels, Autoencoder):
     ):
         if isinstance(base, dict):
             base = keras.saving.deserialize_keras_object(base)
-        check_base(base)
+        else:
+            base = copy_without_prior(base)
         latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
         num_classes = validation.check_whole_number(num_classes, "num_classes", 1)
         hidden_units = check_sizes(hidden_units, "hidden_units")
