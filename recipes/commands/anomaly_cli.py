@@ -21,6 +21,7 @@ Score = Literal[
     "latent",
     "typicality",
     "regret",
+    "smoothed_error",
     "level_ratio",
 ]
 Detector = Annotated[
@@ -55,7 +56,7 @@ def fit(
 ):
     """Finds the score below which an image counts as unusual, and keeps it.
 
-    For odd ones among images of one kind take elbo or reconstruction. Likelihoods
+    For odd ones among images of one kind take smoothed_error or elbo. Likelihoods
     alone (elbo, likelihood) fail on images of quite another, simpler kind, which are
     often more likely than those of training: for these take latent of a
     HierarchicalVAE.

@@ -9,6 +9,7 @@ import test_zoo_exact_likelihood as exact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
+from scipy.ndimage import gaussian_filter
 from sklearn.base import clone, is_outlier_detector
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
@@ -147,6 +148,24 @@ def test_heat_map_adds_up_to_the_reconstruction(model):
     detector = AnomalyDetector(model, "reconstruction").fit(BINARY)
     total = -detector.heat_map(BINARY).sum(axis=(1, 2))
     np.testing.assert_allclose(total, detector.score_samples(BINARY), rtol=1e-5)
+
+
+def test_smoothed_error_is_that_of_a_gaussian_filter(model):
+    """By SciPy's filter; the edge, where its filters end otherwise, is left out."""
+    x = np.zeros((2, *SHAPE), "float32")
+    x[0, 3, 4], x[1, 4, 3] = 1, 0.5
+    certain = zoo.likelihoods.Gaussian(scale=1.0)
+    model = make_dense(likelihood=certain)
+    # The same image for every z: its difference from x is known.
+    weights = [0 * array(w) for w in model.weights]
+    model.set_weights(weights)
+    found = scores_of(model, "smoothed_error", x)
+    smooth = [
+        gaussian_filter(each[..., 0] - 0.5, 1.0, mode="constant", cval=-0.5)
+        for each in x
+    ]
+    wanted = [-np.sum(each**2) / (2 * 0.1**2) for each in smooth]
+    np.testing.assert_allclose(found, wanted, rtol=0.02)
 
 
 @pytest.mark.parametrize("score", [s for s in SCORES if s != "level_ratio"])

@@ -41,6 +41,8 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
     - "likelihood": the importance-weighted bound with `num_draws` draws (Burda et al.,
       2016);
     - "reconstruction": E log p(x|z), without the KL;
+    - "smoothed_error": log N(smoothed x - E[x|z]; 0, 0.1^2), up to a constant, after a
+      Gaussian filter of one pixel: a stroke that is a pixel off is not odd;
     - "latent": E log p(z), without the image;
     - "typicality": minus the distance of the ELBO from the mean ELBO of the images that
       `fit` was given (Nalisnick et al., "Detecting Out-of-Distribution Inputs to Deep
@@ -55,11 +57,9 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
     Likelihoods alone fail out of distribution: images of another, simpler kind are
     often *more* likely than those of training (Nalisnick et al., "Do Deep Generative
     Models Know What They Don't Know?", 2019). For odd ones among images of one kind
-    take "elbo" or "reconstruction"; for images of another a `zoo.HierarchicalVAE` and
-    "latent", whose groups are told relative to what was to be expected.
+    take "smoothed_error", for images of another "latent" of a `zoo.HierarchicalVAE`.
 
-    A model of classes scores each image given the class under which its ELBO is
-    largest.
+    A model of classes scores an image given the class under which its ELBO is largest.
 
     Args:
         model: a model of the zoo, trained. It is shared, not copied, by

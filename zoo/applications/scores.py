@@ -19,11 +19,17 @@ SCORES = {
     "elbo": "the ELBO: log p(x|z) less what z tells of the image",
     "likelihood": "the importance-weighted likelihood, a tighter bound of log p(x)",
     "reconstruction": "log p(x|z) alone: how well the image is told by its latents",
+    "smoothed_error": "how far reconstructions are off, smoothed over a pixel",
     "latent": "log p(z) of the image's latents alone: how usual they are",
     "typicality": "how near the ELBO is to that of usual images, from either side",
     "regret": "what the ELBO gains where the posterior is fitted to the image alone",
     "level_ratio": "what a ladder's finer levels, told by the image, add to the ELBO",
 }
+
+# The deviation of the filter of "smoothed_error", in pixels: chosen on held-out digits
+# of MNIST, of 0, 0.7, 1, 1.5 and 2.5. And that of the smoothed error, in grey levels
+# of [0, 1], which makes nats of it.
+SMOOTHING, ERROR = 1.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -118,13 +124,18 @@ def _scores(of, terms):
 
 
 def _maps(of, terms):
-    model, parameters = of.model, terms.parameters
-    if parameters is None:
-        z = {group.spec.name: group.z for group in terms.groups}
-        z = z if len(z) > 1 else next(iter(z.values()))
-        parameters = model.decode_draws(z, of.labels)
-    per_dim = model.likelihood.log_prob_per_dim(of.x, parameters)
+    parameters = _parameters(of, terms)
+    per_dim = of.model.likelihood.log_prob_per_dim(of.x, parameters)
     return of.best(-ops.mean(ops.sum(per_dim, axis=-1), axis=0), terms)
+
+
+def _parameters(of, terms):
+    """The likelihood's parameters at the draws, (K, N, H, W, P)."""
+    if terms.parameters is not None:
+        return terms.parameters
+    z = {g.spec.name: g.z for g in terms.groups if g.spec in of.model.latents}
+    z = z if len(z) > 1 else next(iter(z.values()))
+    return of.model.decode_draws(z, of.labels)
 
 
 def best_labels(model, spec, x):
@@ -185,6 +196,26 @@ def _reconstruction(of, terms):
     return -terms.reconstruction
 
 
+def _smoothed_error(of, terms):
+    found = of.model.likelihood.mean(_parameters(of, terms))
+    difference = ops.transpose(of.x - found, (0, 1, 4, 2, 3))  # (K, N, C, H, W)
+    down, across = (smoothing_matrix(size) for size in difference.shape[-2:])
+    smooth = ops.matmul(ops.matmul(down, difference), across.T)
+    error = ops.sum(ops.square(smooth), axis=(2, 3, 4))
+    return -ops.mean(error, axis=0) / (2 * ERROR**2)
+
+
+def smoothing_matrix(size):
+    """What smooths `size` numbers in a row, by a Gaussian filter that ends with them.
+
+    Returns:
+        float32 array (size, size), whose rows sum to 1.
+    """
+    at = np.arange(size)
+    weights = np.exp(-((at[:, None] - at) ** 2) / (2 * SMOOTHING**2))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
 def _latent(of, terms):
     return ops.mean(sum(g.prior.log_prob(g.z) for g in terms.groups), axis=0)
 
@@ -204,6 +235,7 @@ _SCORES = {
     "elbo": _elbo,
     "likelihood": _likelihood,
     "reconstruction": _reconstruction,
+    "smoothed_error": _smoothed_error,
     "latent": _latent,
     "typicality": _typicality,
     "level_ratio": _level_ratio,
