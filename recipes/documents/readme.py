@@ -83,6 +83,9 @@ STUDIES = {
     },
 }
 
+# Studies whose rows are shown as they are.
+MISSING = "missing_pixels"
+PLAIN = (MISSING, "clusters")
 # The study of anomalies, and its tasks.
 ANOMALIES = "anomaly_detection"
 ONE_CLASS, ANOTHER = "one class", "another data set"
@@ -251,6 +254,17 @@ def anomalies_section(rows):
     return "\n".join(tables).rstrip()
 
 
+def plain_section(rows):
+    """A table of rows, dicts of texts and numbers, in Markdown."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [[_cell(row.get(name, "-")) for name in columns] for row in rows]
+    return "\n".join(markdown_table(columns, lines))
+
+
+def _cell(value):
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
 def _best_first(by_detector):
     mean = {d: np.mean([v for *_, v in found]) for d, found in by_detector.items()}
     return sorted(by_detector.items(), key=lambda item: -mean[item[0]])
@@ -297,6 +311,11 @@ def documents():
             continue
         rows = json.loads(results.read_text(encoding="utf-8"))
         new = with_section(new, *markers(name), study_section(rows, columns))
+    for name in PLAIN:
+        results = RECIPES / f"{name}.json"
+        if results.is_file():
+            rows = json.loads(results.read_text(encoding="utf-8"))
+            new = with_section(new, *markers(name), plain_section(rows))
     results = RECIPES / f"{ANOMALIES}.json"
     if results.is_file():
         rows = json.loads(results.read_text(encoding="utf-8"))
