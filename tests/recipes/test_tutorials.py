@@ -28,6 +28,8 @@ FINE_TUNE = ROOT / "recipes" / "fine_tune.md"
 DEPLOY = ROOT / "export" / "deploy.md"
 ANOMALIES = ROOT / "recipes" / "find_anomalies.md"
 FILL_IN = ROOT / "recipes" / "fill_in_pixels.md"
+FEW_LABELS = ROOT / "recipes" / "learn_from_few_labels.md"
+STYLE = ROOT / "recipes" / "sort_by_style.md"
 # README.md runs on the backend of the other tests. This one compiles nothing.
 BACKEND = {"KERAS_BACKEND": "torch"}
 
@@ -58,7 +60,7 @@ def run_through(path, folder):
             assert language in ("cpp", "js")
 
 
-TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, FILL_IN, DEPLOY]
+TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, FILL_IN, FEW_LABELS, STYLE, DEPLOY]
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
@@ -97,6 +99,17 @@ def deployed(tmp_path_factory):
 def test_fill_in_pixels(tmp_path):
     run_through(FILL_IN, tmp_path)
     assert (tmp_path / "filled.png").is_file()
+
+
+def test_learn_from_few_labels(tmp_path):
+    run_through(FEW_LABELS, tmp_path)
+    assert {"sevens.png", "styles.png"} <= {p.name for p in tmp_path.iterdir()}
+
+
+def test_sort_by_style(tmp_path):
+    run_through(STYLE, tmp_path)
+    pictures = {path.name for path in tmp_path.glob("*.png")}
+    assert pictures == {"fours.png", "leaning.png", "styles.png"}
 
 
 @pytest.fixture(scope="module")
