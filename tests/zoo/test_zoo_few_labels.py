@@ -249,6 +249,16 @@ def test_weights_of_samples_follow_the_images_that_are_repeated(blobs):
     assert logs["loss"][0] > 0
 
 
+def test_a_share_is_held_out_before_images_are_repeated(blobs):
+    x, _, few = blobs
+    model = make_semi(num_classes=2)
+    quick_compile(model, "adam")
+    logs = model.fit(x, few, 50, 1, validation_split=0.1, verbose=0).history
+    assert "val_elbo" in logs
+    with pytest.raises(ValueError, match="got none that is known"):
+        model.fit(x[::-1], few[::-1], validation_split=0.1, verbose=0)
+
+
 def test_a_stream_brings_its_own_labels(make, blobs):
     x, _, few = blobs
     model = make(num_classes=2)

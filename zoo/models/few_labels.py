@@ -15,7 +15,7 @@ from zoo.labels import UNKNOWN, check_labels, check_presence, wanted_labels
 from zoo.models import unknown_labels
 from zoo.models.labelled import Labelled
 from zoo.objectives import ELBO
-from zoo.training.inputs import is_array
+from zoo.training.inputs import is_array, split_validation
 from zoo.training.repeated import RepeatedRows
 
 
@@ -32,6 +32,7 @@ class FewLabels(Labelled):
     A subclass has `class_logits` and `terms_of_classes`, and calls `take_few_labels`.
     """
 
+    num_classes: Any = None
     extra_metrics = ("kl_label", "kl_z", "cross_entropy", "accuracy")
 
     def take_few_labels(
@@ -178,7 +179,14 @@ class FewLabels(Labelled):
         self.log("cross_entropy", told, weight)
         return super().example_losses(terms, step)
 
-    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        **kwargs: Any,
+    ) -> Any:
         """Trains as `keras.Model.fit`, on images with labels and without.
 
         Of arrays, images whose labels are known are repeated until they make up
@@ -188,7 +196,8 @@ class FewLabels(Labelled):
             x: images (N, H, W, C), float32 in [0, 1]; or a stream of (images, labels)
                 batches, whose shares are its own affair.
             y: int (N,), the class of each image, or -1 where it is not known.
-            kwargs: as in `zoo.VAE.fit`; labels of `validation_data` may be left out.
+            batch_size, epochs, kwargs: as in `zoo.VAE.fit`; labels of `validation_data`
+                may be left out.
 
         Returns:
             `keras.callbacks.History`.
@@ -198,16 +207,20 @@ class FewLabels(Labelled):
                 known, or only one class is.
         """
         if x is not None and is_array(x) or validation.is_rows(x):
-            y = self._check_known(y, len(x))
+            weights = kwargs.pop("sample_weight", None)
+            y = self.check_labels_of_images(y, len(x), prior=False)
             if not validation.is_rows(x):
                 x = validation.check_images(x, self.image_shape)
-            order = self._with_repeated(y)
-            if len(order) > len(y):
-                weights = kwargs.get("sample_weight")
-                if weights is not None:
-                    kwargs["sample_weight"] = np.asarray(weights)[order]
+            fraction = kwargs.pop("validation_split", 0)
+            if fraction and kwargs.get("validation_data") is None:
+                given, held = split_validation(x, y, weights, fraction)
+                (x, y, weights), kwargs["validation_data"] = given, held
+            order = self._with_repeated(self._check_known(y, len(x)))
+            if len(order) > len(x):
+                weights = None if weights is None else np.asarray(weights)[order]
                 x, y = RepeatedRows(x, order), y[order]
-        return super().fit(x, y, **kwargs)
+            kwargs["sample_weight"] = weights
+        return super().fit(x, y, batch_size, epochs, **kwargs)
 
     def epoch_length(self, count, labels=None):
         """See `ELBOTrainer.epoch_length`: with the repetitions of `fit`."""

@@ -3,9 +3,13 @@
 # Mixed into a model, whose attributes a checker does not know here.
 # pyright: reportAttributeAccessIssue=false
 
+from typing import Any
+
 from keras import ops
 
-from zoo.distributions import DiagonalNormal
+from zoo import validation
+from zoo.distributions import DiagonalNormal, GroupPosteriors
+from zoo.distributions.groups import in_a_row
 from zoo.vae import VAE
 
 
@@ -58,6 +62,57 @@ class OnFeatures:
         """What the networks see of labels (N,), for rows (..., N, D)."""
         vectors = self.label_vectors(labels)
         return ops.broadcast_to(vectors, (*ops.shape(rows)[:-1], self.num_classes))
+
+    def posterior_statistics(self, x, labels=None):
+        """See `Autoencoder.posterior_statistics`: rows of both groups, at the means."""
+        told = self.base_posterior(x)
+        q = self.z_posterior(told.mean, self.most_probable(x, labels))
+        p = self.features_prior(q.mean, self.most_probable(x, labels))
+        parts = q, in_units(told, p)
+        return {
+            name: in_a_row([getattr(part, name) for part in parts])
+            for name in ("mean", "log_var")
+        }
+
+    def encode(self, x: Any, labels: Any = None) -> GroupPosteriors:
+        """The posterior q(z, features|x, y), of each group and of both in a row.
+
+        Args:
+            x: images (N, H, W, C), float32 in [0, 1].
+            labels: (N,); those that are -1, or all if None, are taken to be the most
+                probable of q(y|x).
+
+        Returns:
+            `zoo.distributions.GroupPosteriors`: {"z": ..., "features": ...}, the latter
+            given the mean of z; in a row what `decode` and `generate` take.
+
+        Raises:
+            ValueError, TypeError: if `x` is not what the model takes.
+        """
+        x = validation.check_images(x, self.image_shape)
+        labels = self.known_labels(x, labels)
+        rows = self.inference.batched("encode", self.posterior_statistics, x, labels)
+        mean, log_var = (
+            self.split_noise(ops.convert_to_tensor(rows[name]))
+            for name in ("mean", "log_var")
+        )
+
+        def rows_of(images, noise, labels):
+            noise = self.split_noise(noise)
+            told = self.base_posterior(images)
+            features = told.from_noise(noise["features"])
+            z = self.z_posterior(features, labels).from_noise(noise["z"])
+            p = self.features_prior(z, labels)
+            return in_a_row([z, in_units_of(features, p)])
+
+        def draw(noise):
+            arrays = x, ops.convert_to_numpy(noise), labels
+            drawn = self.inference.batched("draw z given x", rows_of, *arrays)
+            return ops.convert_to_tensor(drawn)
+
+        return GroupPosteriors(
+            {name: DiagonalNormal(mean[name], log_var[name]) for name in mean}, draw
+        )
 
 
 def in_units(told, p):

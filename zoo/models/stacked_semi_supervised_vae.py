@@ -8,8 +8,7 @@ from keras import ops
 from zoo import priors, validation
 from zoo.autoencoder import Autoencoder
 from zoo.class_names import checked_names
-from zoo.distributions import DiagonalNormal, GroupPosteriors
-from zoo.distributions.groups import in_a_row
+from zoo.distributions import DiagonalNormal
 from zoo.generation import scaled
 from zoo.latents import LatentSpec
 from zoo.models.few_labels import FewLabels
@@ -152,7 +151,7 @@ class StackedSemiSupervisedVAE(OnFeatures, FewLabels, Autoencoder):
         features = (None, 1, 1, self.base.latent_dim)
         self.encoder.build(features)
         self.classifier.build(features)
-        self.decoder.build((None, self.latent_dim + self.num_classes))
+        self.decoder.build((None, self.latent_dim + self.label_dim))
 
     # The model, as a function of tensors.
 
@@ -239,62 +238,11 @@ class StackedSemiSupervisedVAE(OnFeatures, FewLabels, Autoencoder):
         """See `Generation.draw_latents`: rows of both groups."""
         return scaled(noise, temperature)
 
-    def posterior_statistics(self, x, labels=None):
-        """See `Autoencoder.posterior_statistics`: rows of both groups, at the means."""
-        told = self.base_posterior(x)
-        q = self.z_posterior(told.mean, self.most_probable(x, labels))
-        p = self.features_prior(q.mean, self.most_probable(x, labels))
-        parts = q, in_units(told, p)
-        return {
-            name: in_a_row([getattr(part, name) for part in parts])
-            for name in ("mean", "log_var")
-        }
-
     def call(self, x, labels=None, training=False):
         """E[x|f] at the mean of what the base tells: as its own reconstruction."""
         return self.base.call(x, training=training)
 
     # The model, as its users call it.
-
-    def encode(self, x: Any, labels: Any = None) -> GroupPosteriors:
-        """The posterior q(z, features|x, y), of each group and of both in a row.
-
-        Args:
-            x: images (N, H, W, C), float32 in [0, 1].
-            labels: (N,); those that are -1, or all if None, are taken to be the most
-                probable of q(y|x).
-
-        Returns:
-            `zoo.distributions.GroupPosteriors`: {"z": ..., "features": ...}, the latter
-            given the mean of z; in a row what `decode` and `generate` take.
-
-        Raises:
-            ValueError, TypeError: if `x` is not what the model takes.
-        """
-        x = validation.check_images(x, self.image_shape)
-        labels = self.known_labels(x, labels)
-        rows = self.inference.batched("encode", self.posterior_statistics, x, labels)
-        mean, log_var = (
-            self.split_noise(ops.convert_to_tensor(rows[name]))
-            for name in ("mean", "log_var")
-        )
-
-        def rows_of(images, noise, labels):
-            noise = self.split_noise(noise)
-            told = self.base_posterior(images)
-            features = told.from_noise(noise["features"])
-            z = self.z_posterior(features, labels).from_noise(noise["z"])
-            p = self.features_prior(z, labels)
-            return in_a_row([z, in_units_of(features, p)])
-
-        def draw(noise):
-            arrays = x, ops.convert_to_numpy(noise), labels
-            drawn = self.inference.batched("draw z given x", rows_of, *arrays)
-            return ops.convert_to_tensor(drawn)
-
-        return GroupPosteriors(
-            {name: DiagonalNormal(mean[name], log_var[name]) for name in mean}, draw
-        )
 
     def check_latents(self, z):
         """Latents as `decode` takes them, by groups or in rows, of NumPy arrays.
