@@ -61,14 +61,10 @@ def export_decoder(
     True
     """
     check_options(opset, quantize)
-    path = Path(path)
-    _check_target(path, overwrite, path.is_dir(), "a folder, not a file")
-    with _workspace(path) as workspace:
+    with _one_file(path, overwrite) as (path, workspace):
         from export import pipeline
 
-        report = pipeline.decoder(model, workspace, path, opset, quantize, verify)
-        _put(workspace / "out" / "decoder.onnx", path, overwrite)
-    return report
+        return pipeline.decoder(model, workspace, path, opset, quantize, verify)
 
 
 def export_model(
@@ -101,7 +97,8 @@ def export_model(
     them that the model has, float32, `temperature` and labels, and returns `image`. It
     holds nothing that a common runtime gets wrong. Both are of every model that
     `can_sample`, whatever its prior is; of a model with several groups of latents there
-    is no decoder.onnx, and encoder.onnx gives what `posterior_statistics` does.
+    is no decoder.onnx, and encoder.onnx gives what `posterior_statistics` does. Of a
+    model of few labels there is the file of `export_classifier`, too: classifier.onnx.
 
     Of a VQVAE, encoder.onnx returns the most probable `codes`, and labels concern the
     prior alone. sampler.onnx draws the codes one after another in a `Loop` and returns
@@ -194,14 +191,54 @@ def export_scorer(
     True
     """
     check_options(opset, None)
-    path = Path(path)
-    _check_target(path, overwrite, path.is_dir(), "a folder, not a file")
-    with _workspace(path) as workspace:
+    with _one_file(path, overwrite) as (path, workspace):
         from export import pipeline
 
-        report = pipeline.scorer(detector, workspace, path, opset, verify)
-        _put(workspace / "out" / "scorer.onnx", path, overwrite)
-    return report
+        return pipeline.scorer(detector, workspace, path, opset, verify)
+
+
+def export_classifier(
+    model: Any,
+    path: str | os.PathLike[str],
+    *,
+    opset: int = 17,
+    quantize: str | None = None,
+    verify: bool = True,
+    overwrite: bool = False,
+) -> ExportReport:
+    """Writes the classifier q(y|x) of a model of few labels as one ONNX file.
+
+    The file takes `image` (batch, H, W, C) float32 in [0, 1] and returns
+    `probabilities` (batch, num_classes) float32, those of `predict_proba`.
+    `export.Classifier` runs it with numpy and onnxruntime alone.
+
+    Args:
+        model: a `zoo.SemiSupervisedVAE`, a `zoo.StackedSemiSupervisedVAE`, or another
+            model with `num_classes` and `class_logits`.
+        path: the file to write; its folder must exist.
+        opset, quantize, verify, overwrite: as in `export_decoder`; compared are
+            probabilities, of ordinary images and black-and-white ones.
+
+    Returns:
+        `ExportReport`.
+
+    Raises:
+        As `export_decoder`, and TypeError if the model has no classifier.
+
+    Example:
+
+    >>> import export, zoo, tempfile
+    >>> model = zoo.SemiSupervisedVAE((8, 8, 1), 2, num_classes=3, hidden_units=(4,))
+    >>> path = tempfile.mkdtemp() + "/classifier.onnx"
+    >>> report = export.export_classifier(model, path)
+    >>> report.max_abs_error <= 1e-5
+    True
+    """
+    check_options(opset, quantize)
+    with _one_file(path, overwrite) as (path, workspace):
+        from export import pipeline
+
+        return pipeline.classifier(model, workspace, path, opset, quantize, verify)
 
 
 def _check_target(target, overwrite, foreign, what):
@@ -216,6 +253,17 @@ def _check_target(target, overwrite, foreign, what):
         raise FileNotFoundError(
             f"{target} cannot be written: there is no folder {target.parent}."
         )
+
+
+@contextlib.contextmanager
+def _one_file(path, overwrite):
+    """(Path, workspace) for whoever makes one file in workspace/out, put there last."""
+    path = Path(path)
+    _check_target(path, overwrite, path.is_dir(), "a folder, not a file")
+    with _workspace(path) as workspace:
+        yield path, workspace
+        (made,) = (workspace / "out").iterdir()
+        _put(made, path, overwrite)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import warnings
 
 from export import priors
 from export.check import compare
+from export.check.subject import can_classify
 from export.convert import classes, process
 from export.errors import ExportError
 from export.options import (
@@ -16,7 +17,14 @@ from export.options import (
 from export.readme import readme
 from export.report import ExportReport, ModelReport
 from export.runtime.golden import SCORES_REPLAY_TOLERANCE, posteriors_in_turn
-from export.runtime.manifest import DECODER, MANIFEST, MANIFEST_FORMAT, SCORER, stamped
+from export.runtime.manifest import (
+    CLASSIFIER,
+    DECODER,
+    MANIFEST,
+    MANIFEST_FORMAT,
+    SCORER,
+    stamped,
+)
 
 # What `latent_error` reports; a file has one of them at most.
 _LATENT = ("latents", "differing_codes")
@@ -35,6 +43,12 @@ def scorer(detector, workspace, path, opset, verify):
     # Rounded weights would score differently.
     entries = _convert(detector.model, workspace, "scorer", opset, None, verify, kept)
     return _report(SCORER, entries[SCORER], path, None)
+
+
+def classifier(model, workspace, path, opset, quantize, verify):
+    """Fills workspace/out with classifier.onnx: its `ExportReport`."""
+    entries = _convert(model, workspace, "classifier", opset, quantize, verify)
+    return _report(CLASSIFIER, entries[CLASSIFIER], path, quantize)
 
 
 def folder(model, workspace, path, opset, quantize, verify):
@@ -110,7 +124,11 @@ def _check_detector(detector):
 
 
 def _convert(model, workspace, what, opset, quantize, verify, detector=None):
-    """Converts a "decoder", a "scorer" or a "folder": {name: what was measured}."""
+    """Converts one file, such as a "decoder", or a "folder".
+
+    Returns:
+        {file name: what was measured}.
+    """
     process.check_packages()
     for attribute in ("save_to_preset", "latents", "expected_images"):
         if not hasattr(model, attribute):
@@ -123,6 +141,11 @@ def _convert(model, workspace, what, opset, quantize, verify, detector=None):
         raise ExportError(
             f"{type(model).__name__} has {len(model.latents)} groups of latents, and "
             "no decoder of one: use export_model, whose generator.onnx draws them all."
+        )
+    if what == "classifier" and not can_classify(model):
+        raise TypeError(
+            "`model` must have a classifier, as a zoo.SemiSupervisedVAE and a "
+            f"zoo.StackedSemiSupervisedVAE have; got {type(model).__name__}."
         )
     if remark := model.remark_on_prior:
         warnings.warn(remark, stacklevel=4)

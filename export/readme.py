@@ -3,6 +3,7 @@
 import math
 
 from export.runtime.manifest import (
+    CLASSIFIER,
     DECODER,
     ENCODER,
     GENERATOR,
@@ -139,6 +140,13 @@ def _files(manifest):
         lines += _generator(manifest, image, beside)
     if PRIOR_STEP in manifest["files"]:
         lines += _prior_step(manifest, beside)
+    if CLASSIFIER in manifest["files"]:
+        classes = manifest["num_classes"]
+        lines += [
+            f"- `classifier.onnx`: `image` to `probabilities` (batch, {classes}) "
+            "float32, of each class;",
+            '  with vae-zoo, `export.Classifier("classifier.onnx").predict(images)`.',
+        ]
     if _labels(manifest):
         lines += [f"- `labels`: {_labels(manifest)}."]
     return [

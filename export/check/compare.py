@@ -15,6 +15,7 @@ from export.runtime.signature import (
     DECODER_KIND,
     ENCODER_KIND,
     GENERATOR_KIND,
+    OF_IMAGES_ALONE,
     PRIOR_STEP_KIND,
     SAMPLER_KIND,
     SCORER_KIND,
@@ -79,7 +80,7 @@ def largest_errors(session, kind, subject):
 def golden(session, kind, subject):
     """Golden vectors: inputs, and what onnxruntime gave for them."""
     feeds = probes.golden(kind, subject)
-    if kind in (ENCODER_KIND, SCORER_KIND):
+    if kind in (ENCODER_KIND, *OF_IMAGES_ALONE):
         feeds = {"image": _golden_images(subject), **feeds}
     elif kind == GENERATOR_KIND:
         return generated.golden(session, feeds)
@@ -108,19 +109,15 @@ def _comparison(kind, subject, all_feeds):
         return compare_codes.draw_comparison(model)
     if kind in (GENERATOR_KIND, SAMPLER_KIND):
         return generated.comparison(subject, all_feeds)
-    if kind == SCORER_KIND:
-        # Not before it is known what is installed.
-        from export.convert import functions
+    # Not before it is known what is installed.
+    from export.convert import functions
 
+    if kind == SCORER_KIND:
         return _scorer_comparison(functions.scorer(model, subject.detector))
-    compute = model.expected_images
-    if kind == ENCODER_KIND:
-        compute = model.posterior_statistics
+    compute = functions.of(model)[kind]
 
     def compare(feeds, got):
         expected = compute(*_tensors(feeds).values())
-        if kind == DECODER_KIND:
-            expected = {"image": expected}
         errors = {"values": 0.0}
         for name, value in expected.items():
             value = _numpy(value)

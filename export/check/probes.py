@@ -8,9 +8,9 @@ from export.runtime.signature import (
     DECODER_KIND,
     ENCODER_KIND,
     GENERATOR_KIND,
+    OF_IMAGES_ALONE,
     PRIOR_STEP_KIND,
     SAMPLER_KIND,
-    SCORER_KIND,
 )
 
 BATCHES = (1, 3, 17)
@@ -30,7 +30,7 @@ def probes(kind, subject):
     """What to compare a file on: {"ordinary": list of feeds, "extreme": the same}.
 
     Args:
-        kind: "decoder", "encoder", "generator", "sampler", "scorer" or "prior_step".
+        kind: as `export.runtime.signature.signature` takes it.
         subject: a `Subject`.
     """
     model = subject.model
@@ -65,7 +65,7 @@ def _reach(model):
 def _row_pairs(kind, subject):
     """{input: (ordinary, extreme) rows}, for all that has rows."""
     model, pairs = subject.model, {}
-    if kind in (ENCODER_KIND, SCORER_KIND):
+    if kind in (ENCODER_KIND, *OF_IMAGES_ALONE):
         pairs["image"] = images(model.image_shape)
     elif kind == DECODER_KIND:
         ordinary, extreme = latents(subject.group)
@@ -87,7 +87,7 @@ def _row_pairs(kind, subject):
 
 def takes_labels(kind, subject):
     """Whether a file of this kind has an input `labels`."""
-    if kind == SCORER_KIND:
+    if kind in OF_IMAGES_ALONE:
         return False
     if kind in (DECODER_KIND, ENCODER_KIND):
         return subject.networks_see_labels
@@ -185,7 +185,7 @@ def images(image_shape):
 def golden(kind, subject):
     """Feeds that a file keeps to check itself: 1 to 4 rows, about 64 KB of pixels.
 
-    Those of an encoder and a scorer lack the images, which are decoded from latents.
+    Those of files that look at images lack these, which are decoded from latents.
     """
     model = subject.model
     rows = int(np.clip(65536 // (4 * np.prod(model.image_shape)), 1, 4))

@@ -74,6 +74,12 @@ def _group(model):
     return model.latents[0] if row is None and len(model.latents) == 1 else row
 
 
+def can_classify(model):
+    """Whether a model has a classifier q(y|x), as `zoo.SemiSupervisedVAE` does."""
+    classes = getattr(model, "num_classes", None)
+    return classes is not None and hasattr(model, "class_logits")
+
+
 def has_labels(model):
     """Whether a model takes labels, classes or attributes."""
     given = (getattr(model, name, None) for name in ("num_classes", "num_attributes"))

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import zoo
 from export.check import compare
-from export.check.subject import Subject
+from export.check.subject import Subject, can_classify
 from export.convert import classes, graph, metadata
 from export.convert.float32 import in_float32
 from export.convert.graphs import Graphs
@@ -27,12 +27,12 @@ from export.errors import ExportError, RuntimeModelError
 from export.runtime.files import MAX_FILE_BYTES
 from export.runtime.golden import make_golden, replay_tolerance
 from export.runtime.manifest import (
+    CLASSIFIER,
     DECODER,
     ENCODER,
     GENERATOR,
     PRIOR_STEP,
     SAMPLER,
-    SCORER,
 )
 from export.runtime.session import Session
 
@@ -61,8 +61,8 @@ def _convert(workspace, request):
     subject = Subject.of(model, request["detector"])
     description = metadata.describe(subject, request["preset_name"])
     graphs = Graphs(subject, description, request["opset"], request["quantize"])
-    names = {"decoder": [DECODER], "scorer": [SCORER], "folder": _names(subject)}
-    names = names[request["what"]]
+    what = request["what"]
+    names = _names(subject) if what == "folder" else [f"{what}.onnx"]
     return {
         name: _convert_one(subject, workspace / "out" / name, graphs) for name in names
     }
@@ -77,6 +77,7 @@ def _names(subject):
         SAMPLER: model.can_sample,
         PRIOR_STEP: subject.has_codes and subject.record is not None,
         GENERATOR: model.can_sample,
+        CLASSIFIER: can_classify(model),
     }
     return [name for name, wanted in has.items() if wanted]
 

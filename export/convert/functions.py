@@ -4,7 +4,12 @@ values that a graph cannot make.
 
 from keras import ops
 
-from export.runtime.signature import DECODER_KIND, ENCODER_KIND, PRIOR_STEP_KIND
+from export.runtime.signature import (
+    CLASSIFIER_KIND,
+    DECODER_KIND,
+    ENCODER_KIND,
+    PRIOR_STEP_KIND,
+)
 
 
 def of(model):
@@ -21,7 +26,15 @@ def of(model):
         logits = model.prior.step(code, places, labels)
         return {"logits": logits, "new_cache": ops.stack(places.tensors, axis=1)}
 
-    return {DECODER_KIND: decode, ENCODER_KIND: encode, PRIOR_STEP_KIND: step_prior}
+    def classify(image):
+        return {"probabilities": ops.softmax(model.class_logits(image), axis=-1)}
+
+    return {
+        DECODER_KIND: decode,
+        ENCODER_KIND: encode,
+        PRIOR_STEP_KIND: step_prior,
+        CLASSIFIER_KIND: classify,
+    }
 
 
 def generation(model, inputs, outputs):

@@ -47,9 +47,9 @@ def convert(workspace, request):
 
     Args:
         workspace: a folder.
-        request: whether a whole `folder` is wanted or a decoder alone, `opset`,
-            `quantize`, `preset_name` or None, and `classes` as `classes.prepare` finds
-            them.
+        request: `what` is wanted, a whole "folder" or one file, such as "decoder";
+            what a `detector` keeps, or None; `opset`, `quantize`, `preset_name` or
+            None, and `classes` as `classes.prepare` finds them.
 
     Returns:
         {name: what `export.convert.conversion` measured of the file}.

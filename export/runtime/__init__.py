@@ -9,7 +9,8 @@ except ImportError as error:
     ) from error
 
 from export.errors import RuntimeModelError
+from export.runtime.classifier import Classifier
 from export.runtime.sampler import Sampler
 from export.runtime.scorer import Scorer
 
-__all__ = ["RuntimeModelError", "Sampler", "Scorer"]
+__all__ = ["Classifier", "RuntimeModelError", "Sampler", "Scorer"]

@@ -11,9 +11,10 @@ MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "vae-zoo-manifest/1"
 DECODER, ENCODER, SAMPLER = "decoder.onnx", "encoder.onnx", "sampler.onnx"
 PRIOR_STEP, GENERATOR = "prior_step.onnx", "generator.onnx"
+CLASSIFIER = "classifier.onnx"
 # By itself, in no folder.
 SCORER = "scorer.onnx"
-_KNOWN = frozenset({DECODER, ENCODER, SAMPLER, PRIOR_STEP, GENERATOR})
+_KNOWN = frozenset({DECODER, ENCODER, SAMPLER, PRIOR_STEP, GENERATOR, CLASSIFIER})
 _MAX_MANIFEST_BYTES = 16 * 2**20
 
 

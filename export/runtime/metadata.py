@@ -5,6 +5,7 @@ import math
 
 from export.errors import RuntimeModelError
 from export.runtime.signature import (
+    CLASSIFIER_KIND,
     GENERATOR_KIND,
     PRIOR_STEP_KIND,
     SCORER_KIND,
@@ -82,8 +83,8 @@ def parse(stored, kinds, path):
             "sizes), `latent_dim` or, of codes, `codebook_size`, `code_shape` and "
             "where there is a prior `cache_shape`, or `latents`; `golden`, of a "
             "generator `noise`, of a scorer `anomaly` with the score's name and its "
-            "`offset` and, for labels, either `num_classes`, with as many "
-            "`class_names` if any, or `num_attributes`."
+            "`offset` and, for labels, either `num_classes`, which a classifier must "
+            "have, with as many `class_names` if any, or `num_attributes`."
         )
     return metadata
 
@@ -100,6 +101,8 @@ def _is_complete(metadata, kind):
         detector = metadata["anomaly"]
         good = good and _is_plain(detector["score"])
         good = good and math.isfinite(detector["offset"])
+    if kind == CLASSIFIER_KIND:
+        good = good and metadata["num_classes"] is not None
     if metadata["latents"] is not None:
         good = good and len(metadata["latents"]) > 0
         for group in metadata["latents"]:

@@ -12,15 +12,15 @@ from export.runtime.manifest import (
     read_manifest,
 )
 from export.runtime.session import Session
-from export.runtime.signature import DECODER_KIND, GENERATOR_KIND, SCORER_KIND
+from export.runtime.signature import DECODER_KIND, GENERATOR_KIND, OF_IMAGES_ALONE
 
 # What stands for all of a model, or by itself.
 SAMPLING = (DECODER_KIND, GENERATOR_KIND)
-ALL_MAIN = (*SAMPLING, SCORER_KIND)
+ALL_MAIN = (*SAMPLING, *OF_IMAGES_ALONE)
 
 
 class OpenedModel:
-    """What a `Sampler` or `Scorer` was given: a file, a folder of them, or bytes.
+    """What a `Sampler` or its like was given: a file, a folder of them, or bytes.
 
     Args:
         source: path of an ONNX file or of a folder that `export.export_model` wrote;
@@ -30,8 +30,7 @@ class OpenedModel:
 
     Attributes:
         path: of the file or folder; None of bytes.
-        main: `Session` of the file; of a folder that of the decoder or, where there is
-            none, the generator.
+        main: `Session` of the file; of a folder that of the first kind that is there.
 
     Raises:
         FileNotFoundError, RuntimeModelError, TypeError, ValueError: as `Sampler`.
@@ -56,7 +55,7 @@ class OpenedModel:
         file = self.path
         if file is not None and file.is_dir():
             self._manifest = read_manifest(file)
-            name = main_file(self._manifest)
+            name = self._wanted_of(kinds)
             check_file(file, name, self._manifest)
             file = file / name
         self.main = Session(file, *kinds, data=self._data, providers=providers)
@@ -68,6 +67,11 @@ class OpenedModel:
     def source(self):
         """What to open it by again, in whatever folder a program runs."""
         return self._data if self.path is None else self.path.absolute()
+
+    def _wanted_of(self, kinds):
+        """The name of the first file of these kinds that a folder has, or its main."""
+        names = [name for kind in kinds if self.lists(name := f"{kind}.onnx")]
+        return names[0] if names else main_file(self._manifest)
 
     def lists(self, name):
         """Whether this is a folder with a file of this name."""
@@ -89,7 +93,7 @@ class OpenedModel:
         sessions = {Path(self.main.name).name: self.main}
         if self._manifest is not None:
             check_files(self.path, self._manifest)
-            others = set(self._manifest["files"]) - {main_file(self._manifest)}
+            others = set(self._manifest["files"]) - set(sessions)
             sessions |= {name: self.load(name) for name in sorted(others)}
         files = {name: session.verify() for name, session in sessions.items()}
         worst = max(entry["max_abs_error"] for entry in files.values())
@@ -97,7 +101,7 @@ class OpenedModel:
 
 
 def reopened(cls, source, threads, providers, content_sha256):
-    """What a pickled `Sampler` or `Scorer` becomes, of the same file or of none.
+    """What a pickled `Sampler` or its like becomes, of the same file or of none.
 
     Raises:
         RuntimeModelError: if the file has changed since.

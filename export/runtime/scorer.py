@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.runtime.arguments import Float32, check_images, check_threads
-from export.runtime.chunks import run_in_chunks
-from export.runtime.opened import OpenedModel, reopened
+from export.runtime.arguments import Float32
+from export.runtime.images import FileOfImages
 from export.runtime.signature import SCORER_KIND
 
 
-class Scorer:
+class Scorer(FileOfImages):
     """Tells anomalies with numpy and onnxruntime alone, as `AnomalyDetector` does.
 
     Deterministic: the noise is in the file, and the same file gives an image the same
@@ -48,27 +47,16 @@ class Scorer:
     (2, 28, 28)
     """
 
+    _kind = SCORER_KIND
+
     def __init__(
         self, file_or_bytes: Any, threads: int | None = None, providers: Any = None
     ):
-        self._threads = check_threads(threads)
-        self._options = (threads, providers)
-        self._opened = OpenedModel(file_or_bytes, providers, kinds=(SCORER_KIND,))
-        self.path = self._opened.path
-        self.metadata: dict[str, Any] = self._opened.main.metadata
-        self.image_shape = tuple(self.metadata["image_shape"])
+        super().__init__(file_or_bytes, threads, providers)
         self.offset = float(self.metadata["anomaly"]["offset"])
 
-    def __reduce__(self):
-        digest = self.metadata["content_sha256"]
-        return reopened, (type(self), self._opened.source, *self._options, digest)
-
-    def __repr__(self):
-        score = self.metadata["anomaly"]["score"]
-        return (
-            f"Scorer({str(self._opened)!r}: {self.metadata.get('model')}, "
-            f"score={score!r}, image_shape={self.image_shape})"
-        )
+    def _told(self):
+        return f"score={self.metadata['anomaly']['score']!r}"
 
     def score_samples(self, x: Any) -> Float32:
         """The score of each image in nats, float32 (N,): higher is more normal.
@@ -92,12 +80,3 @@ class Scorer:
     def heat_map(self, x: Any) -> Float32:
         """Where an image is unusual: -E log p(x_i|z) of each pixel, (N, H, W)."""
         return self._run(x, "heat_map")
-
-    def _run(self, x, name) -> Any:
-        images = check_images(x, self.image_shape)
-        feeds = {"image": images}
-        return run_in_chunks(self._opened.main, feeds, self._threads)[name]
-
-    def verify(self) -> dict[str, Any]:
-        """Replays the golden vectors kept in the file: see `Sampler.verify`."""
-        return self._opened.verify()

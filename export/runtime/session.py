@@ -38,8 +38,7 @@ class Session:
 
     Args:
         path: an ONNX file written by `export`; None of bytes.
-        *kinds: what it may be: "decoder", "encoder", "generator", "sampler" or
-            "prior_step".
+        *kinds: what it may be: see `export.runtime.signature.signature`.
         data: bytes of the file, if they are not to be read from `path`.
         providers: of onnxruntime, names or (name, options); None is the CPU alone.
 

@@ -5,8 +5,9 @@ from typing import NamedTuple
 DECODER_KIND, ENCODER_KIND = "decoder", "encoder"
 SAMPLER_KIND, PRIOR_STEP_KIND = "sampler", "prior_step"
 GENERATOR_KIND = "generator"
-# Of an `AnomalyDetector`: it scores images.
-SCORER_KIND = "scorer"
+# Of an `AnomalyDetector`, and of a model of few labels: what images are like.
+SCORER_KIND, CLASSIFIER_KIND = "scorer", "classifier"
+OF_IMAGES_ALONE = (SCORER_KIND, CLASSIFIER_KIND)
 # Inputs of a generator: standard normal numbers, and others in [0, 1).
 NOISE, UNIFORMS = "noise", "uniforms"
 
@@ -47,8 +48,8 @@ def signature(kind, metadata):
     """The inputs and outputs of a file.
 
     Args:
-        kind: "decoder", "encoder", "generator", "sampler", "scorer" or, where latents
-            are codes, "prior_step".
+        kind: "decoder", "encoder", "generator", "sampler", "scorer", "classifier" or,
+            where latents are codes, "prior_step".
         metadata: dict with `image_shape` and what latents are: `latent_dim`, or
             `codebook_size` and `code_shape`, or in general `latents`; for a generator
             `noise`, for an encoder of other outputs than usual `posterior`, and if
@@ -87,6 +88,9 @@ def signature(kind, metadata):
             "decision": Value("float32", (rows,)),
             "heat_map": Value("float32", (rows, *metadata["image_shape"][:2])),
         }
+    elif kind == CLASSIFIER_KIND:  # which tells labels
+        shape = (rows, metadata["num_classes"])
+        return image, {"probabilities": Value("float32", shape)}
     else:
         inputs = {
             "code": Value("int32", (rows,)),

@@ -64,10 +64,13 @@ class OnFeatures:
         return ops.broadcast_to(vectors, (*ops.shape(rows)[:-1], self.num_classes))
 
     def posterior_statistics(self, x, labels=None):
-        """See `Autoencoder.posterior_statistics`: rows of both groups, at the means."""
+        """See `Autoencoder.posterior_statistics`: rows of both groups, at the means.
+
+        Labels must be known, as they are to an encoder.onnx.
+        """
         told = self.base_posterior(x)
-        q = self.z_posterior(told.mean, self.most_probable(x, labels))
-        p = self.features_prior(q.mean, self.most_probable(x, labels))
+        q = self.z_posterior(told.mean, labels)
+        p = self.features_prior(q.mean, labels)
         parts = q, in_units(told, p)
         return {
             name: in_a_row([getattr(part, name) for part in parts])
