@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from zoo.networks.seeding import InitializerSeeds
+from zoo.precision import at_least_float32, float_dtype
 from zoo.validation import check_whole_number
 
 
@@ -66,16 +67,15 @@ class TransformerBlock(keras.layers.Layer):
     def _add(self, x, attended):
         """The rest of the block after attention, (..., heads, head_dim) to (..., W)."""
         x = x + self._thinned(self.mix(ops.reshape(attended, ops.shape(x))))
-        # Not the exact form: its erf does not survive the conversion to ONNX.
-        hidden = keras.activations.gelu(self.up(self.think_norm(x)), approximate=True)
+        hidden = _gelu(self.up(self.think_norm(x)))
         return x + self._thinned(self.down(hidden))
 
     def _thinned(self, x):
         return x if self.dropout is None else self.dropout(x)
 
     def _weights(self, scores, seen=None):
-        """Attention weights of scores, where `seen`; softmax in float32."""
-        scores = ops.cast(scores, "float32") / math.sqrt(self.head_dim)
+        """Attention weights of scores, where `seen`; softmax in float32 at least."""
+        scores = at_least_float32(scores) / math.sqrt(self.head_dim)
         if seen is not None:
             scores = ops.where(seen, scores, -1e9)
         return ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
@@ -172,3 +172,12 @@ class CausalTransformer(keras.layers.Layer):
         for layer, block in enumerate(self.blocks):
             x = block.step(x, cache, layer)
         return x
+
+
+def _gelu(x):
+    """GELU by a hyperbolic tangent: the exact form's erf has no conversion to ONNX."""
+    if float_dtype(x) == "float32":
+        return keras.activations.gelu(x, approximate=True)
+    # TensorFlow's own has a constant of float32 in it.
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
+    return 0.5 * x * (1 + ops.tanh(inner))

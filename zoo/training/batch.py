@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.precision import at_most_float32, scope
 from zoo.training.auxiliary import detached
 from zoo.training.metrics import ActiveUnits
 from zoo.training.placeholders import without_placeholder
@@ -72,6 +73,10 @@ class BatchLoss:
         """
         if isinstance(data, list):  # torch's default collation makes lists
             data = tuple(data)
+        with scope(self.dtype_policy):
+            return self._batch_loss(data, training)
+
+    def _batch_loss(self, data, training):
         x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         labels = without_placeholder(labels)
         self.check_presence_of_labels(labels)
@@ -85,6 +90,7 @@ class BatchLoss:
         if self.auxiliary:
             of_parts = self.auxiliary_losses(detached(terms), step)
             for name, values in of_parts.items():
+                values = at_most_float32(values)
                 # Minimized with the losses, but without a share in their value.
                 losses = losses + (values - ops.stop_gradient(values))
                 if name in self.extra_metrics:
@@ -118,7 +124,8 @@ class BatchLoss:
                 )
             # log p(x|z) of the clean image
             terms.images = x
-            terms.log_likelihood = self.likelihood.log_prob(x, terms.parameters)
+            log_prob = self.likelihood.log_prob(x, terms.parameters)
+            terms.log_likelihood = at_most_float32(log_prob)
         return terms
 
     def training_logs(self):

@@ -9,6 +9,7 @@ from functools import partial
 import keras
 from keras import ops
 
+from zoo import precision
 from zoo.training import inputs
 from zoo.training.placeholders import without_placeholder
 
@@ -40,7 +41,7 @@ class Prediction:
             x, labels, _ = keras.utils.unpack_x_y_sample_weight(x)
         check = partial(self.check_labels_of_images, prior=False)
         x, labels = inputs.check_data(self, x, labels, "x", check, refusals)
-        with self.plain_errors(refusals):
+        with self.plain_errors(refusals), precision.scope(self.dtype_policy):
             given = x if labels is None else (x, labels)
             return super().predict(given, batch_size, *args, **kwargs)
 
