@@ -10,6 +10,7 @@ from keras import ops
 from zoo import validation
 from zoo.distributions import DiagonalNormal, GroupPosteriors
 from zoo.distributions.groups import in_a_row
+from zoo.precision import at_least_float32
 from zoo.vae import VAE
 
 
@@ -34,7 +35,7 @@ class OnFeatures:
     def logits_of(self, features, training=False):
         """Of features (..., F): (..., num_classes)."""
         rows = ops.reshape(features, (-1, 1, 1, self.base.latent_dim))
-        logits = ops.cast(self.classifier(rows, training=training), "float32")
+        logits = at_least_float32(self.classifier(rows, training=training))
         return ops.reshape(logits, (*ops.shape(features)[:-1], self.num_classes))
 
     def z_posterior(self, features, labels, training=False):

@@ -10,6 +10,7 @@ from zoo.draws import repeat
 from zoo.models.conditional_vae import ConditionalVAE
 from zoo.models.few_labels import FewLabels
 from zoo.networks import make_networks
+from zoo.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -128,7 +129,7 @@ class SemiSupervisedVAE(FewLabels, ConditionalVAE):
     # q(y|x)
 
     def class_logits(self, x, training=False):
-        return ops.cast(self.classifier(x, training=training), "float32")
+        return at_least_float32(self.classifier(x, training=training))
 
     # The model, as a function of tensors.
 
