@@ -206,17 +206,17 @@ class FewLabels(Labelled):
             ValueError, TypeError: if the data are not what the model takes, no label is
                 known, or only one class is.
         """
-        if x is not None and is_array(x) or validation.is_rows(x):
+        if is_array(x) or validation.is_rows(x):
             weights = kwargs.pop("sample_weight", None)
-            y = self.check_labels_of_images(y, len(x), prior=False)
             if not validation.is_rows(x):
                 x = validation.check_images(x, self.image_shape)
+            y = self._labels_of(y, len(x))
             fraction = kwargs.pop("validation_split", 0)
             if fraction and kwargs.get("validation_data") is None:
                 given, held = split_validation(x, y, weights, fraction)
                 (x, y, weights), kwargs["validation_data"] = given, held
-            order = self._with_repeated(self._check_known(y, len(x)))
-            if len(order) > len(x):
+            order = self._with_repeated(self._check_known(y, len(y)))
+            if len(order) > len(y):
                 weights = None if weights is None else np.asarray(weights)[order]
                 x, y = RepeatedRows(x, order), y[order]
             kwargs["sample_weight"] = weights
@@ -226,11 +226,14 @@ class FewLabels(Labelled):
         """See `ELBOTrainer.epoch_length`: with the repetitions of `fit`."""
         return len(self._with_repeated(self._check_known(labels, count)))
 
+    def _labels_of(self, labels, count) -> Any:
+        return self.check_labels_of_images(labels, count, prior=False)
+
     def _check_known(self, labels, count):
         """Labels of images to train on, of which some must be known."""
         wanted = wanted_labels(self.num_classes)
         who = type(self).__name__
-        labels = self.check_labels_of_images(labels, count, prior=False)
+        labels = self._labels_of(labels, count)
         known = np.unique(labels[labels != UNKNOWN])
         if len(known) == 0:
             raise ValueError(
