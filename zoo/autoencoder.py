@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import likelihoods, objectives, validation
+from zoo import likelihoods, objectives, precision, validation
 from zoo.building import Building
 from zoo.draws import flatten_draws, of_first_draw, repeat
 from zoo.generation import Generation
@@ -79,6 +79,7 @@ class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
 
     def complete(self):
         """Makes metrics, compiled functions and weights, once all parts are there."""
+        precision.check_scope(self.dtype_policy)
         self.objective.check_model(self)
         self.create_trackers()
         self.inference = InferenceFunctions(self)
@@ -219,7 +220,7 @@ class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
         x = validation.check_images(x, self.image_shape)
         labels = self.check_labels(labels, len(x))
         self.build_remaining()
-        with self.without_gradients():
+        with self.without_gradients(), precision.scope(self.dtype_policy):
             return self._at_the_mean(ops.convert_to_tensor(x), labels)[0]
 
     def decode(self, z: Any, labels: Any = None) -> Any:
@@ -245,7 +246,7 @@ class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
 
         name = f"decode {len(rows)}" + (" given labels" if labels is not None else "")
         images = self.inference.batched(name, decode, *rows, labels)
-        return ops.convert_to_tensor(images)
+        return self.as_tensors(images)
 
     def check_latents(self, z):
         """Latents as `decode` takes them, of NumPy arrays.
@@ -253,7 +254,8 @@ class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
         Raises:
             ValueError, TypeError: if they are of another kind, shape or range.
         """
-        return validation.check_latents(z, self.latents)
+        dtype = precision.of_policy(self.dtype_policy)
+        return validation.check_latents(z, self.latents, dtype)
 
     # Saving and loading.
 

@@ -6,6 +6,8 @@
 import keras
 from keras import ops
 
+from zoo import precision
+
 # Images in the batch that nothing is computed of.
 _BATCH = 2
 
@@ -20,12 +22,18 @@ class Building:
         )
         for part in (self.likelihood, getattr(self, "prior", None)):
             if part is not None and not part.built:  # Keras builds what it deserializes
+                self.match_precision(part)
                 part.build(None)
         adversary = self.adversary
         if adversary is not None and not adversary.built:
             adversary.build((None, *self.image_shape))
         self.build_networks()
         self.built = True
+
+    def match_precision(self, part):
+        """Has a part without weights compute in float64 if the model does."""
+        if precision.of_policy(self.dtype_policy) == "float64":
+            precision.make_float64(part)
 
     def build_networks(self):
         """Makes the weights of encoder and decoder: here, all that a step needs."""
@@ -39,7 +47,8 @@ class Building:
         """
         unbuilt = [layer for layer in self._flatten_layers(False) if not layer.built]
         if unbuilt and unbuilt != getattr(self, "_never_built", None):
-            symbolically(self._step, **self.symbolic_batch())
+            with precision.scope(self.dtype_policy):
+                symbolically(self._step, **self.symbolic_batch())
             # Those that a step does not reach are not tried again.
             left = [layer for layer in unbuilt if not layer.built]
             object.__setattr__(self, "_never_built", left)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from zoo import threefry, validation
+from zoo import precision, threefry, validation
 from zoo.latents import LatentSpec, NoiseSpec
 
 Images = npt.NDArray[np.float32]
@@ -73,6 +73,12 @@ class Generation:
 
     # What helps to override them.
 
+    def as_reals(self, numbers):
+        """Random numbers as a model of float64 computes: float64; else as they are."""
+        if numbers is None or precision.of_policy(self.dtype_policy) != "float64":
+            return numbers
+        return ops.cast(numbers, "float64")
+
     def split_noise(self, noise, temperature=1.0):
         """The noise of each group: {name: (..., *shape)}.
 
@@ -100,6 +106,11 @@ class Generation:
             noise = keras.random.normal(shape, seed=self.seed_generator)
         return self.split_noise(noise)
 
+    def as_tensors(self, arrays):
+        """What `inference` gives, as tensors of the same dtypes."""
+        with precision.scope(self.dtype_policy):
+            return keras.tree.map_structure(ops.convert_to_tensor, arrays)
+
     # The model, as its users call it.
 
     def generate(self, noise=None, uniforms=None, temperature=1.0, labels=None) -> Any:
@@ -119,12 +130,14 @@ class Generation:
         Returns:
             tensor (N, H, W, C) in [0, 1].
         """
-        noise, uniforms = (
-            None if numbers is None else ops.convert_to_tensor(numbers, "float32")
-            for numbers in (noise, uniforms)
-        )
-        z = self.draw_latents(noise, uniforms, temperature, labels)
-        return self.expected_images(z, labels)
+        dtype = precision.of_policy(self.dtype_policy)
+        with precision.scope(dtype):
+            noise, uniforms = (
+                None if numbers is None else ops.convert_to_tensor(numbers, dtype)
+                for numbers in (noise, uniforms)
+            )
+            z = self.draw_latents(noise, uniforms, temperature, labels)
+            return self.expected_images(z, labels)
 
     def sample(
         self,
@@ -241,7 +254,7 @@ class Generation:
 
 def scaled(noise, temperature):
     """Noise (N, D) times a temperature that is one number or (N,)."""
-    temperature = ops.cast(temperature, "float32")
+    temperature = ops.cast(temperature, precision.float_dtype(noise))
     if len(temperature.shape):
         temperature = ops.expand_dims(temperature, -1)
     return noise * temperature

@@ -10,6 +10,7 @@ from keras import ops
 
 from zoo import schedules
 from zoo.networks.adversary import Adversary
+from zoo.precision import at_most_float32
 from zoo.serialization import get_component
 from zoo.training.auxiliary import held
 
@@ -99,4 +100,5 @@ class Losses:
                 f"{type(self).__name__}.elbo_terms must give `images` and `parameters` "
                 "to its ELBOTerms, which an adversary judges."
             )
-        return terms.images, self.likelihood.mean(terms.parameters[0])
+        decoded = self.likelihood.mean(terms.parameters[0])
+        return terms.images, at_most_float32(decoded)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo import priors, validation
+from zoo import precision, priors, validation
 from zoo.autoencoder import Autoencoder
 from zoo.building import symbolically
 from zoo.distributions import DiagonalNormal
@@ -44,7 +44,8 @@ class VAE(Autoencoder):
             2008). Images that are binary already are left as they are.
         seed: integer that fixes noise and the subclass's initial weights, or None.
         dtype: dtype or policy of the networks, such as "mixed_bfloat16"; terms of the
-            ELBO are float32 in any case.
+            ELBO are float32 in any case. Of "float64" all else is in it, too: see
+            `zoo.precision` for JAX.
         label_dim: how many numbers about its label the decoder sees beside a latent.
         parts: as in `zoo.autoencoder.Autoencoder`.
         adversary: "patches" or a `zoo.Adversary`, to sharpen images in training; None
@@ -221,7 +222,8 @@ class VAE(Autoencoder):
 
     def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
         """See `Generation.draw_latents`: z (N, latent_dim)."""
-        noise, prior = scaled(noise, temperature), self.make_prior(labels)
+        noise, prior = self.as_reals(noise), self.make_prior(labels)
+        noise = scaled(noise, temperature)
         if uniforms is None:
             return prior.from_noise(noise)
         return prior.from_noise(noise, uniforms)
@@ -250,10 +252,9 @@ class VAE(Autoencoder):
         labels = self.check_labels(labels, len(x))
         name = "encode" if labels is None else "encode given labels"
         parameters = self.inference.batched(name, self.encode_parameters, x, labels)
-        posterior = self.make_posterior(
-            keras.tree.map_structure(ops.convert_to_tensor, parameters)
-        )
-        posterior.prior = self.make_prior(labels)
+        with precision.scope(self.dtype_policy):
+            posterior = self.make_posterior(self.as_tensors(parameters))
+            posterior.prior = self.make_prior(labels)
         return posterior
 
     # Saving and loading.

@@ -230,37 +230,39 @@ def check_temperature(temperature):
     return temperature
 
 
-def check_latents(z, specs):
-    """Latents of groups as NumPy arrays: float32, or integer where they are codes.
+def check_latents(z, specs, dtype="float32"):
+    """Latents of groups as NumPy arrays of `dtype`, or integer where they are codes.
 
     Args:
         z: an array (N, *shape), or {name: array} where there are several groups.
         specs: a `zoo.latents.LatentSpec` for each group.
+        dtype: of those that are no codes.
 
     Raises:
         ValueError, TypeError: for latents of another kind, shape or range.
     """
     if len(specs) == 1:
-        return _check_group(z, specs[0], "codes" if specs[0].is_codes else "z")
+        name = "codes" if specs[0].is_codes else "z"
+        return _check_group(z, specs[0], name, dtype)
     names = [spec.name for spec in specs]
     if not isinstance(z, dict) or set(z) != set(names):
         given = sorted(z) if isinstance(z, dict) else type(z).__name__
         raise ValueError(
             f"`z` must be a dictionary of the groups {', '.join(names)}; got {given}."
         )
-    checked = {spec.name: _check_group(z[spec.name], spec, spec.name) for spec in specs}
+    checked = {s.name: _check_group(z[s.name], s, s.name, dtype) for s in specs}
     counts = {name: len(rows) for name, rows in checked.items()}
     if len(set(counts.values())) > 1:
         raise ValueError(f"All groups of `z` must be of one number; got {counts}.")
     return checked
 
 
-def _check_group(z, spec, argument):
+def _check_group(z, spec, argument, dtype):
     if spec.is_codes:
         return check_codes(z, spec.codebook_size, tuple(spec.shape))
     if keras.ops.is_tensor(z):
         z = keras.ops.convert_to_numpy(z)
-    z = np.asarray(z, "float32")
+    z = np.asarray(z, dtype)
     if z.ndim == 0 or z.shape[1:] != tuple(spec.shape):
         wanted = ", ".join(map(str, spec.shape))
         raise ValueError(

@@ -10,6 +10,7 @@ from keras import ops
 
 from zoo import threefry
 from zoo.distributions.divergence import DENSITY, kl_divergence
+from zoo.precision import at_most_float32, scope_of
 
 # A KL without a closed form, where a posterior is asked for its own: so many times so
 # many draws, as all at once would fill the memory.
@@ -57,7 +58,9 @@ class Distribution:
         Args:
             seed: an integer, a `keras.random.SeedGenerator` or None for fresh noise.
         """
-        return self.from_noise(keras.random.normal(ops.shape(self.mean), seed=seed))
+        with scope_of(self):
+            noise = keras.random.normal(ops.shape(self.mean), seed=seed)
+            return self.from_noise(noise)
 
     def kl(self, prior=None):
         """KL(q(z|x) || p(z)) in nats, (N,).
@@ -75,16 +78,21 @@ class Distribution:
         """
         own = prior is None and self.prior is not None
         prior = self.prior if own else prior
-        prior = self.default_prior() if prior is None else prior
-        kl = kl_divergence(self, prior)
-        if kl is None:
-            estimates = (
-                estimated_kl(self, prior, self.draws(_KL_DRAWS, seed))
-                for seed in range(_KL_TIMES)
-            )
-            kl = sum(estimates) / _KL_TIMES
+        with scope_of(self, prior):
+            kl = at_most_float32(self._kl(prior))
         # What a model's `encode` returned has no gradients, its prior may.
         return ops.stop_gradient(kl) if own else kl
+
+    def _kl(self, prior):
+        prior = self.default_prior() if prior is None else prior
+        kl = kl_divergence(self, prior)
+        if kl is not None:
+            return kl
+        estimates = (
+            estimated_kl(self, prior, self.draws(_KL_DRAWS, seed))
+            for seed in range(_KL_TIMES)
+        )
+        return sum(estimates) / _KL_TIMES
 
     def default_prior(self):
         """What `kl` compares with if no prior is known.
@@ -129,10 +137,10 @@ def estimated_kl(posterior, prior, z):
 
     With the posterior's entropy in closed form where it has one: less variance.
     """
-    log_prior = prior.log_prob(z)
+    log_prior = at_most_float32(prior.log_prob(z))
     if not _has_own_entropy(type(posterior)):
-        return ops.mean(posterior.log_prob(z) - log_prior, axis=0)
-    kl = -posterior.entropy() - log_prior
+        return ops.mean(at_most_float32(posterior.log_prob(z)) - log_prior, axis=0)
+    kl = -at_most_float32(posterior.entropy()) - log_prior
     return ops.mean(kl, axis=0)
 
 

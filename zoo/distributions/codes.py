@@ -62,8 +62,9 @@ class Codes(Distribution):
         """Codes int32 (..., N, ...) from numbers in [0, 1), one for each code."""
         if self.log_probs is None:
             return ops.broadcast_to(self.codes, ops.shape(noise))
+        noise = ops.cast(noise[..., None], self.log_probs.dtype)
         below = ops.cumsum(ops.exp(self.log_probs), axis=-1)[..., :-1]
-        passed = ops.cast(below <= noise[..., None], "int32")
+        passed = ops.cast(below <= noise, "int32")
         return ops.sum(passed, axis=-1)
 
     def sample(self, seed=None):

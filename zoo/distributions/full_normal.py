@@ -8,6 +8,7 @@ from keras import ops
 from zoo.distributions.base import Distribution
 from zoo.distributions.divergence import kl_rule
 from zoo.distributions.normal import LOG_VAR_LIMIT, DiagonalNormal
+from zoo.precision import at_least_float32
 
 
 class FullNormal(Distribution):
@@ -35,11 +36,11 @@ class FullNormal(Distribution):
     """
 
     def __init__(self, mean: Any, log_diagonal: Any, below: Any):
-        self.mean = ops.cast(mean, "float32")
-        limit = LOG_VAR_LIMIT / 2
-        log_diagonal = ops.clip(ops.cast(log_diagonal, "float32"), -limit, limit)
+        self.mean = at_least_float32(mean)
+        dtype, limit = self.mean.dtype, LOG_VAR_LIMIT / 2
+        log_diagonal = ops.clip(ops.cast(log_diagonal, dtype), -limit, limit)
         self.log_diagonal = log_diagonal
-        self.lower = _triangle(ops.exp(log_diagonal), ops.cast(below, "float32"))
+        self.lower = _triangle(ops.exp(log_diagonal), ops.cast(below, dtype))
 
     @staticmethod
     def num_parameters(latent_dim):
@@ -82,12 +83,14 @@ class FullNormal(Distribution):
 
     def from_noise(self, noise):
         """z = mean + L noise, for noise (..., N, D)."""
+        noise = ops.cast(noise, self.mean.dtype)
         return self.mean + ops.squeeze(ops.matmul(self.lower, noise[..., None]), -1)
 
     def log_prob(self, z):
         """log q(z|x) in nats: (..., N, D) to (..., N)."""
         # Forward substitution, L noise = z - mean: D steps, each of one product.
-        centred, scale = z - self.mean, ops.exp(-self.log_diagonal)
+        centred = ops.cast(z, self.mean.dtype) - self.mean
+        scale = ops.exp(-self.log_diagonal)
         noise = centred[..., :1] * scale[..., :1]
         for i in range(1, self.mean.shape[-1]):
             known = ops.sum(self.lower[..., i, :i] * noise, axis=-1, keepdims=True)

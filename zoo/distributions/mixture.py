@@ -8,6 +8,7 @@ from keras import ops
 from zoo.distributions.base import Distribution
 from zoo.distributions.normal import LOG_VAR_LIMIT
 from zoo.logarithms import log_sum_exp
+from zoo.precision import at_least_float32
 
 
 class MixtureNormal(Distribution):
@@ -34,16 +35,17 @@ class MixtureNormal(Distribution):
     num_uniforms = 1
 
     def __init__(self, logits: Any, means: Any, log_vars: Any):
-        self.log_weights = ops.log_softmax(ops.cast(logits, "float32"))
-        self.means = ops.cast(means, "float32")
-        self.log_vars = ops.clip(
-            ops.cast(log_vars, "float32"), -LOG_VAR_LIMIT, LOG_VAR_LIMIT
-        )
+        means = at_least_float32(means)
+        self.log_weights = ops.log_softmax(ops.cast(logits, means.dtype))
+        self.means = means
+        log_vars = ops.cast(log_vars, means.dtype)
+        self.log_vars = ops.clip(log_vars, -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
 
     def log_prob(self, z):
         """log p(z) in nats: (..., D) to (...)."""
         # (z - mean)^2 / variance multiplied out: one product of matrices, where the
         # differences of all draws to all means would fill the memory.
+        z = ops.cast(z, self.means.dtype)
         precisions = ops.exp(-self.log_vars)
         scaled = self.means * precisions
         kernel = ops.concatenate([-0.5 * precisions, scaled], axis=-1)  # (M, 2 D)
@@ -58,10 +60,11 @@ class MixtureNormal(Distribution):
 
         The uniform number chooses the component, by the cumulative weights.
         """
+        noise, uniforms = (ops.cast(n, self.means.dtype) for n in (noise, uniforms))
         below = ops.cumsum(ops.exp(self.log_weights))[:-1]  # (M - 1,)
         component = ops.sum(ops.cast(below <= uniforms, "int32"), axis=-1)
         every = ops.arange(self.means.shape[0], dtype="int32")
-        chosen = ops.cast(ops.expand_dims(component, -1) == every, "float32")
+        chosen = ops.cast(ops.expand_dims(component, -1) == every, self.means.dtype)
         mean = ops.matmul(chosen, self.means)
         log_var = ops.matmul(chosen, self.log_vars)
         return mean + ops.exp(0.5 * log_var) * noise

@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo.distributions.base import Distribution
 from zoo.distributions.divergence import kl_rule
+from zoo.precision import at_least_float32
 
 # exp(-20) to exp(20) in variance: wide enough never to bind in a healthy run, narrow
 # enough that exp() and its square stay finite in float32.
@@ -35,11 +36,10 @@ class DiagonalNormal(Distribution):
     """
 
     def __init__(self, mean: Any, log_var: Any, event_ndim: int = 1):
-        # Statistics stay in float32 whatever dtype the networks compute in.
-        self.mean = ops.cast(mean, "float32")
-        self.log_var = ops.clip(
-            ops.cast(log_var, "float32"), -LOG_VAR_LIMIT, LOG_VAR_LIMIT
-        )
+        # Statistics stay in float32 where the networks compute in less.
+        self.mean = at_least_float32(mean)
+        log_var = ops.cast(log_var, self.mean.dtype)
+        self.log_var = ops.clip(log_var, -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
         self.event_ndim = event_ndim
 
     @classmethod
@@ -62,10 +62,12 @@ class DiagonalNormal(Distribution):
 
     def from_noise(self, noise):
         """z = mean + exp(log_var / 2) * noise, for noise (..., N, *shape)."""
+        noise = ops.cast(noise, self.mean.dtype)
         return self.mean + ops.exp(0.5 * self.log_var) * noise
 
     def log_prob_per_dim(self, z):
         """log q(z_d|x) in nats: (..., N, *shape) to the same shape."""
+        z = ops.cast(z, self.mean.dtype)
         squared = ops.square(z - self.mean) * ops.exp(-self.log_var)
         return -0.5 * (squared + self.log_var + math.log(2 * math.pi))
 

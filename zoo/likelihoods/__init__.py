@@ -2,7 +2,7 @@
 
 A likelihood says how many numbers a pixel it needs from the decoder, scores images in
 nats against them, and turns them into the expected image. All scores are float32
-whatever dtype the networks compute in.
+unless the networks compute in float64.
 """
 
 from typing import Any

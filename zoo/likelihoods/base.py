@@ -11,7 +11,8 @@ class Likelihood(keras.layers.Layer):
 
     It is a Keras layer and may own weights. Shapes: images x (N, H, W, C) in [0, 1];
     `parameters` (..., N, H, W, P), the decoder's outputs, with further axes in front
-    for several draws of z. All results are float32 tensors, scores in nats.
+    for several draws of z. All results are float32 tensors, or float64 of float64
+    `parameters`; scores are in nats.
 
     A likelihood must have:
 
@@ -229,18 +230,18 @@ def flatten_pixels(values):
     return ops.reshape(values, (*ops.shape(values)[:-3], math.prod(values.shape[-3:])))
 
 
-def nearest_level(x, num_levels):
-    """The number 0 ... num_levels - 1 of each pixel's level, as float32."""
+def nearest_level(x, num_levels, dtype="float32"):
+    """The number 0 ... num_levels - 1 of each pixel's level, as `dtype`."""
     top = num_levels - 1
-    return ops.clip(ops.round(ops.cast(x, "float32") * top), 0, top)
+    return ops.clip(ops.round(ops.cast(x, dtype) * top), 0, top)
 
 
 def inverse_cdf(probs, uniforms):
-    """The number (...) as float32 of the class that uniforms in [0, 1) (...) fall on.
+    """The number (...) of the class that uniforms in [0, 1) (...) fall on, as a float.
 
     Class i of `probs` (..., classes) has the numbers from the sum of the probabilities
     before it up to the sum with its own.
     """
     below = ops.cumsum(probs, axis=-1)[..., :-1]
-    passed = ops.cast(uniforms, "float32")[..., None] >= below
-    return ops.sum(ops.cast(passed, "float32"), axis=-1)
+    passed = ops.cast(uniforms, probs.dtype)[..., None] >= below
+    return ops.sum(ops.cast(passed, probs.dtype), axis=-1)

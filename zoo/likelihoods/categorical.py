@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo.likelihoods.base import Likelihood, nearest_level
 from zoo.logarithms import log_sum_exp
+from zoo.precision import at_least_float32, float_dtype
 from zoo.validation import check_whole_number
 
 
@@ -41,15 +42,15 @@ class Categorical(Likelihood):
         self.parameters_per_channel = self.num_levels
 
     def _logits(self, parameters):
-        """(..., C * num_levels) to float32 (..., C, num_levels)."""
+        """(..., C * num_levels) to (..., C, num_levels)."""
         channels = parameters.shape[-1] // self.num_levels
         shape = (*ops.shape(parameters)[:-1], channels, self.num_levels)
-        return ops.reshape(ops.cast(parameters, "float32"), shape)
+        return ops.reshape(at_least_float32(parameters), shape)
 
     def log_prob_per_dim(self, x, parameters):
         logits = self._logits(parameters)
-        level = nearest_level(x, self.num_levels)[..., None]
-        levels = ops.arange(self.num_levels, dtype="float32")
+        level = nearest_level(x, self.num_levels, logits.dtype)[..., None]
+        levels = ops.cast(ops.arange(self.num_levels, dtype="float32"), logits.dtype)
         # Selecting by comparison broadcasts over draws, as gathering would not.
         chosen = ops.sum(ops.where(levels == level, logits, 0.0), axis=-1)
         return chosen - log_sum_exp(logits, axis=-1)
@@ -60,7 +61,8 @@ class Categorical(Likelihood):
 
     def mean(self, parameters):
         probabilities = ops.softmax(self._logits(parameters), axis=-1)
-        levels = ops.arange(self.num_levels, dtype="float32") / (self.num_levels - 1)
+        dtype = float_dtype(probabilities)
+        levels = ops.arange(self.num_levels, dtype=dtype) / (self.num_levels - 1)
         return ops.clip(ops.sum(probabilities * levels, axis=-1), 0.0, 1.0)
 
     def get_config(self):

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo.likelihoods.base import Likelihood
+from zoo.precision import at_least_float32
 
 # Below these sizes of logits, series stand for differences that would cancel.
 _FLAT, _NEARLY_FLAT = 1e-4, 0.5
@@ -37,12 +38,12 @@ class ContinuousBernoulli(Likelihood):
         super().__init__(name=name, **kwargs)
 
     def log_prob_per_dim(self, x, parameters):
-        logits = ops.cast(parameters, "float32")
-        return ops.cast(x, "float32") * logits - log_normalizer(logits)
+        logits = at_least_float32(parameters)
+        return ops.cast(x, logits.dtype) * logits - log_normalizer(logits)
 
     def mean(self, parameters):
         """See `Likelihood.mean`: 1 / (1 - exp(-logit)) - 1 / logit."""
-        logits = ops.cast(parameters, "float32")
+        logits = at_least_float32(parameters)
         size = ops.maximum(ops.abs(logits), _NEARLY_FLAT)
         above = 1 / (1 - ops.exp(-size)) - 1 / size
         far = ops.where(logits > 0, above, 1 - above)
@@ -53,8 +54,8 @@ class ContinuousBernoulli(Likelihood):
 
     def from_noise(self, parameters, noise):
         """See `Likelihood.from_noise`: the inverse of the distribution function."""
-        logits = ops.cast(parameters, "float32")
-        noise = ops.cast(noise, "float32")
+        logits = at_least_float32(parameters)
+        noise = ops.cast(noise, logits.dtype)
         rising = logits > 0
         size = ops.maximum(ops.abs(logits), _FLAT)
         # Of a density that falls; one that rises is its mirror image.

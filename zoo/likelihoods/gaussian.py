@@ -6,7 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo import precision
 from zoo.likelihoods.base import Likelihood
+from zoo.logarithms import softplus
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -54,25 +56,28 @@ class Gaussian(Likelihood):
     def build(self, input_shape=None):
         if self.scale == "global":
             self.log_scale = self.add_weight(
-                shape=(), initializer="zeros", dtype="float32", name="log_scale"
+                shape=(),
+                initializer="zeros",
+                dtype=precision.of_policy(self.dtype_policy),
+                name="log_scale",
             )
         self.built = True
 
     def _location_and_log_scale(self, parameters):
-        parameters = ops.cast(parameters, "float32")
+        parameters = precision.at_least_float32(parameters)
         if self.scale == "per_pixel":
             location, log_scale = ops.split(parameters, 2, axis=-1)
         elif self.scale == "global":
             location = parameters
-            log_scale = ops.convert_to_tensor(self.log_scale)
+            log_scale = ops.cast(self.log_scale, parameters.dtype)
         else:
             return ops.sigmoid(parameters), math.log(self.scale)
-        log_scale = self.MIN_LOG_SCALE + ops.softplus(log_scale - self.MIN_LOG_SCALE)
+        log_scale = self.MIN_LOG_SCALE + softplus(log_scale - self.MIN_LOG_SCALE)
         return ops.sigmoid(location), log_scale
 
     def log_prob_per_dim(self, x, parameters):
         location, log_scale = self._location_and_log_scale(parameters)
-        standardized = (ops.cast(x, "float32") - location) * ops.exp(-log_scale)
+        standardized = (ops.cast(x, location.dtype) - location) * ops.exp(-log_scale)
         log_density = -0.5 * ops.square(standardized) - log_scale
         return log_density - 0.5 * math.log(2 * math.pi)
 
@@ -85,7 +90,7 @@ class Gaussian(Likelihood):
 
     def unclipped_from_noise(self, parameters, noise):
         location, log_scale = self._location_and_log_scale(parameters)
-        return location + ops.exp(log_scale) * ops.cast(noise, "float32")
+        return location + ops.exp(log_scale) * ops.cast(noise, location.dtype)
 
     def get_config(self):
         return {**super().get_config(), "scale": self.scale}

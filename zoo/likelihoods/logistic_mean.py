@@ -7,6 +7,8 @@ import math
 
 from keras import ops
 
+from zoo.precision import float_dtype
+
 # A channel's distribution is replaced by one on so many intervals' ends, which reach so
 # many scales to either side: fewer for the last but one channel, which is integrated
 # out within the loops over the others. By comparison with sums over all levels: off by
@@ -105,7 +107,7 @@ def _quadrature(mean, width, top, intervals):
     """
     scale, inverse, reach = width
     steps = ops.reshape(
-        ops.arange(intervals + 1, dtype="float32") / intervals,
+        ops.arange(intervals + 1, dtype=float_dtype(mean)) / intervals,
         (-1,) + (1,) * len(mean.shape),
     )
     edge = 1 / (1 + math.exp(-_REACH / 2))

@@ -12,7 +12,8 @@ from zoo.likelihoods.base import (
     sum_over_pixels,
 )
 from zoo.likelihoods.logistic_mean import expected_levels
-from zoo.logarithms import log_sum_exp
+from zoo.logarithms import log_sum_exp, softplus
+from zoo.precision import at_least_float32, float_dtype
 from zoo.validation import check_whole_number
 
 
@@ -89,13 +90,13 @@ class DiscretizedLogisticMixture(Likelihood):
             the coefficients of earlier channels, all (..., K).
         """
         channels = self.channels_of(parameters)
-        parameters = ops.cast(parameters, "float32")
+        parameters = at_least_float32(parameters)
         parts = ops.split(parameters, parameters.shape[-1] // self.num_mixtures, -1)
         logits, means = parts[0], parts[1 : 1 + channels]
         raw = parts[1 + channels : 1 + 2 * channels]
         log_scales = [
             ops.minimum(
-                self.MIN_LOG_SCALE + ops.softplus(value - self.MIN_LOG_SCALE),
+                self.MIN_LOG_SCALE + softplus(value - self.MIN_LOG_SCALE),
                 self.MAX_LOG_SCALE,
             )
             for value in raw
@@ -134,14 +135,14 @@ class DiscretizedLogisticMixture(Likelihood):
         highest = level == top
         return (
             log_prob
-            + ops.where(highest, 0.0, -ops.softplus(-above))
-            + ops.where(lowest, 0.0, -ops.softplus(below))
+            + ops.where(highest, 0.0, -softplus(-above))
+            + ops.where(lowest, 0.0, -softplus(below))
             + ops.where(ops.logical_or(lowest, highest), 0.0, width)
         )
 
     def log_prob(self, x, parameters):
         components = self._components(parameters)
-        level = nearest_level(x, self.num_levels)
+        level = nearest_level(x, self.num_levels, components[0].dtype)
         log_prob = components[0]
         for c in range(len(components[1])):
             log_prob = self._add_channel(log_prob, c, level, components)
@@ -153,7 +154,7 @@ class DiscretizedLogisticMixture(Likelihood):
         The earlier channels of a pixel tell which components it may have come from.
         """
         components = self._components(parameters)
-        level = nearest_level(x, self.num_levels)
+        level = nearest_level(x, self.num_levels, components[0].dtype)
         log_weights, per_dim = components[0], []
         for c in range(len(components[1])):
             joint = self._add_channel(log_weights, c, level, components)
@@ -172,7 +173,7 @@ class DiscretizedLogisticMixture(Likelihood):
             )
         mean = means[channel]
         if channel:
-            level = nearest_level(x[..., :channel], self.num_levels)
+            level = nearest_level(x[..., :channel], self.num_levels, mean.dtype)
             value = level * (2 / (self.num_levels - 1)) - 1
             for c, coefficient in enumerate(coefficients[channel]):
                 log_weights = self._add_channel(log_weights, c, level, components)
@@ -180,7 +181,7 @@ class DiscretizedLogisticMixture(Likelihood):
                     log_weights, axis=-1, keepdims=True
                 )
                 mean = mean + coefficient * value[..., c, None]
-        levels = ops.arange(self.num_levels, dtype="float32")
+        levels = ops.arange(self.num_levels, dtype=float_dtype(mean))
         values = levels * (2 / (self.num_levels - 1)) - 1
         total = None
         for k in range(self.num_mixtures):  # all at once would fill the memory
@@ -201,9 +202,10 @@ class DiscretizedLogisticMixture(Likelihood):
     def from_noise(self, parameters, noise):
         """See `Likelihood.from_noise`: a component, then channel by channel."""
         log_weights, means, log_scales, coefficients = self._components(parameters)
-        noise, top = ops.cast(noise, "float32"), self.num_levels - 1
+        dtype, top = float_dtype(log_weights), self.num_levels - 1
+        noise = ops.cast(noise, dtype)
         component = inverse_cdf(ops.exp(log_weights), noise[..., 0])[..., None]
-        chosen = component == ops.arange(self.num_mixtures, dtype="float32")
+        chosen = component == ops.arange(self.num_mixtures, dtype=dtype)
 
         def of_chosen(values):
             return ops.sum(ops.where(chosen, values, 0.0), axis=-1)
@@ -268,6 +270,6 @@ def _plug_in_means(means, log_scales, coefficients):
         scale = ops.exp(log_scale)
         mean = ops.clip(mean, -1 - 30 * scale, 1 + 30 * scale)
         high, low = (mean + 1) / scale, (mean - 1) / scale
-        integral = scale * (ops.softplus(high) - ops.softplus(low))
+        integral = scale * (softplus(high) - softplus(low))
         expected.append(ops.clip(integral - 1, -1.0, 1.0))
     return expected

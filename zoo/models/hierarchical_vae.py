@@ -5,7 +5,7 @@ from typing import Any, Unpack
 import keras
 from keras import ops
 
-from zoo import likelihoods, priors, validation
+from zoo import likelihoods, precision, priors, validation
 from zoo.autoencoder import Autoencoder
 from zoo.class_names import checked_names
 from zoo.distributions import DiagonalNormal, GroupPosteriors
@@ -254,10 +254,14 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
         which = "" if labels is None else " given labels"
         compute = self.posterior_statistics
         rows = self.inference.batched(f"encode{which}", compute, x, labels)
-        mean, log_var = (
-            self.split_noise(ops.convert_to_tensor(rows[name]))
-            for name in ("mean", "log_var")
-        )
+        with precision.scope(self.dtype_policy):
+            mean, log_var = (
+                self.split_noise(ops.convert_to_tensor(rows[name]))
+                for name in ("mean", "log_var")
+            )
+            posteriors = {n: DiagonalNormal(mean[n], log_var[n], 3) for n in mean}
+            first = posteriors[self.latents[0].name]
+            first.prior = self.first_prior(first, labels)
 
         def rows_of(images, noise, *labels):
             noise = self.split_noise(noise[None])
@@ -267,11 +271,8 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
         def draw(noise):
             arrays = x, ops.convert_to_numpy(noise), labels
             drawn = self.inference.batched(f"draw z given x{which}", rows_of, *arrays)
-            return ops.convert_to_tensor(drawn)
+            return self.as_tensors(drawn)
 
-        posteriors = {n: DiagonalNormal(mean[n], log_var[n], 3) for n in mean}
-        first = posteriors[self.latents[0].name]
-        first.prior = self.first_prior(first, labels)
         return GroupPosteriors(posteriors, draw)
 
     def check_latents(self, z):
@@ -282,7 +283,8 @@ class HierarchicalVAE(LadderPrior, Labelled, Autoencoder):
         """
         if isinstance(z, dict):
             return super().check_latents(z)
-        return validation.check_latents(z, [self.latent_row])
+        dtype = precision.of_policy(self.dtype_policy)
+        return validation.check_latents(z, [self.latent_row], dtype)
 
     def get_config(self):
         return {

@@ -12,6 +12,7 @@ from zoo.distributions.divergence import find_rule
 from zoo.distributions.groups import OnGrid, in_a_row
 from zoo.generation import scaled
 from zoo.latents import LatentSpec, NoiseSpec
+from zoo.precision import float_dtype
 
 
 class LadderPrior:
@@ -61,6 +62,7 @@ class LadderPrior:
 
     def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
         """See `Generation.draw_latents`: rows, but for the first group the noise."""
+        noise = self.as_reals(noise)
         if len(ops.cast(temperature, "float32").shape) < 2:
             row = scaled(noise, temperature)
         else:
@@ -74,7 +76,7 @@ class LadderPrior:
 
     def split_noise(self, noise, temperature=1.0):
         """See `Generation.split_noise`; a temperature may be (N, number of levels)."""
-        temperature = ops.cast(temperature, "float32")
+        temperature = ops.cast(temperature, float_dtype(noise))
         if len(temperature.shape) < 2:
             return super().split_noise(noise, temperature)
         parts, level = super().split_noise(noise), -1

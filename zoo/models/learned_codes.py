@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import validation
+from zoo import precision, validation
 from zoo.generation import Images
 from zoo.labels import check_labels, wanted_labels
 from zoo.latents import NoiseSpec
@@ -98,7 +98,10 @@ class LearnedCodes:
         """SHA-256 of all weights that codes depend on, in hexadecimal."""
         digest = hashlib.sha256()
         for weight in (*self.encoder.weights, *self.quantizer.weights):
-            digest.update(ops.convert_to_numpy(weight).tobytes())
+            array = ops.convert_to_numpy(weight)
+            # Those of a preset are the same in float64.
+            double = array.dtype == np.float64
+            digest.update((array.astype("float32") if double else array).tobytes())
         return digest.hexdigest()
 
     def check_frozen(self):
@@ -173,6 +176,7 @@ class LearnedCodes:
                 f"The prior of this {type(self).__name__} is uniform and learns "
                 "nothing: construct it with prior='autoregressive'."
             )
+        precision.check_can_train(self.dtype_policy)
 
         def coded(images, labels, argument):
             images = validation.check_images(

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import likelihoods, quantizers, validation
+from zoo import likelihoods, precision, quantizers, validation
 from zoo.autoencoder import Autoencoder
 from zoo.distributions import Codes
 from zoo.latents import LatentSpec
@@ -143,6 +143,7 @@ class VQVAE(LearnedCodes, Autoencoder):
         features = (None, *self.grid_shape, self.code_dim)
         self.encoder.build((None, *self.image_shape))
         if not self.quantizer.built:  # Keras builds what it deserializes
+            self.match_precision(self.quantizer)
             self.quantizer.build(features)
         self.decoder.build(features)
         self.uniform_prior.build(None)
@@ -270,11 +271,12 @@ class VQVAE(LearnedCodes, Autoencoder):
 
         found = self.inference.batched("encode", codes_of, x)
         parts = found if isinstance(found, tuple) else (found, None)
-        codes, log_probs = (
-            None if part is None else ops.convert_to_tensor(part) for part in parts
-        )
-        posterior = Codes(codes, self.codebook_size, log_probs)
-        posterior.prior = self.make_prior(labels)
+        with precision.scope(self.dtype_policy):
+            codes, log_probs = (
+                None if part is None else ops.convert_to_tensor(part) for part in parts
+            )
+            posterior = Codes(codes, self.codebook_size, log_probs)
+            posterior.prior = self.make_prior(labels)
         return posterior
 
     def get_config(self):

@@ -17,7 +17,7 @@ class AffineCoupling(keras.layers.Layer):
     log_scale and shift of the others.
 
     Dinh et al., "Density estimation using Real NVP", 2017, equations 7 and 9. The
-    network has one hidden layer, and computes in float32 whatever the dtype policy.
+    network has one hidden layer, and computes in float32, or in float64.
     With its last layer zero, as it starts, the step changes nothing.
 
     Args:
@@ -25,16 +25,19 @@ class AffineCoupling(keras.layers.Layer):
         hidden_units: units of the hidden layer.
         label_dim: how many numbers about a label the network sees besides.
         seed: integer that fixes the initial weights, or None.
+        dtype: "float32" or "float64".
     """
 
-    def __init__(self, fixed, hidden_units, label_dim=0, seed=None, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
+    def __init__(
+        self, fixed, hidden_units, label_dim=0, seed=None, dtype="float32", **kwargs
+    ):
+        super().__init__(dtype=dtype, **kwargs)
         self.fixed = np.asarray(fixed, "float32")
         self.label_dim = label_dim
         self.hidden = keras.layers.Dense(
             hidden_units,
             kernel_initializer=keras.initializers.HeNormal(seed=seed),
-            dtype="float32",
+            dtype=dtype,
             name="hidden",
         )
         # Zero at first: the same for all labels.
@@ -44,13 +47,13 @@ class AffineCoupling(keras.layers.Layer):
                 hidden_units,
                 use_bias=False,
                 kernel_initializer="zeros",
-                dtype="float32",
+                dtype=dtype,
                 name="label",
             )
         self.head = keras.layers.Dense(
             2 * len(self.fixed),
             kernel_initializer="zeros",
-            dtype="float32",
+            dtype=dtype,
             name="head",
         )
 
@@ -88,14 +91,15 @@ class AffineMixing(keras.layers.Layer):
     Kingma & Dhariwal, "Glow", 2018, sections 3.1 and 3.2: scale and shift of each
     dimension (ActNorm) and the mixing of all of them, of which L, with ones on its
     diagonal, and U are the LU decomposition. It starts as the identity, on which no
-    batch has a say. In float32 whatever the dtype policy.
+    batch has a say. In float32, or in float64.
 
     Args:
         size: number of dimensions, D.
+        dtype: "float32" or "float64".
     """
 
-    def __init__(self, size, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
+    def __init__(self, size, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         self.size = size
 
     def build(self, input_shape):
@@ -106,14 +110,16 @@ class AffineMixing(keras.layers.Layer):
 
     def matrix(self):
         """L U, (D, D)."""
-        one, below = np.eye(self.size), np.tri(self.size, k=-1)
-        lower = ops.add(self._where(below), one.astype("float32"))
-        diagonal = ops.multiply(ops.exp(self._where(one)), one.astype("float32"))
+        dtype = self.variable_dtype
+        one = np.eye(self.size, dtype=dtype)
+        below = np.tri(self.size, k=-1, dtype=dtype)
+        lower = ops.add(self._where(below), one)
+        diagonal = ops.multiply(ops.exp(self._where(one)), one)
         upper = ops.add(self._where(below.T), diagonal)
         return ops.matmul(lower, upper)
 
     def _where(self, mask):
-        return ops.multiply(self.kernel, mask.astype("float32"))
+        return ops.multiply(self.kernel, mask)
 
     def call(self, noise, label_vectors=None):
         """z (..., D) from noise (..., D), whatever the labels."""

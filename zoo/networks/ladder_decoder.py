@@ -9,6 +9,7 @@ from keras import ops
 from zoo.networks.levels import grid_of
 from zoo.networks.seeding import InitializerSeeds
 from zoo.networks.stages import ConvBlock, depth_to_space
+from zoo.precision import at_least_float32
 
 # Log-variances are squeezed into ±10, smoothly: gradients never vanish for good.
 LOG_VAR_LIMIT = 10.0
@@ -69,14 +70,15 @@ class LadderGroup(keras.layers.Layer):
         """
         ends = [self.channels, 2 * self.channels]
         mean, log_var, update = ops.split(self.prior(state), ends, axis=-1)
-        mean, log_var = ops.cast(mean, "float32"), squeezed(log_var)
+        mean, log_var = at_least_float32(mean), squeezed(log_var)
         posterior = None
         if image is not None:
             moved, widened = ops.split(self.posterior(state, image), 2, axis=-1)
             # As the prior is N(0, I) once it is moved and scaled.
-            moved = ops.cast(moved, "float32") * ops.exp(-0.5 * log_var)
+            moved = at_least_float32(moved) * ops.exp(-0.5 * log_var)
             posterior = moved, squeezed(widened)
-        z = mean + ops.exp(0.5 * log_var) * draw(posterior)
+        drawn = ops.cast(draw(posterior), mean.dtype)
+        z = mean + ops.exp(0.5 * log_var) * drawn
         state = state + update + self.project(ops.cast(z, state.dtype))
         return self.block(state)
 
@@ -243,8 +245,8 @@ class Cell(keras.layers.Layer):
 
 
 def squeezed(log_var):
-    """Log-variances within ±`LOG_VAR_LIMIT`, float32."""
-    log_var = ops.cast(log_var, "float32")
+    """Log-variances within ±`LOG_VAR_LIMIT`, float32 or float64."""
+    log_var = at_least_float32(log_var)
     return LOG_VAR_LIMIT * ops.tanh(log_var / LOG_VAR_LIMIT)
 
 

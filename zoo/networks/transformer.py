@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from zoo.networks.seeding import InitializerSeeds
+from zoo.precision import at_least_float32
 from zoo.validation import check_whole_number
 
 
@@ -74,8 +75,8 @@ class TransformerBlock(keras.layers.Layer):
         return x if self.dropout is None else self.dropout(x)
 
     def _weights(self, scores, seen=None):
-        """Attention weights of scores, where `seen`; softmax in float32."""
-        scores = ops.cast(scores, "float32") / math.sqrt(self.head_dim)
+        """Attention weights of scores, where `seen`; softmax in float32 at least."""
+        scores = at_least_float32(scores) / math.sqrt(self.head_dim)
         if seen is not None:
             scores = ops.where(seen, scores, -1e9)
         return ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)

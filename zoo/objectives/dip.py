@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo import schedules
 from zoo.objectives.base import Objective
+from zoo.precision import at_most_float32
 from zoo.validation import check_choice
 
 
@@ -48,7 +49,7 @@ class DIP(Objective):
     def __call__(self, terms, step):
         posterior = terms.group.posterior
         self.check_batch(posterior.mean.shape[0])
-        covariance = self.covariance(posterior)
+        covariance = at_most_float32(self.covariance(posterior))
         identity = ops.eye(covariance.shape[-1], dtype="float32")
         squares = ops.square(covariance - identity)
         lambda_od = schedules.value_at(self.lambda_od, step)
@@ -58,7 +59,7 @@ class DIP(Objective):
 
     def covariance(self, posterior):
         """The covariance that is penalized, (D, D), of a batch's posterior."""
-        count = ops.cast(ops.shape(posterior.mean)[0], "float32")
+        count = ops.cast(ops.shape(posterior.mean)[0], posterior.mean.dtype)
         centered = posterior.mean - ops.mean(posterior.mean, axis=0, keepdims=True)
         covariance = ops.matmul(ops.transpose(centered), centered) / count
         if self.kind == "i":

@@ -9,6 +9,7 @@ from keras import ops
 
 from zoo import schedules
 from zoo.objectives.base import Objective
+from zoo.precision import at_most_float32
 from zoo.validation import check_choice
 
 # As multiples of 2 D, what two draws of N(0, I) are apart, squared and on average.
@@ -91,12 +92,14 @@ class MMD(Objective):
 
     def __call__(self, terms, step):
         group = terms.group
-        z = group.z[0]
+        z = at_most_float32(group.z[0])
         self.check_batch(z.shape[0])
         drawn = ops.stop_gradient(self.draw_prior(group.prior, ops.shape(z)))
+        drawn = at_most_float32(drawn)
         distance = self.squared(z, drawn)
         # Minimized with the loss, but without a share in its value.
         surprise = -group.prior.log_prob(ops.stop_gradient(group.z))[0]
+        surprise = at_most_float32(surprise)
         return (
             terms.reconstruction
             + schedules.value_at(self.beta, step) * terms.kl

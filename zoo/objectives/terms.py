@@ -1,4 +1,4 @@
-"""What one forward pass knows about a batch: the terms of the ELBO."""
+"""What one forward pass knows about a batch: the terms of the ELBO, in float32."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +9,7 @@ from keras import ops
 from zoo.distributions import kl_divergence, kl_per_unit
 from zoo.distributions.base import estimated_kl
 from zoo.latents import LatentSpec
+from zoo.precision import at_most_float32
 
 
 @dataclass
@@ -30,9 +31,8 @@ class LatentGroup:
     @cached_property
     def kl_per_unit(self):
         """KL of each latent in nats, (N, *shape); None without a closed form."""
-        return self._over_draws(
-            kl_per_unit(self.posterior, self.prior), 1 + len(self.spec.shape)
-        )
+        kl = kl_per_unit(self.posterior, self.prior)
+        return at_most_float32(self._over_draws(kl, 1 + len(self.spec.shape)))
 
     @cached_property
     def kl(self):
@@ -42,12 +42,15 @@ class LatentGroup:
         draws, which may fall below 0.
         """
         kl = self._over_draws(kl_divergence(self.posterior, self.prior), 1)
-        return estimated_kl(self.posterior, self.prior, self.z) if kl is None else kl
+        if kl is None:
+            kl = estimated_kl(self.posterior, self.prior, self.z)
+        return at_most_float32(kl)
 
     @cached_property
     def log_ratio(self):
         """log p(z) - log q(z|x) at the draws, in nats, (K, N)."""
-        return self.prior.log_prob(self.z) - self.posterior.log_prob(self.z)
+        p, q = self.prior.log_prob(self.z), self.posterior.log_prob(self.z)
+        return at_most_float32(p) - at_most_float32(q)
 
     def _over_draws(self, values, dimensions):
         """Values (N, ...), averaged over a leading axis of draws if there is one."""
@@ -75,6 +78,10 @@ class ELBOTerms:
     extra: dict[str, Any] = field(default_factory=dict)
     images: Any = None
     parameters: Any = None
+
+    def __post_init__(self):
+        self.log_likelihood = at_most_float32(self.log_likelihood)
+        self.extra = {n: at_most_float32(loss) for n, loss in self.extra.items()}
 
     @property
     def group(self):

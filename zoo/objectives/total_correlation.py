@@ -8,6 +8,7 @@ from keras import ops
 
 from zoo import schedules
 from zoo.objectives.base import Objective
+from zoo.precision import at_most_float32
 from zoo.validation import check_choice, check_whole_number
 
 
@@ -99,6 +100,7 @@ class TotalCorrelation(Objective):
         log_densities = posterior.log_prob_per_dim(
             ops.expand_dims(z, axis=2)
         )  # (K, N, N, D)
+        log_densities = at_most_float32(log_densities)
         log_weights = self.log_weights(ops.shape(z)[1])  # (N, N)
         # log q(z)
         log_joint = ops.logsumexp(
@@ -110,9 +112,9 @@ class TotalCorrelation(Objective):
         )  # (K, N, D)
         log_product = ops.sum(log_marginals, axis=-1)
         parts = (
-            posterior.log_prob(z) - log_joint,
+            at_most_float32(posterior.log_prob(z)) - log_joint,
             log_joint - log_product,
-            log_product - group.prior.log_prob(z),
+            log_product - at_most_float32(group.prior.log_prob(z)),
         )
         return tuple(ops.mean(part, axis=0) for part in parts)
 

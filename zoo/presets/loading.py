@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 import zoo
+from zoo.precision import scope
 from zoo.presets.allowed import not_allowed, without_compiling
 from zoo.presets.files import CONFIG, WEIGHTS, check_digest, read_config, read_metadata
 from zoo.presets.folder import preset_folder
-from zoo.presets.precision import with_dtype
+from zoo.presets.precision import dtype_of, with_dtype
 from zoo.presets.trainable import set_trainable_parts
 from zoo.presets.weights import AT_MOST, held_in, no_more_than
 from zoo.text import printable
@@ -49,7 +50,7 @@ def from_preset(
         load_weights: False gives the same architecture with fresh weights.
         dtype: dtype or policy of the networks, such as "mixed_bfloat16", instead of
             the one that the model was saved with; terms of the ELBO are float32 in any
-            case.
+            case. Of "float64" all that the model infers is in it, on every backend.
 
     Returns:
         A model of the zoo, of the class that was saved; parts that were not `trainable`
@@ -75,7 +76,9 @@ def from_preset(
     if dtype is not None:
         config = with_dtype(config, dtype)
     register_classes()
-    with no_more_than(_held(folder) if load_weights else AT_MOST):
+    double = dtype_of(config) == "float64"
+    limit = no_more_than(_held(folder) if load_weights else AT_MOST)
+    with limit, scope("float64" if double else None):
         model = _made_of(config, folder)
         model.preset_name = metadata.get("preset")
         if load_weights:

@@ -13,8 +13,9 @@ def with_dtype(config: dict[str, Any], dtype: Any) -> dict[str, Any]:
     """The configuration of a model whose networks have another dtype policy.
 
     What had the model's policy gets the new one; what had another, such as a last layer
-    in float32, keeps it. Likelihoods and priors over vectors stay in float32, which
-    the terms of the ELBO are in whatever the networks compute in.
+    in float32, keeps it. Likelihoods, quantizers and priors over vectors stay in
+    float32 whatever the networks compute in, unless it is float64, which all else is in
+    then, too.
 
     Args:
         config: a model, serialized.
@@ -23,10 +24,19 @@ def with_dtype(config: dict[str, Any], dtype: Any) -> dict[str, Any]:
     Raises:
         ValueError: if there is no such policy.
     """
-    new = policy_name(dtype)
-    own = config["config"]
-    rewritten: Any = _rewritten(own, _name(own.get("dtype")) or "float32", new)
+    new, old, own = policy_name(dtype), dtype_of(config), config["config"]
+    if new == "float64":
+        olds, exact = {old, "float32"}, ({"float32"}, new)
+    else:
+        olds, exact = {old}, ({"float64"}, "float32")
+    rewritten: Any = _rewritten(own, olds, new, exact)
     return {**config, "config": {**rewritten, "dtype": new}}
+
+
+def dtype_of(config: dict[str, Any]) -> str:
+    """The name of a serialized model's dtype policy."""
+    own = config.get("config")
+    return (isinstance(own, dict) and _name(own.get("dtype"))) or "float32"
 
 
 def policy_name(dtype: Any) -> str:
@@ -48,20 +58,24 @@ def policy_name(dtype: Any) -> str:
     return policy.name
 
 
-def _rewritten(value, old, new):
+def _rewritten(value, olds, new, exact):
+    """A part of a configuration with `new` where a dtype is one of `olds`.
+
+    `exact` is what these two are in parts that are never of less than float32.
+    """
     if isinstance(value, (list, tuple)):
-        return [_rewritten(item, old, new) for item in value]
+        return [_rewritten(item, olds, new, exact) for item in value]
     if not isinstance(value, dict) or value.get("class_name") in _VALUES:
         return value
-    return {key: _entry(key, item, old, new) for key, item in value.items()}
+    return {key: _entry(key, item, olds, new, exact) for key, item in value.items()}
 
 
-def _entry(key, value, old, new):
+def _entry(key, value, olds, new, exact):
     if key == "dtype":
-        return new if _name(value) == old else value
+        return new if _name(value) in olds else value
     if key == "likelihood" or (key == "prior" and not _is_of_codes(value)):
-        return value
-    return _rewritten(value, old, new)
+        olds, new = exact
+    return _rewritten(value, olds, new, exact)
 
 
 def _is_of_codes(prior):

@@ -10,6 +10,7 @@ from keras import ops
 
 from zoo.class_names import checked_names
 from zoo.networks.transformer import CausalTransformer
+from zoo.precision import at_least_float32
 from zoo.priors.drawing import draw_codes
 from zoo.training.code_prior import fit_code_prior
 from zoo.validation import check_share, check_whole_number
@@ -165,7 +166,7 @@ class CodePrior(keras.layers.Layer):
         return ops.cast(vectors, self.compute_dtype)
 
     def _logits(self, features):
-        return ops.cast(self.head(self.norm(features)), "float32")
+        return at_least_float32(self.head(self.norm(features)))
 
     def call(self, codes, labels=None):
         """Logits of each code given those before.
@@ -184,9 +185,8 @@ class CodePrior(keras.layers.Layer):
         zeros = ops.cast(0 * flat[:, :1, None], self.compute_dtype)
         begin = self._begin(labels)[:, None] + zeros
         inputs = ops.concatenate([begin, before], axis=1)
-        inputs = inputs + ops.cast(
-            ops.convert_to_tensor(self.places), self.compute_dtype
-        )
+        vectors = ops.convert_to_tensor(self.places)
+        inputs = inputs + ops.cast(vectors, self.compute_dtype)
         return self._logits(self.transformer(inputs))
 
     def log_prob(self, codes, labels=None):
@@ -289,6 +289,11 @@ class CodesGivenLabels:
 
     prior: CodePrior
     labels: Any
+
+    @property
+    def dtype_policy(self):
+        """That of the prior."""
+        return self.prior.dtype_policy
 
     def log_prob(self, codes):
         """log p(codes|labels) in nats: int32 (..., N, *code_shape) to (..., N)."""

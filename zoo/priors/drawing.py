@@ -3,12 +3,13 @@
 from keras import ops
 
 from zoo.networks.cache import StaticCache
+from zoo.precision import at_least_float32
 
 
 def draw_codes(prior, uniforms, temperature, top_k=None, labels=None):
     """Codes one after another: see `zoo.CodePrior.from_uniforms`."""
     count = ops.shape(uniforms)[0]
-    uniforms = ops.cast(uniforms, "float32")
+    uniforms = at_least_float32(uniforms)
     places = ops.arange(prior.length, dtype="int32")
 
     def at(values, place):
@@ -35,15 +36,16 @@ def choose(logits, uniforms, temperature, top_k=None):
     """Draws a code a row, by inverting its distribution function.
 
     Args:
-        logits: float32 (N, K).
-        uniforms: float32 (N,), in [0, 1).
-        temperature: float32 () or (N,), divides the logits; 0 is taken for 1e-6.
+        logits: float32 or float64 (N, K).
+        uniforms: (N,), in [0, 1).
+        temperature: () or (N,), divides the logits; 0 is taken for 1e-6.
         top_k: draw from this many most probable codes alone; None from all.
 
     Returns:
         int32 (N,).
     """
-    temperature = ops.maximum(ops.cast(temperature, "float32"), 1e-6)
+    temperature = ops.maximum(ops.cast(temperature, logits.dtype), 1e-6)
+    uniforms = ops.cast(uniforms, logits.dtype)
     logits = logits / ops.expand_dims(temperature, -1)
     if top_k is not None and top_k < logits.shape[-1]:
         least = ops.top_k(logits, top_k)[0][:, -1:]

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo import precision
 from zoo.networks.coupling import AffineCoupling, AffineMixing
 from zoo.networks.seeding import InitializerSeeds
 from zoo.priors.base import Prior, register
@@ -28,10 +29,10 @@ class Flow(Prior):
 
     Each layer moves the dimensions with a 0, or those with a 1, at one binary digit of
     their index, given the others; the digit changes after every second layer. All of it
-    is float32 whatever the dtype policy. With `mixing` each layer also scales, moves
-    and mixes all dimensions (Kingma & Dhariwal, "Glow", 2018), so that the layers
-    after it see other directions: for a deep flow, of 20 layers, say. With `label_dim`
-    it is p(z|y): each layer's network sees the label besides.
+    is float32, or float64 in a model of that dtype. With `mixing` each layer also
+    scales, moves and mixes all dimensions (Kingma & Dhariwal, "Glow", 2018), so that
+    the layers after it see other directions: for a deep flow, of 20 layers, say. With
+    `label_dim` it is p(z|y): each layer's network sees the label besides.
 
     It has learned nothing of noise larger than its own: at a `temperature` above 1
     latents soon lie far from any that a decoder knows, and from 1.5 on (measured of 24
@@ -89,19 +90,21 @@ class Flow(Prior):
         self.label_dim = check_whole_number(label_dim, "label_dim", 0)
         self.seed = None if seed is None else int(seed)
         seeds = InitializerSeeds(self.seed)
+        dtype = precision.of_policy(self.dtype_policy)
         self.couplings = [
             AffineCoupling(
                 fixed_dimensions(self.latent_dim, i),
                 self.hidden_units,
                 self.label_dim,
                 seed=seeds.next_seed(),
+                dtype=dtype,
                 name=f"coupling_{i}",
             )
             for i in range(self.num_layers)
         ]
         self.mixing = bool(mixing)
         self.mixings = [
-            AffineMixing(self.latent_dim, name=f"mixing_{i}")
+            AffineMixing(self.latent_dim, dtype, name=f"mixing_{i}")
             for i in range(self.num_layers if self.mixing else 0)
         ]
 
@@ -117,7 +120,7 @@ class Flow(Prior):
     def from_noise(self, noise, uniforms=None, label_vectors=None):
         """See `Prior.from_noise`; raises as `log_prob`."""
         self._check_given(label_vectors)
-        z = ops.cast(noise, "float32")
+        z = ops.cast(noise, precision.of_policy(self.dtype_policy))
         for step in self._steps():
             z = step(z, label_vectors)
         return z
@@ -147,7 +150,8 @@ class Flow(Prior):
             ValueError: without labels, if p is p(z|y).
         """
         self._check_given(label_vectors)
-        noise, log_det = ops.cast(z, "float32"), 0.0
+        noise = ops.cast(z, precision.of_policy(self.dtype_policy))
+        log_det = 0.0
         for step in reversed(self._steps()):
             noise, spread = step.inverse(noise, label_vectors)
             log_det = log_det + spread
@@ -180,7 +184,8 @@ class _FlowGivenLabels:
 
     def __init__(self, flow, label_vectors):
         self.flow = flow
-        self.label_vectors = ops.cast(label_vectors, "float32")
+        dtype = precision.of_policy(flow.dtype_policy)
+        self.label_vectors = ops.cast(label_vectors, dtype)
 
     def from_noise(self, noise, uniforms=None):
         return self.flow.from_noise(noise, uniforms, self.label_vectors)

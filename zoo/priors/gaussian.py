@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo import precision
 from zoo.distributions import DiagonalNormal, FullNormal, kl_rule
 from zoo.distributions import full_normal as full
 from zoo.distributions import normal as diagonal
@@ -77,7 +78,7 @@ class LabelNormal(Prior):
             kernel = self.add_weight(
                 shape=(self.label_dim, self.latent_dim),
                 initializer="zeros",
-                dtype="float32",
+                dtype=precision.of_policy(self.dtype_policy),
                 name=part,
             )
             setattr(self, f"{part}_kernel", kernel)
@@ -85,6 +86,8 @@ class LabelNormal(Prior):
 
     def given(self, label_vectors):
         """p(z|y) of labels (N, label_dim): a `zoo.distributions.DiagonalNormal`."""
+        dtype = precision.of_policy(self.dtype_policy)
+        label_vectors = ops.cast(label_vectors, dtype)
         return DiagonalNormal(
             ops.matmul(label_vectors, self.mean_kernel),
             ops.matmul(label_vectors, self.log_var_kernel),

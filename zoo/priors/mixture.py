@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from zoo import precision
 from zoo.distributions import MixtureNormal
 from zoo.priors.base import Prior, register
 from zoo.validation import check_whole_number
@@ -46,7 +47,8 @@ class Mixture(Prior):
     def __init__(
         self, latent_dim, num_components=50, seed=None, name="mixture", **kwargs
     ):
-        super().__init__(name=name, **{**kwargs, "dtype": "float32"})
+        dtype = precision.of_policy(kwargs.get("dtype"))
+        super().__init__(name=name, **{**kwargs, "dtype": dtype})
         self.latent_dim = check_whole_number(latent_dim, "latent_dim", 1)
         self.num_components = check_whole_number(num_components, "num_components", 1)
         self.seed = None if seed is None else int(seed)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo import precision
 from zoo.distributions import MixtureNormal
 from zoo.priors.base import Prior, register
 from zoo.validation import check_image_shape, check_images, check_whole_number
@@ -63,7 +64,8 @@ class Vamp(Prior):
         name: str = "vamp",
         **kwargs: Any,
     ):
-        super().__init__(name=name, **{**kwargs, "dtype": "float32"})
+        dtype = precision.of_policy(kwargs.get("dtype"))
+        super().__init__(name=name, **{**kwargs, "dtype": dtype})
         self.image_shape = check_image_shape(image_shape)
         self.num_components = check_whole_number(num_components, "num_components", 1)
         self.seed = None if seed is None else int(seed)

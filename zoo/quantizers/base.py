@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from zoo import precision
 from zoo.validation import check_whole_number
 
 
@@ -12,13 +13,13 @@ class Quantized(NamedTuple):
     """What a quantizer makes of features (N, h, w, D).
 
     Attributes:
-        features: what the decoder is given, float32 (N, h, w, D). Gradients pass
+        features: what the decoder is given, (N, h, w, D). Gradients pass
             through to the features that came in.
         codes: int32 (N, h, w), or (N, h, w, depth) with several codes at a position:
             the codes chosen, or the most probable ones.
-        loss: float32 (N,), what the quantizer adds to each example's loss: summed over
+        loss: (N,), what the quantizer adds to each example's loss: summed over
             positions and dimensions.
-        counts: float32 (depth, codebook_size), how often the batch chose each code.
+        counts: (depth, codebook_size), how often the batch chose each code.
         log_probs: log q(code|x) in nats, (N, h, w, codebook_size); None where the codes
             are certain.
     """
@@ -33,7 +34,7 @@ class Quantized(NamedTuple):
 class Quantizer(keras.layers.Layer):
     """Base of all quantizers: features (N, h, w, code_dim) to codes and back.
 
-    Everything is computed in float32 whatever dtype the networks compute in.
+    Everything is computed in float32, unless the networks compute in float64.
 
     Args:
         codebook_size: number of codes, K >= 1.
@@ -50,7 +51,8 @@ class Quantizer(keras.layers.Layer):
     def __init__(
         self, codebook_size: int, code_dim: int, seed: int | None = None, **kwargs: Any
     ):
-        super().__init__(**{**kwargs, "dtype": "float32", "autocast": False})
+        dtype = precision.of_policy(kwargs.get("dtype"))
+        super().__init__(**{**kwargs, "dtype": dtype, "autocast": False})
         self.codebook_size = check_whole_number(codebook_size, "codebook_size", 1)
         self.code_dim = check_whole_number(code_dim, "code_dim", 1)
         self.seed = None if seed is None else int(seed)
@@ -81,20 +83,20 @@ class Quantizer(keras.layers.Layer):
         raise NotImplementedError
 
     def add_float_weight(self, name, shape, initializer: Any = "zeros", trainable=True):
-        """A float32 weight that no surrounding layer casts."""
+        """A float weight that no surrounding layer casts."""
         return self.add_weight(
             shape=shape,
             initializer=initializer,
-            dtype="float32",
+            dtype=self.variable_dtype,
             trainable=trainable,
             autocast=False,
             name=name,
         )
 
     def count(self, codes):
-        """How often each code occurs: int32 of any shape to float32 (1, K)."""
+        """How often each code occurs: int32 of any shape to (1, K)."""
         flat = ops.reshape(codes, (-1,))
-        ones = ops.ones_like(flat, dtype="float32")
+        ones = ops.ones_like(flat, dtype=self.variable_dtype)
         return ops.segment_sum(ones, flat, num_segments=self.codebook_size)[None]
 
     def get_config(self):

@@ -96,7 +96,8 @@ class EMAQuantizer(Quantizer):
     def build(self, input_shape):
         shape = (self.codebook_size, self.code_dim)
         first = keras.initializers.RandomNormal(self.code_dim**-0.5, seed=self.seed)
-        first = ops.convert_to_numpy(self._placed(first(shape, dtype="float32")))
+        first = self._placed(first(shape, dtype=self.variable_dtype))
+        first = ops.convert_to_numpy(first)
         for name, value in (
             ("codebook", first),
             ("usage", first[:, 0] * 0 + 1),  # N_i
@@ -114,7 +115,7 @@ class EMAQuantizer(Quantizer):
 
     def call(self, features, training=False, step=0.0):
         """See `Quantizer.call`."""
-        features = self._placed(ops.cast(features, "float32"))
+        features = self._placed(ops.cast(features, self.variable_dtype))
         given = ops.stop_gradient(features)
         if training:
             candidates = self._candidates(given)
@@ -150,7 +151,7 @@ class EMAQuantizer(Quantizer):
     def _average_usage(self, features):
         """How many features of the batch there are for each code."""
         places = ops.size(features) / self.code_dim
-        return ops.cast(places, "float32") / self.codebook_size
+        return ops.cast(places, self.variable_dtype) / self.codebook_size
 
     def _restart(self, where, candidates, usage, sums, codebook, average):
         """State with the codes chosen by a boolean (K,) or () started anew."""

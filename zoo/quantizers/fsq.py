@@ -113,11 +113,15 @@ class FiniteScalarQuantizer(Quantizer):
         # Zero lies well within a level, also where the number of levels is even; of two
         # it is the boundary, or the upper one would have nearly all.
         shift = np.where(levels == 2, 0.0, np.tan(offset / half))
-        return ops.tanh(channels + _tensor(shift)) * _tensor(half) - _tensor(offset)
+        shift, half, offset = map(self._tensor, (shift, half, offset))
+        return ops.tanh(channels + shift) * half - offset
 
     def _middle(self):
-        """The number of the level at 0, of each channel: a float32 tensor."""
-        return _tensor(np.tile(self.levels, self.depth) // 2)
+        """The number of the level at 0, of each channel: a float tensor."""
+        return self._tensor(np.tile(self.levels, self.depth) // 2)
+
+    def _tensor(self, values):
+        return ops.convert_to_tensor(values, self.variable_dtype)
 
     def _scaled(self, rounded):
         """Levels around 0 to numbers in [-1, 1]."""
@@ -125,13 +129,12 @@ class FiniteScalarQuantizer(Quantizer):
         if not two.any():
             return rounded / self._middle()
         # -1 and 0 to -1 and 1.
-        return rounded * _tensor(np.where(two, 2.0, 1.0)) / self._middle() + _tensor(
-            np.where(two, 1.0, 0.0)
-        )
+        factor, added = np.where(two, 2.0, 1.0), np.where(two, 1.0, 0.0)
+        return rounded * self._tensor(factor) / self._middle() + self._tensor(added)
 
     def call(self, features, training=False, step=0.0):
         """See `Quantizer.call`."""
-        features = ops.cast(features, "float32")
+        features = ops.cast(features, self.variable_dtype)
         channels = features
         if self.projects:
             # An untrained encoder's features are so small that all of them round to the
@@ -153,10 +156,10 @@ class FiniteScalarQuantizer(Quantizer):
         if self.depth > 1:
             shape = (-1, *digits.shape[1:-1], self.depth, len(self.levels))
             digits = ops.reshape(digits, shape)
-        return ops.sum(digits * _tensor(self._basis, "int32"), axis=-1)
+        return ops.sum(digits * ops.convert_to_tensor(self._basis, "int32"), axis=-1)
 
     def count(self, codes):
-        """How often each code occurs, float32 (depth, K)."""
+        """How often each code occurs, (depth, K)."""
         if self.depth == 1:
             return super().count(codes)
         count = super().count
@@ -175,13 +178,13 @@ class FiniteScalarQuantizer(Quantizer):
         """See `Quantizer.lookup`."""
         codes = ops.cast(codes, "int32")[..., None]
         digits = ops.mod(
-            ops.floor_divide(codes, _tensor(self._basis, "int32")),
-            _tensor(self.levels, "int32"),
+            ops.floor_divide(codes, ops.convert_to_tensor(self._basis, "int32")),
+            ops.convert_to_tensor(self.levels, "int32"),
         )
         if self.depth > 1:  # (..., depth, channels of a code) to (..., channels)
             shape = (*ops.shape(digits)[:-2], self.depth * len(self.levels))
             digits = ops.reshape(digits, shape)
-        return self._features(ops.cast(digits, "float32") - self._middle())
+        return self._features(ops.cast(digits, self.variable_dtype) - self._middle())
 
     def get_config(self):
         config = super().get_config()
@@ -193,7 +196,3 @@ def _normalized(features):
     centred = features - ops.mean(features, axis=-1, keepdims=True)
     power = ops.mean(ops.square(centred), axis=-1, keepdims=True)
     return centred * ops.rsqrt(power + 1e-6)
-
-
-def _tensor(values, dtype="float32"):
-    return ops.convert_to_tensor(values, dtype)

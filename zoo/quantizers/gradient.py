@@ -67,7 +67,7 @@ class GradientQuantizer(Quantizer):
 
     def call(self, features, training=False, step=0.0):
         """See `Quantizer.call`."""
-        features = ops.cast(features, "float32")
+        features = ops.cast(features, self.variable_dtype)
         codes = nearest_codes(ops.stop_gradient(features), self.codebook)
         chosen = self.lookup(codes)
         moves_codebook = ops.square(ops.stop_gradient(features) - chosen)

@@ -80,7 +80,7 @@ class GumbelQuantizer(Quantizer):
 
     def call(self, features, training=False, step=0.0):
         """See `Quantizer.call`."""
-        features = ops.cast(features, "float32")
+        features = ops.cast(features, self.variable_dtype)
         log_probs = ops.log_softmax(matmul(features, self.kernel) + self.bias)
         codes = most_probable(log_probs)
         if training:
@@ -99,10 +99,14 @@ class GumbelQuantizer(Quantizer):
         """Weights of the codes (N, h, w, K) that sum to 1."""
         uniform = keras.random.uniform(ops.shape(log_probs), seed=self.seed_generator)
         gumbel = -ops.log(-ops.log(ops.clip(uniform, 1e-20, 1 - 1e-7)))
+        gumbel = ops.cast(gumbel, log_probs.dtype)
         temperature = schedules.value_at(self.temperature, step)
+        temperature = ops.cast(temperature, log_probs.dtype)
         weights = ops.softmax((log_probs + gumbel) / temperature)
         if self.hard:
-            drawn = ops.one_hot(most_probable(weights), self.codebook_size)
+            drawn = ops.one_hot(
+                most_probable(weights), self.codebook_size, dtype=weights.dtype
+            )
             weights = straight_through(weights, drawn)
         return weights
 

@@ -78,6 +78,7 @@ class ResidualQuantizer(Quantizer):
             **level.get_config(),  # pyright: ignore
             "codebook_size": self.codebook_size,
             "code_dim": self.code_dim,
+            "dtype": self.dtype_policy,
         }
         self.levels: list[Any] = [
             kind(**{**shared, "seed": seeds.next_seed(), "name": f"level_{i}"})
@@ -91,7 +92,7 @@ class ResidualQuantizer(Quantizer):
 
     def call(self, features, training=False, step=0.0):
         """See `Quantizer.call`."""
-        features = ops.cast(features, "float32")
+        features = ops.cast(features, self.variable_dtype)
         rest, loss, codes, counts = features, 0.0, [], []
         for level in self.levels:
             out = level(rest, training=training, step=step)

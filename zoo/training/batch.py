@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.precision import at_most_float32
 from zoo.training.auxiliary import detached
 from zoo.training.metrics import ActiveUnits
 from zoo.training.placeholders import without_placeholder
@@ -85,6 +86,7 @@ class BatchLoss:
         if self.auxiliary:
             of_parts = self.auxiliary_losses(detached(terms), step)
             for name, values in of_parts.items():
+                values = at_most_float32(values)
                 # Minimized with the losses, but without a share in their value.
                 losses = losses + (values - ops.stop_gradient(values))
                 if name in self.extra_metrics:
@@ -118,7 +120,8 @@ class BatchLoss:
                 )
             # log p(x|z) of the clean image
             terms.images = x
-            terms.log_likelihood = self.likelihood.log_prob(x, terms.parameters)
+            log_prob = self.likelihood.log_prob(x, terms.parameters)
+            terms.log_likelihood = at_most_float32(log_prob)
         return terms
 
     def training_logs(self):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from zoo import precision
 from zoo.training import inputs
 from zoo.training.base import ELBOTrainer
 from zoo.training.jax_state import KeptState
@@ -27,6 +28,11 @@ class JAXTrainer(KeptState, ELBOTrainer):
     """
 
     _resident_images = None
+
+    def compile(self, optimizer="adam", **kwargs):
+        """See `ELBOTrainer.compile`."""
+        precision.check_can_train(self.dtype_policy)
+        super().compile(optimizer, **kwargs)
 
     def _stateless_loss(self, trainable, state, optimizer_variables, data, training):
         """(scaled loss, (updated non-trainable, updated metrics))."""
@@ -179,8 +185,9 @@ class JAXTrainer(KeptState, ELBOTrainer):
                 return function(*arrays)
 
         def call(*arrays):
-            values = [v.value for v in self.variables]
-            return jax.tree.map(np.asarray, stateless(values, arrays))
+            with precision.scope(self.dtype_policy):
+                values = [v.value for v in self.variables]
+                return jax.tree.map(np.asarray, stateless(values, arrays))
 
         return call
 
@@ -199,8 +206,9 @@ class JAXTrainer(KeptState, ELBOTrainer):
             return results, gradient
 
         def call(first, *rest):
-            values = [v.value for v in self.variables]
-            return jax.tree.map(np.asarray, stateless(values, first, rest))
+            with precision.scope(self.dtype_policy):
+                values = [v.value for v in self.variables]
+                return jax.tree.map(np.asarray, stateless(values, first, rest))
 
         return call
 

@@ -8,6 +8,7 @@ import contextlib
 import keras
 from keras import ops
 
+from zoo import precision
 from zoo.training import inputs
 from zoo.training.placeholders import without_placeholder
 
@@ -39,7 +40,7 @@ class Prediction:
             x, labels, _ = keras.utils.unpack_x_y_sample_weight(x)
         check = self.check_network_labels
         x, labels = inputs.check_data(self, x, labels, "x", check, refusals)
-        with self.plain_errors(refusals):
+        with self.plain_errors(refusals), precision.scope(self.dtype_policy):
             given = x if labels is None else (x, labels)
             return super().predict(given, batch_size, *args, **kwargs)
 
