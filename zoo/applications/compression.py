@@ -78,13 +78,12 @@ def compress(
             "into the file; those of this one are attributes."
         )
     exact = Exact(model)
-    with exact.computing():
-        some = None if labels is None else labels[:_LOOKED_AT]
-        resolution = make.resolution_for(exact, levels[:_LOOKED_AT], some)
-        coder = make(exact, resolution)
-        classes = 0 if labels is None else model.num_classes
-        latents = _num_latents(model)
-        found = push_all(coder, levels, labels, classes, latents, progress)
+    some = None if labels is None else labels[:_LOOKED_AT]
+    resolution = make.resolution_for(exact, levels[:_LOOKED_AT], some)
+    coder = make(exact, resolution)
+    classes = 0 if labels is None else model.num_classes
+    latents = _num_latents(model)
+    found = push_all(coder, levels, labels, classes, latents, progress)
     return Container(
         digest(model),
         container.images_digest(levels),
@@ -99,9 +98,7 @@ def compress(
     ).to_bytes()
 
 
-def decompress(
-    model: Any, data: bytes, *, progress: Progress | None = None
-) -> Images:
+def decompress(model: Any, data: bytes, *, progress: Progress | None = None) -> Images:
     """The images that `compress` was given.
 
     Args:
@@ -128,9 +125,8 @@ def decompress(
         )
     exact = Exact(model)
     try:
-        with exact.computing():
-            coder = make(exact, np.array(found.resolution, np.int64))
-            levels = pop_all(coder, found, _num_latents(model), progress)
+        coder = make(exact, np.array(found.resolution, np.int64))
+        levels = pop_all(coder, found, _num_latents(model), progress)
     except (ValueError, IndexError) as error:
         raise ValueError(
             f"`data` must be what `compress` returned; it says what none can: {error}."

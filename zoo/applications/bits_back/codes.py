@@ -13,6 +13,7 @@ from zoo.applications.bits_back.levels import (
 )
 from zoo.applications.bits_back.pixels import Pixels
 from zoo.networks.cache import StaticCache
+from zoo.precision import scope
 from zoo.priors import CodePrior
 
 
@@ -34,8 +35,12 @@ class CodesCoder:
 
     def push(self, stack, notes, levels, labels):
         """Codes a block of levels (B, H, W, C)."""
-        quantized = self.model.quantize_images(self.exact.images(levels))
-        codes = ops.convert_to_numpy(quantized.codes).astype(np.int64)
+
+        def codes_of(images):
+            return self.model.quantize_images(images).codes
+
+        codes = self.exact.run("codes", codes_of, self.exact.images(levels))
+        codes = codes.astype(np.int64)
         self._pixels(codes, stack, notes).push(levels)
         flat = codes.reshape(len(codes), -1)
         made = []
@@ -56,8 +61,11 @@ class CodesCoder:
         return self._pixels(codes.reshape(size), stack, notes).pop(shape)
 
     def _pixels(self, codes, stack, notes):
-        features = self.model.quantizer.lookup(ops.convert_to_tensor(codes, "int32"))
-        parameters = self.model.decode_parameters(features)
+
+        def decode(codes):
+            return self.model.decode_parameters(self.model.quantizer.lookup(codes))
+
+        parameters = self.exact.run("decode", decode, codes.astype(np.int32))
         return Pixels(self.exact, parameters, stack, notes)
 
     def _options(self, place, share_below, notes):
@@ -74,7 +82,11 @@ class CodesCoder:
         prior, size = self.model.prior, self.model.codebook_size
         if not isinstance(prior, CodePrior):
             return [lambda edges: edges / size] * int(np.prod(codes.shape[1:]))
-        logits = array(prior(ops.convert_to_tensor(codes, "int32"), labels))
+
+        def logits_of(codes, labels=None):
+            return prior(codes, labels)
+
+        logits = self.exact.run("prior", logits_of, codes.astype(np.int32), labels)
         return [_of_logits(logits[:, place]) for place in range(logits.shape[1])]
 
     def _steps(self, count, labels):
@@ -82,14 +94,17 @@ class CodesCoder:
         prior, size = self.model.prior, self.model.codebook_size
         if not isinstance(prior, CodePrior):
             return lambda place, before: lambda edges: edges / size
-        state = prior.transformer.empty_cache(count, prior.length)
-        cache = StaticCache(state, ops.convert_to_tensor(0, "int32"))
+        with scope("float64"):
+            tensors = prior.transformer.empty_cache(count, prior.length)
 
         def step(place, before):
-            nonlocal cache
-            cache = StaticCache(cache.tensors, ops.convert_to_tensor(place, "int32"))
-            before = ops.convert_to_tensor(before, "int32")
-            return _of_logits(array(prior.step(before, cache, labels)))
+            nonlocal tensors
+            with scope("float64"), self.model.without_gradients():
+                cache = StaticCache(tensors, ops.convert_to_tensor(place, "int32"))
+                before = ops.convert_to_tensor(before, "int32")
+                logits = array(prior.step(before, cache, labels))
+            tensors = cache.tensors
+            return _of_logits(logits)
 
         return step
 

@@ -1,6 +1,5 @@
 """A model's copy that computes in float64, and what tells models apart."""
 
-import contextlib
 import hashlib
 import json
 from typing import Any
@@ -9,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.inference import pad_rows
+from zoo.precision import scope
 from zoo.presets.precision import with_dtype
 
 # What a configuration holds that makes no difference to how images are coded.
@@ -23,10 +24,12 @@ _ASIDE = (
     "seed",
     "trainable",
 )
+# Rows that JAX compiles for, as it does anew for each number.
+_JAX_ROWS = (1, 8, 64, 256)
 
 
 class Exact:
-    """A float64 copy of a model, whose functions are called as they are.
+    """A float64 copy of a model, and its functions, of arrays to arrays.
 
     Args:
         model: a model of the zoo.
@@ -36,7 +39,7 @@ class Exact:
     """
 
     def __init__(self, model: Any):
-        with scope():
+        with scope("float64"):
             config = keras.saving.serialize_keras_object(model)
             config.pop("compile_config", None)
             config = with_dtype(config, "float64")
@@ -44,25 +47,26 @@ class Exact:
             self.model.build_remaining()
             self.model.set_weights(model.get_weights())
 
-    @contextlib.contextmanager
-    def computing(self):
-        """What is around all that is computed with the copy."""
-        with scope(), self.model.without_gradients():
-            yield
+    def run(self, name, function, *arrays):
+        """What a function of tensors gives of arrays, compiled once under a name.
+
+        Args:
+            name: of the function, a string.
+            function: of tensors (B, ...), to tensors of as many rows.
+            arrays: (B, ...); those that are None are left out.
+        """
+        given = [array for array in arrays if array is not None]
+        rows, size = len(given[0]), len(given[0])
+        if keras.backend.backend() == "jax":
+            size = next((n for n in _JAX_ROWS if n >= rows), rows)
+            given = [pad_rows(array, size) for array in given]
+        compiled = self.model.inference.get(f"bits back {name}", function)
+        found = compiled(*given)
+        return keras.tree.map_structure(lambda array: checked(array)[:rows], found)
 
     def images(self, levels):
-        """Images of levels (B, H, W, C), as a float64 tensor."""
-        top = max(1, self.model.likelihood.num_levels - 1)
-        return tensor(levels / top)
-
-
-def scope():
-    """In which float64 stays float64: JAX needs to be told."""
-    if keras.backend.backend() != "jax":
-        return contextlib.nullcontext()
-    import jax
-
-    return jax.enable_x64(True)
+        """Images of levels (B, H, W, C), float64."""
+        return levels / (self.model.likelihood.num_levels - 1)
 
 
 def tensor(values):
@@ -71,18 +75,22 @@ def tensor(values):
 
 
 def array(values):
-    """A float64 array of a tensor.
+    """A float64 array of a tensor, `checked`."""
+    return checked(ops.convert_to_numpy(values))
+
+
+def checked(values):
+    """The same array.
 
     Raises:
-        TypeError: if it is of another dtype: its digits would not do.
+        TypeError: if it is of float32 or less: its digits would not do.
     """
-    found = ops.convert_to_numpy(values)
-    if found.dtype != np.float64:
+    if values.dtype.kind == "f" and values.dtype != np.float64:
         raise TypeError(
-            "Compression needs a model that computes in float64 throughout; a part of "
-            f"this one gives {found.dtype}."
+            "`model` must compute in float64 throughout, once it is asked to, to "
+            f"compress with; a part of this one gives {values.dtype}."
         )
-    return found
+    return values
 
 
 def digest(model: Any) -> bytes:
@@ -103,8 +111,7 @@ def digest(model: Any) -> bytes:
 def _essence(value):
     """A configuration without what makes no difference."""
     if isinstance(value, dict):
-        kept = {k: _essence(v) for k, v in value.items() if k not in _ASIDE}
-        return kept if value.get("class_name") != "DTypePolicy" else None
+        return {k: _essence(v) for k, v in value.items() if k not in _ASIDE}
     if isinstance(value, (list, tuple)):
         return [_essence(item) for item in value]
     return value

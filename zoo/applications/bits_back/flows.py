@@ -2,27 +2,25 @@
 
 import numpy as np
 
-from zoo.applications.bits_back.exact import array, tensor
 from zoo.applications.bits_back.grids import FIRST_PART, Grid, reaches, resolutions
 from zoo.applications.bits_back.pixels import Pixels
 from zoo.applications.bits_back.stack import (
     MAX_WIDTH,
     MIN_WIDTH,
-    PRIOR_REACH,
     WIDTHS_PER_OCTAVE,
     table_reach,
 )
 from zoo.applications.bits_back.vectors import posterior_of
 
-# Noise is on a grid of bins 2^-12 wide, latents on one of at most 2^-9.
-_NOISE_RESOLUTION, _LEAST_RESOLUTION = 12, 9
-# The noise of latents is told but for a normal error of four of their bins.
-_ERROR_BINS = 4
-_ERROR_WIDTH = 2 * WIDTHS_PER_OCTAVE
+# Noise is on a grid of bins 2^-12 wide and up to ±8, latents on one of at most 2^-10.
+_NOISE_RESOLUTION, _NOISE_REACH, _LEAST_RESOLUTION = 12, 8, 10
+# The noise of latents is told but for a normal error of eight of their bins.
+_ERROR_BINS = 8
+_ERROR_WIDTH = 3 * WIDTHS_PER_OCTAVE
 # Differences that derivatives are taken at, in the units of latents.
 _STEP = 2.0**-12
 # How far what is made of derivatives may be off at the other end, in bins.
-_MARGIN = 2e-5
+_MARGIN = 5e-6
 
 
 class FlowCoder:
@@ -42,7 +40,7 @@ class FlowCoder:
     def __init__(self, exact, resolution):
         self.exact, self.model = exact, exact.model
         self.grid = Grid(resolution)
-        self.noise = Grid(np.full(len(resolution), _NOISE_RESOLUTION))
+        self.noise = Grid(np.full(len(resolution), _NOISE_RESOLUTION), _NOISE_REACH)
 
     @classmethod
     def resolution_for(cls, exact, levels, labels):
@@ -102,12 +100,16 @@ class FlowCoder:
         return notes.round(mean / self.grid.bin, FIRST_PART + 1, _MARGIN), widths
 
     def _decode(self, bins, labels):
-        return self.model.decode_parameters(tensor(bins * self.grid.bin), labels)
+        decode, z = self.model.decode_parameters, bins * self.grid.bin
+        return self.exact.run("decode", decode, z, labels)
 
     def _latents(self, noise, labels, notes):
         """The latents of noise, in whole bins both: int64 (B, D)."""
-        prior = self.model.make_prior(labels)
-        z = array(prior.from_noise(tensor(noise * self.noise.bin)))
+
+        def latents(noise, labels=None):
+            return self.model.make_prior(labels).from_noise(noise)
+
+        z = self.exact.run("latents", latents, noise * self.noise.bin, labels)
         return notes.round(z / self.grid.bin, FIRST_PART + 2, _MARGIN)
 
     def noise_of(self, bins, labels):
@@ -115,15 +117,21 @@ class FlowCoder:
 
         In bins of noise, and of an error `_ERROR_BINS` of z.
         """
-        z, size = bins * self.grid.bin, bins.shape[1]
-        moved = z[None] + np.concatenate([np.zeros((1, size)), _STEP * np.eye(size)])[
-            :, None
-        ]
-        prior = self.model.make_prior(labels)
-        noise = array(prior.to_noise(tensor(moved))[0]) / self.noise.bin
+        count, size = bins.shape
+        steps = _STEP * np.concatenate([np.zeros((1, size)), np.eye(size)])
+        moved = (bins * self.grid.bin)[:, None] + steps  # (B, 1 + D, D)
+        if labels is not None:
+            labels = np.repeat(labels, 1 + size)
+
+        def noise_of(z, labels=None):
+            return self.model.make_prior(labels).to_noise(z)[0]
+
+        moved = moved.reshape(-1, size)
+        noise = self.exact.run("noise", noise_of, moved, labels)
+        noise = noise.reshape(count, 1 + size, size) / self.noise.bin
         errors = _ERROR_BINS * self.grid.bin / _STEP
-        derivative = np.moveaxis(noise[1:] - noise[0], 0, -1) * errors
-        return noise[0], derivative
+        derivative = (noise[:, 1:] - noise[:, :1]).swapaxes(1, 2) * errors
+        return noise[:, 0], derivative
 
 
 class _Told:
@@ -136,7 +144,7 @@ class _Told:
     """
 
     def __init__(self, coder, z, labels, notes):
-        self.notes, self.limit = notes, PRIOR_REACH << _NOISE_RESOLUTION
+        self.notes, self.limit = notes, _NOISE_REACH << _NOISE_RESOLUTION
         self.mean, derivative = coder.noise_of(z, labels)
         # The covariance J J^T is L L^T, where J^T = Q R and L = R^T.
         lower = np.swapaxes(np.linalg.qr(np.swapaxes(derivative, 1, 2))[1], 1, 2)

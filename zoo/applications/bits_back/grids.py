@@ -47,9 +47,11 @@ class Grid:
 
     Args:
         resolution: int64 (D,): bins are 2^-resolution wide.
+        reach: how many of their prior's deviations latents may be away from 0.
     """
 
-    def __init__(self, resolution):
+    def __init__(self, resolution, reach=PRIOR_REACH):
+        self.reach = reach
         self.resolution = np.asarray(resolution, np.int64)
         self.bin = 2.0**-self.resolution
 
@@ -66,7 +68,7 @@ class Grid:
         widths = np.clip(WIDTHS_PER_OCTAVE * octaves, MIN_WIDTH, most)
         widths = notes.round(widths, part, MARGIN)
         # What is drawn must be where the prior is.
-        farthest = (PRIOR_REACH << self.resolution) - reaches()[widths - MIN_WIDTH]
+        farthest = (self.reach << self.resolution) - reaches()[widths - MIN_WIDTH]
         means = np.clip(mean / self.bin, -farthest, farthest)
         return notes.round(means, part + 1, MARGIN), widths
 
@@ -85,11 +87,11 @@ class Grid:
 
     def push_prior(self, stack, bins):
         """Pushes latents (..., D) by N(0, I)."""
-        stack.push_normals(bins.ravel(), *self._prior(bins.shape), PRIOR_REACH)
+        stack.push_normals(bins.ravel(), *self._prior(bins.shape), self.reach)
 
     def pop_prior(self, stack, shape):
         """Pops latents of a shape (..., D) by N(0, I)."""
-        return stack.pop_normals(*self._prior(shape), PRIOR_REACH).reshape(shape)
+        return stack.pop_normals(*self._prior(shape), self.reach).reshape(shape)
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from zoo.applications.bits_back.exact import array, tensor
 from zoo.applications.bits_back.grids import FIRST_PART, Grid, resolutions
 from zoo.applications.bits_back.pixels import Pixels
 
@@ -32,9 +31,9 @@ class LadderCoder:
         """What `resolution` should be, of the latents of some images."""
         found = []
 
-        def draw(number, statistics):
-            found.append(resolutions(*map(array, statistics)))
-            return statistics[0]
+        def draw(number, mean, log_var):
+            found.append(resolutions(mean, log_var))
+            return mean
 
         _way_down(exact, draw, levels, labels)
         return np.concatenate(found)
@@ -43,14 +42,13 @@ class LadderCoder:
         """Codes a block of levels (B, H, W, C)."""
         drawn = []
 
-        def draw(number, statistics):
+        def draw(number, mean, log_var):
             grid = self.grids[number]
-            q = self._posterior(number, statistics, notes)
-            drawn.append(grid.pop(stack, *q))
-            return tensor(drawn[-1] * grid.bin)
+            drawn.append(grid.pop(stack, *self._normal(number, mean, log_var, notes)))
+            return drawn[-1] * grid.bin
 
-        state = _way_down(self.exact, draw, levels, labels)
-        self._pixels(state, stack, notes).push(levels)
+        parameters = _way_down(self.exact, draw, levels, labels)
+        Pixels(self.exact, parameters, stack, notes).push(levels)
         for grid, z in reversed(list(zip(self.grids, drawn, strict=True))):
             grid.push_prior(stack, z)
 
@@ -60,33 +58,89 @@ class LadderCoder:
             grid.pop_prior(stack, (shape[0], *each))
             for grid, each in zip(self.grids, self.shapes, strict=True)
         ]
-        z = [tensor(n * g.bin) for n, g in zip(drawn, self.grids, strict=True)]
-        vectors = self.model.label_vectors(labels)
-        state = self.model.decoder.state(lambda n, _: z[n], shape[0], vectors)
-        levels = self._pixels(state, stack, notes).pop(shape)
-        posteriors = []
-
-        def draw(number, statistics):
-            posteriors.append(self._posterior(number, statistics, notes))
-            return z[number]
-
-        _way_down(self.exact, draw, levels, labels)
+        z = [n * g.bin for n, g in zip(drawn, self.grids, strict=True)]
+        parameters = self.exact.run("decode", self._decode, *z, labels)
+        levels = Pixels(self.exact, parameters, stack, notes).pop(shape)
+        images = self.exact.images(levels)
+        told = self.exact.run("posteriors", self._posteriors, images, *z, labels)
+        normals = [
+            self._normal(number, *statistics, notes)
+            for number, statistics in enumerate(told)
+        ]
         for number in reversed(range(len(drawn))):
-            self.grids[number].push(stack, drawn[number], *posteriors[number])
+            self.grids[number].push(stack, drawn[number], *normals[number])
         return levels
 
-    def _posterior(self, number, statistics, notes):
+    def _normal(self, number, mean, log_var, notes):
         part = FIRST_PART + 2 * number
-        return self.grids[number].posterior(*map(array, statistics), notes, part)
+        return self.grids[number].posterior(mean, log_var, notes, part)
 
-    def _pixels(self, state, stack, notes):
-        parameters = self.model.decode_parameters({"state": state})
-        return Pixels(self.exact, parameters, stack, notes)
+    def _decode(self, *given):
+        """Likelihood parameters of all groups, and labels or none."""
+        count = len(self.grids)
+        z, labels = given[:count], given[count] if len(given) > count else None
+        names = (spec.name for spec in self.model.latents)
+        return self.model.decode_parameters(dict(zip(names, z, strict=True)), labels)
+
+    def _posteriors(self, images, *given):
+        """[(mean, log-variance)] of all groups, given images, groups and labels."""
+        count, found = len(self.grids), []
+        z, labels = given[:count], given[count] if len(given) > count else None
+
+        def draw(number, statistics):
+            found.append(statistics)
+            return z[number]
+
+        features = self.model.encoder(images)
+        vectors = self.model.label_vectors(labels)
+        self.model.decoder.state(draw, z[0].shape[0] or _rows(z[0]), vectors, features)
+        return found
+
+
+def _rows(tensor):
+    from keras import ops
+
+    return ops.shape(tensor)[0]
 
 
 def _way_down(exact, draw, levels, labels):
-    """The state at the end of the way down, of images that are known."""
-    model = exact.model
-    features = model.encoder(exact.images(levels))
-    vectors = model.label_vectors(labels)
-    return model.decoder.state(draw, len(levels), vectors, features)
+    """Likelihood parameters of images that are known, of latents as they are drawn.
+
+    Args:
+        exact: an `Exact` model.
+        draw: function of a group's number and its posterior's mean and log-variance, to
+            its latents; all arrays.
+        levels: (B, H, W, C).
+        labels: (B,), or None.
+    """
+    model, decoder = exact.model, exact.model.decoder
+
+    def begin(images, labels=None):
+        vectors = model.label_vectors(labels)
+        state = decoder.begin(_rows(images), vectors)
+        features = model.encoder(images)
+        return features, state, *decoder.groups[0].told(state, features[0])
+
+    features, state, prior, told = exact.run(
+        "begin", begin, exact.images(levels), labels
+    )
+    last = len(decoder.groups) - 1
+    for number, group in enumerate(decoder.groups):
+        z = draw(number, *told)
+
+        def after(state, mean, log_var, update, z, group=group, number=number):
+            state = group.after(state, (mean, log_var, update), z)
+            if number == last:
+                return decoder(state)
+            return decoder.enter(number + 1, state)
+
+        if number == last:
+            return exact.run("end", after, state, *prior, z)
+
+        def on(*given, after=after, number=number):
+            *before, image = given
+            state = after(*before)
+            return state, *decoder.groups[number + 1].told(state, image)
+
+        image = features[decoder.level_of[number + 1]]
+        state, prior, told = exact.run(f"group {number}", on, state, *prior, z, image)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.applications.bits_back.exact import array
+from zoo.applications.bits_back.exact import array, tensor
 from zoo.applications.bits_back.levels import (
     LOGIT_ERROR,
     levels_logits,
@@ -11,6 +11,7 @@ from zoo.applications.bits_back.levels import (
     push_decisions,
     round_logits,
 )
+from zoo.precision import scope
 
 
 class Pixels:
@@ -18,13 +19,15 @@ class Pixels:
 
     Args:
         exact: an `Exact` model.
-        parameters: what its decoder gave, a tensor (B, H, W, P).
+        parameters: what its decoder gave, an array (B, H, W, P).
         stack, notes: see `Stack` and `Notes`.
     """
 
     def __init__(self, exact, parameters, stack, notes):
         self.likelihood, self.exact = exact.model.likelihood, exact
-        self.parameters, self.stack, self.notes = parameters, stack, notes
+        self.stack, self.notes = stack, notes
+        with scope("float64"):
+            self.parameters = tensor(parameters)
         self.num_levels = self.likelihood.num_levels
 
     def push(self, levels):
@@ -50,19 +53,24 @@ class Pixels:
 
     def _logits(self, shape):
         """Log-odds of bits that do not depend on each other: whole numbers (B H W C)."""
-        each = [
-            array(self.likelihood.level_log_probs(self.parameters, channel))
-            for channel in range(shape[-1])
-        ]
-        odds = np.stack([log_probs[..., 1] - log_probs[..., 0] for log_probs in each], -1)
+        with scope("float64"):
+            each = [
+                array(self.likelihood.level_log_probs(self.parameters, channel))
+                for channel in range(shape[-1])
+            ]
+        odds = np.stack(
+            [log_probs[..., 1] - log_probs[..., 0] for log_probs in each], -1
+        )
         return round_logits(odds.ravel(), self.notes, 0, LOGIT_ERROR)
 
     def _options(self, channel, before):
-        x = self.exact.images(before) if channel else None
-        shares = self.likelihood.share_below(self.parameters, channel, x)
+        with scope("float64"):
+            x = tensor(self.exact.images(before)) if channel else None
+            shares = self.likelihood.share_below(self.parameters, channel, x)
 
         def share_below(edges):
-            return array(shares(edges))
+            with scope("float64"):
+                return array(shares(edges))
 
         return {
             "num_levels": self.num_levels,
@@ -70,5 +78,3 @@ class Pixels:
             "notes": self.notes,
             "part": channel * num_bits(self.num_levels),
         }
-
-

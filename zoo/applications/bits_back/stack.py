@@ -10,7 +10,7 @@ WIDTHS_PER_OCTAVE = 32
 MIN_WIDTH, MAX_WIDTH = -3 * WIDTHS_PER_OCTAVE, 15 * WIDTHS_PER_OCTAVE
 # How many deviations tables of posteriors reach, and those of priors, which must hold
 # whatever a posterior gives.
-REACH, PRIOR_REACH = 6, 12
+REACH, PRIOR_REACH = 6, 10
 # Log-odds of bits are whole multiples of 1 / 32, up to ±16.
 LOGITS_PER_UNIT, MAX_LOGIT = 32, 16 * 32
 # Probabilities are whole multiples of 2^-24, as the coder's are: what `exp` gives on

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from zoo.applications.bits_back.exact import array, tensor
+from zoo.applications.bits_back.exact import array
 from zoo.applications.bits_back.grids import FIRST_PART, Grid, resolutions
 from zoo.applications.bits_back.pixels import Pixels
 from zoo.distributions import DiagonalNormal
+from zoo.precision import scope
 from zoo.priors import StandardNormal
 
 
@@ -57,7 +58,7 @@ class VectorCoder:
     def _decode(self, bins, labels):
         mean, deviation = _prior(self.model, labels)
         z = mean + deviation * (bins * self.grid.bin)
-        return self.model.decode_parameters(tensor(z), labels)
+        return self.exact.run("decode", self.model.decode_parameters, z, labels)
 
 
 def posterior_of(exact, levels, labels):
@@ -67,14 +68,17 @@ def posterior_of(exact, levels, labels):
         ValueError: if it is no diagonal normal distribution.
     """
     model = exact.model
-    parameters = model.encode_parameters(exact.images(levels), labels)
-    posterior = model.make_posterior(parameters)
-    if type(posterior) is not DiagonalNormal:
-        raise ValueError(
-            "`model` must have posteriors that are diagonal normal distributions to "
-            f"compress with; got a {type(posterior).__name__}."
-        )
-    return array(posterior.mean), array(posterior.log_var)
+
+    def statistics(images, labels=None):
+        posterior = model.make_posterior(model.encode_parameters(images, labels))
+        if type(posterior) is not DiagonalNormal:
+            raise ValueError(
+                "`model` must have posteriors that are diagonal normal distributions "
+                f"to compress with; got a {type(posterior).__name__}."
+            )
+        return posterior.mean, posterior.log_var
+
+    return exact.run("encode", statistics, exact.images(levels), labels)
 
 
 def _posterior(exact, levels, labels):
@@ -92,5 +96,6 @@ def _prior(model, labels):
     """(mean, deviation) of p(z) or p(z|y), numbers or (B, D)."""
     if isinstance(model.prior, StandardNormal):
         return 0.0, 1.0
-    prior = model.make_prior(labels)
-    return array(prior.mean), np.exp(0.5 * array(prior.log_var))
+    with scope("float64"):
+        prior = model.make_prior(labels)
+        return array(prior.mean), np.exp(0.5 * array(prior.log_var))
