@@ -10,8 +10,8 @@ from zoo.applications.bits_back.stack import Stack
 _WORDS_PER_LATENT, _MORE_WORDS = 2, 256
 # Blocks of 2^8 images at most, of 2^23 numbers that describe their pixels.
 _MOST_IMAGES, _MOST_NUMBERS = 256, 1 << 23
-# Of labels, as of codes without a prior.
-_LABEL_RESERVE = 1.1
+# Of bits that a block may take, as images differ.
+_RESERVE = 1.1
 
 
 class Coded:
@@ -71,10 +71,10 @@ def push_all(coder, levels, labels, classes, latents, progress):
         if progress is not None:
             progress(done, len(levels))
         left = stack.size - stack.lowest
-        while size < most and 2 * size * _LABEL_RESERVE * needed <= left:
+        if size < most and 2 * size * _RESERVE * needed <= left:
             size *= 2
     # The last two of those that lay there are in the coder's own state.
-    used = len(begin) - max(0, min(len(begin), stack.lowest - 2))
+    used = len(begin) - max(0, min(len(begin), stack.lowest // 32 - 2))
     kept = stack.words[len(begin) - used :]
     return Coded(kept, used, schedule, notes.write())
 

@@ -45,7 +45,7 @@ class Stack:
         words: uint32, what lies on it; the last is not 0.
 
     Attributes:
-        lowest: the fewest words that ever lay on it.
+        lowest: the fewest bits that ever lay on it.
     """
 
     def __init__(self, words):
@@ -56,8 +56,8 @@ class Stack:
 
     @property
     def size(self):
-        """How many words lie on it."""
-        return self._coder.num_words()
+        """How many bits lie on it."""
+        return self._coder.num_valid_bits()
 
     @property
     def words(self):
@@ -83,7 +83,7 @@ class Stack:
         for width, rows in _groups(widths):
             table, middle = self._table(width, reach)
             bins[rows] += self._coder.decode(table, len(rows)) - middle
-        self.lowest = min(self.lowest, self.size)
+        self._sink()
         return bins
 
     def push_bits(self, bits, logits):
@@ -95,7 +95,12 @@ class Stack:
     def pop_bits(self, logits):
         """What `push_bits` pushed: int32 (n,)."""
         family = self._models.Bernoulli(perfect=False)
-        return self._coder.decode(family, _probabilities()[logits + MAX_LOGIT])
+        bits = self._coder.decode(family, _probabilities()[logits + MAX_LOGIT])
+        self._sink()
+        return bits
+
+    def _sink(self):
+        self.lowest = min(self.lowest, self.size)
 
     @functools.cache  # noqa: B019  # as long as the stack lives
     def _table(self, width, reach):
