@@ -1,15 +1,17 @@
-"""Models that compute in float64: what computes so with them, and what JAX needs.
+"""Models that compute in float64: what computes so with them, and what it takes.
 
 A layer of dtype "float64" gives float64. What is made of it, such as distributions and
 the probabilities of pixels, is float64, too; of all other dtypes it is float32.
 """
 
 import contextlib
+import threading
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from keras.src.backend.common import dtypes
 
 
 def float_dtype(values: Any) -> str:
@@ -62,15 +64,46 @@ def make_float64(layer: Any) -> None:
 def scope(dtype: Any) -> Any:
     """A context in which what is of this dtype or policy can be made and computed.
 
-    JAX makes float32 of float64 outside of `jax.enable_x64(True)`, which this is for
-    "float64"; elsewhere, and on other backends, it is nothing. What the functions of a
-    model compute they compute in it: around a constructor it is the caller's.
+    Outside of it Keras makes float32 of float64 in many an operation, on JAX and
+    PyTorch, and JAX in every one. What the functions of a model compute they compute in
+    it; around a constructor, on JAX, and around single operations it is the caller's.
+    Of any dtype but "float64" it is nothing.
 
     Args:
         dtype: of a model.
     """
-    if keras.backend.backend() != "jax" or of_policy(dtype) != "float64":
-        return contextlib.nullcontext()
+    is_double = of_policy(dtype) == "float64"
+    return _keeping_float64() if is_double else contextlib.nullcontext()
+
+
+class _Promotion(dict):
+    """What Keras makes of the dtypes of results, less one in the threads within."""
+
+    within = threading.local()
+
+    def get(self, key, default=None):
+        if key == "float64" and getattr(self.within, "depth", 0):
+            return key
+        return super().get(key, default)
+
+
+@contextlib.contextmanager
+def _keeping_float64():
+    name = "BIT64_TO_BIT32_DTYPE"  # a Keras without it keeps float64 itself
+    rules = getattr(dtypes, name, None)
+    if rules is not None and not isinstance(rules, _Promotion):
+        setattr(dtypes, name, _Promotion(rules))
+    within = _Promotion.within
+    on_jax = keras.backend.backend() == "jax"
+    with _jax_enabled() if on_jax else contextlib.nullcontext():
+        within.depth = getattr(within, "depth", 0) + 1
+        try:
+            yield
+        finally:
+            within.depth -= 1
+
+
+def _jax_enabled():
     import jax
 
     if hasattr(jax, "enable_x64"):
@@ -80,9 +113,9 @@ def scope(dtype: Any) -> Any:
 
 def scope_of(*parts: Any) -> Any:
     """The `scope` of distributions and priors, float64 if any of them is."""
-    dtypes = {float_dtype(getattr(part, "mean", None)) for part in parts}
-    dtypes |= {of_policy(getattr(part, "dtype_policy", None)) for part in parts}
-    return scope(min(dtypes, key=["float64", "float32"].index))
+    found = {float_dtype(getattr(part, "mean", None)) for part in parts}
+    found |= {of_policy(getattr(part, "dtype_policy", None)) for part in parts}
+    return scope("float64" if "float64" in found else None)
 
 
 def check_scope(dtype: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.precision import at_most_float32
+from zoo.precision import at_most_float32, scope
 from zoo.training.auxiliary import detached
 from zoo.training.metrics import ActiveUnits
 from zoo.training.placeholders import without_placeholder
@@ -73,6 +73,10 @@ class BatchLoss:
         """
         if isinstance(data, list):  # torch's default collation makes lists
             data = tuple(data)
+        with scope(self.dtype_policy):
+            return self._batch_loss(data, training)
+
+    def _batch_loss(self, data, training):
         x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         labels = without_placeholder(labels)
         self.check_presence_of_labels(labels)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.optim.adam import adam
 
+from zoo import precision
 from zoo.training.base import ELBOTrainer
 
 
@@ -51,7 +52,7 @@ class TorchTrainer(ELBOTrainer):
         """A function of arrays without gradients, returning NumPy arrays."""
 
         def call(*arrays):
-            with self.without_gradients():
+            with self.without_gradients(), precision.scope(self.dtype_policy):
                 outputs = function(*(keras.ops.convert_to_tensor(a) for a in arrays))
             return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
 
@@ -63,7 +64,8 @@ class TorchTrainer(ELBOTrainer):
         def call(*arrays):
             first, *rest = (keras.ops.convert_to_tensor(a) for a in arrays)
             first.requires_grad_()
-            results = function(first, *rest)
+            with precision.scope(self.dtype_policy):
+                results = function(first, *rest)
             (gradient,) = torch.autograd.grad(results.sum(), first)
             return tuple(
                 keras.ops.convert_to_numpy(tensor.detach())
