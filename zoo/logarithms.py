@@ -27,12 +27,3 @@ def softplus(values):
         # PyTorch's own gives `values` themselves above 20, which is 2e-9 too little.
         return ops.maximum(values, 0.0) + ops.log1p(ops.exp(-ops.abs(values)))
     return ops.softplus(values)
-
-
-def tanh(values):
-    """The hyperbolic tangent, of float64 in float64."""
-    if float_dtype(values) == "float64":
-        # On JAX that of Keras is float32.
-        fallen = ops.expm1(-2.0 * ops.abs(values))
-        return -ops.sign(values) * fallen / (2.0 + fallen)
-    return ops.tanh(values)

@@ -22,7 +22,7 @@ from recipes.common.console import Terminal
 from recipes.common.files import check_output, make_whole_folder, write_whole
 from recipes.common.labels import takes_labels
 from recipes.common.opening import open_preset
-from recipes.common.progress import counting, working
+from recipes.common.progress import counting
 
 # Of the files that a folder of pictures must hold to be replaced.
 _FIRST = "00000.png"

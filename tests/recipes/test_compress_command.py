@@ -11,7 +11,10 @@ WORDS = ("compress", "dense_vae_digits", "digits", "-n", 30)
 def test_a_file_gives_the_same_images_as_an_array_and_as_pictures(tmp_path):
     from recipes.data import binarize, load_images
 
-    file, wanted = tmp_path / "a.vaez", binarize(load_images("digits", splits="test").test)[:30]
+    file, wanted = (
+        tmp_path / "a.vaez",
+        binarize(load_images("digits", splits="test").test)[:30],
+    )
     said = succeed(*WORDS, "--out", file)
     assert "30 images" in said and "bits/dim" in said and "times smaller" in said
     assert file.stat().st_size < wanted.size / 8 / 2

@@ -127,7 +127,7 @@ def decompress(model: Any, data: bytes, *, progress: Progress | None = None) -> 
     try:
         coder = make(exact, np.array(found.resolution, np.int64))
         levels = pop_all(coder, found, _num_latents(model), progress)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, KeyError) as error:
         raise ValueError(
             f"`data` must be what `compress` returned; it says what none can: {error}."
         ) from error

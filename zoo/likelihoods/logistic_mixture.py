@@ -12,7 +12,7 @@ from zoo.likelihoods.base import (
     sum_over_pixels,
 )
 from zoo.likelihoods.logistic_mean import expected_levels
-from zoo.logarithms import log_sum_exp, softplus, tanh
+from zoo.logarithms import log_sum_exp, softplus
 from zoo.precision import at_least_float32, float_dtype
 from zoo.validation import check_whole_number
 
@@ -102,7 +102,9 @@ class DiscretizedLogisticMixture(Likelihood):
             for value in raw
         ]
         rest = iter(parts[1 + 2 * channels :])
-        coefficients = [[tanh(next(rest)) for _ in range(c)] for c in range(channels)]
+        coefficients = [
+            [ops.tanh(next(rest)) for _ in range(c)] for c in range(channels)
+        ]
         return ops.log_softmax(logits, axis=-1), means, log_scales, coefficients
 
     def _add_channel(self, log_prob, c, level, components):

@@ -6,7 +6,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.logarithms import tanh
 from zoo.networks.levels import grid_of
 from zoo.networks.seeding import InitializerSeeds
 from zoo.networks.stages import ConvBlock, depth_to_space
@@ -267,7 +266,7 @@ class Cell(keras.layers.Layer):
 def squeezed(log_var):
     """Log-variances within ±`LOG_VAR_LIMIT`, float32 or float64."""
     log_var = at_least_float32(log_var)
-    return LOG_VAR_LIMIT * tanh(log_var / LOG_VAR_LIMIT)
+    return LOG_VAR_LIMIT * ops.tanh(log_var / LOG_VAR_LIMIT)
 
 
 def conv(filters, size, initializer, dtype, name, strides=1):

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.logarithms import tanh
 from zoo.networks.seeding import InitializerSeeds
 from zoo.quantizers.base import Quantized, Quantizer, matmul, sum_over_positions
 from zoo.quantizers.estimators import straight_through
@@ -115,7 +114,7 @@ class FiniteScalarQuantizer(Quantizer):
         # it is the boundary, or the upper one would have nearly all.
         shift = np.where(levels == 2, 0.0, np.tan(offset / half))
         shift, half, offset = map(self._tensor, (shift, half, offset))
-        return tanh(channels + shift) * half - offset
+        return ops.tanh(channels + shift) * half - offset
 
     def _middle(self):
         """The number of the level at 0, of each channel: a float tensor."""

@@ -52,7 +52,7 @@ class Pixels:
         return levels
 
     def _logits(self, shape):
-        """Log-odds of bits that do not depend on each other: whole numbers (B H W C)."""
+        """Whole log-odds (B H W C) of bits that do not depend on each other."""
         with scope("float64"):
             each = [
                 array(self.likelihood.level_log_probs(self.parameters, channel))
