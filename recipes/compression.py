@@ -55,11 +55,9 @@ def by_preset(name, images):
     start = time.perf_counter()
     file = compress(model, images)
     middle = time.perf_counter()
-    same = np.array_equal(
-        np.round(255 * decompress(model, file)), np.round(255 * images)
-    )
+    again = decompress(model, file)
     end = time.perf_counter()
-    if not same:
+    if not np.array_equal(np.round(255 * again), np.round(255 * images)):
         raise RuntimeError(f"{name} does not give the images that it was given.")
     elbo = model.elbo(images, seed=0)["elbo"].mean()
     return {

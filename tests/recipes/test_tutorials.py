@@ -28,6 +28,7 @@ FINE_TUNE = ROOT / "recipes" / "fine_tune.md"
 DEPLOY = ROOT / "export" / "deploy.md"
 ANOMALIES = ROOT / "recipes" / "find_anomalies.md"
 FILL_IN = ROOT / "recipes" / "fill_in_pixels.md"
+COMPRESS = ROOT / "recipes" / "compress_a_data_set.md"
 # README.md runs on the backend of the other tests. This one compiles nothing.
 BACKEND = {"KERAS_BACKEND": "torch"}
 
@@ -58,7 +59,7 @@ def run_through(path, folder):
             assert language in ("cpp", "js")
 
 
-TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, FILL_IN, DEPLOY]
+TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, FILL_IN, COMPRESS, DEPLOY]
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
@@ -97,6 +98,12 @@ def deployed(tmp_path_factory):
 def test_fill_in_pixels(tmp_path):
     run_through(FILL_IN, tmp_path)
     assert (tmp_path / "filled.png").is_file()
+
+
+def test_compress_a_data_set(tmp_path):
+    run_through(COMPRESS, tmp_path)
+    assert (tmp_path / "digits.vaez").is_file()
+    assert len(list((tmp_path / "pictures").iterdir())) > 100
 
 
 @pytest.fixture(scope="module")

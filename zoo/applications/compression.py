@@ -206,14 +206,14 @@ def _levels(model, x):
     Raises:
         ValueError, TypeError: if they are no images of the model, or between levels.
     """
-    x = validation.check_images(x, model.image_shape)
+    images: Any = validation.check_images(x, model.image_shape)
     top = model.likelihood.num_levels - 1
-    scaled = x.astype(np.float64) * top
+    scaled = images.astype(np.float64) * top
     levels = np.round(scaled)
     if np.any(off := np.abs(scaled - levels) > _OFF_LEVEL):
         values = "0 or 1" if top == 1 else f"whole multiples of 1/{top}"
         raise ValueError(
             f"`x` must have pixels that are {values}, as the model's likelihood knows "
-            f"no others; got {x[off][0]:.6g}."
+            f"no others; got {images[off][0]:.6g}."
         )
     return levels.astype(np.int64)

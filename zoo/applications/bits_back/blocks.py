@@ -3,6 +3,11 @@
 import numpy as np
 
 from zoo.applications.bits_back.container import first_words
+from zoo.applications.bits_back.levels import (
+    levels_logits,
+    pop_levels,
+    push_decisions,
+)
 from zoo.applications.bits_back.rounding import Notes
 from zoo.applications.bits_back.stack import Stack
 
@@ -115,15 +120,11 @@ def pop_all(coder, found, latents, progress):
 
 def push_labels(stack, labels, classes):
     """Pushes labels (B,), all equally probable."""
-    from zoo.applications.bits_back.levels import levels_logits, push_decisions
-
     push_decisions(stack, levels_logits(labels, **_equal(classes)))
 
 
 def pop_labels(stack, count, classes):
     """Labels that were pushed: int64 (count,)."""
-    from zoo.applications.bits_back.levels import pop_levels
-
     return pop_levels(stack, (count,), **_equal(classes))
 
 

@@ -1,6 +1,7 @@
 """Images of models with a ladder of latents."""
 
 import numpy as np
+from keras import ops
 
 from zoo.applications.bits_back.grids import FIRST_PART, Grid, resolutions
 from zoo.applications.bits_back.pixels import Pixels
@@ -64,8 +65,8 @@ class LadderCoder:
         images = self.exact.images(levels)
         told = self.exact.run("posteriors", self._posteriors, images, *z, labels)
         normals = [
-            self._normal(number, *statistics, notes)
-            for number, statistics in enumerate(told)
+            self._normal(number, mean, log_var, notes)
+            for number, (mean, log_var) in enumerate(told)
         ]
         for number in reversed(range(len(drawn))):
             self.grids[number].push(stack, drawn[number], *normals[number])
@@ -93,13 +94,12 @@ class LadderCoder:
 
         features = self.model.encoder(images)
         vectors = self.model.label_vectors(labels)
-        self.model.decoder.state(draw, z[0].shape[0] or _rows(z[0]), vectors, features)
+        self.model.decoder.state(draw, _rows(z[0]), vectors, features)
         return found
 
 
 def _rows(tensor):
-    from keras import ops
-
+    """How many rows a tensor has, a number or a tensor."""
     return ops.shape(tensor)[0]
 
 

@@ -58,7 +58,7 @@ class Notes:
             part: as for `round`; of its own.
             values: int64 (n,), at the end that takes the decisions.
         """
-        if self._writing:
+        if values is not None:
             (where,) = np.nonzero(values)
             # Signs go into the last bit.
             self._keep(part, where, 2 * np.abs(values[where]) + (values[where] < 0))

@@ -1,6 +1,8 @@
 """A stack of bits, of which latents are popped and onto which they are pushed."""
 
 import functools
+import importlib
+from typing import Any
 
 import numpy as np
 
@@ -18,20 +20,19 @@ LOGITS_PER_UNIT, MAX_LOGIT = 32, 16 * 32
 _UNIT = 2.0**24
 
 
-def import_constriction():
+def import_constriction() -> Any:
     """The package `constriction`, an entropy coder.
 
     Raises:
         ImportError: if it is not installed.
     """
     try:
-        import constriction
+        return importlib.import_module("constriction")
     except ImportError as error:
         raise ImportError(
             "Compression needs the entropy coder constriction: install it with "
             'pip install "vae-zoo[compress]".'
         ) from error
-    return constriction
 
 
 class Stack:
