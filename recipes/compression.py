@@ -33,6 +33,8 @@ PRESETS = {
     COLOUR: ("hierarchical_vae_cifar10",),
 }
 COUNTS = {BINARY: 10000, GREY: 10000, COLOUR: 1000}
+# Images below each other in one picture, of which the counts are multiples.
+TOGETHER = 200
 
 
 def images_of(kind, data_dir):
@@ -73,9 +75,8 @@ def by_programs(images, binary):
     levels = np.round(255 * images).astype(np.uint8)
     stream = np.packbits(levels > 0).tobytes() if binary else levels.tobytes()
     every = levels.tobytes()
-    one = [levels.reshape(-1, *levels.shape[2:])]
-    if len(levels) * levels.shape[1] > 16000:  # WebP's limit is 16,383
-        one = list(levels.reshape(-1, 400 * levels.shape[1], *levels.shape[2:]))
+    # WebP takes no picture higher than 16,383.
+    several = levels.reshape(-1, TOGETHER * levels.shape[1], *levels.shape[2:])
     return {
         "gzip -9, all in one": min(len(gzip.compress(s, 9)) for s in (stream, every)),
         "xz -9e, all in one": min(
@@ -83,9 +84,9 @@ def by_programs(images, binary):
             for s in (stream, every)
         ),
         "PNG, each": _pictures(levels, "PNG", binary),
-        "PNG, pictures of 400": _pictures(one, "PNG", binary),
+        f"PNG, pictures of {TOGETHER}": _pictures(several, "PNG", binary),
         "WebP, each": _pictures(levels, "WEBP"),
-        "WebP, pictures of 400": _pictures(one, "WEBP"),
+        f"WebP, pictures of {TOGETHER}": _pictures(several, "WEBP"),
     }
 
 

@@ -65,7 +65,7 @@ def compress(
     >>> model = zoo.from_preset("dense_vae_digits")
     >>> x = model.sample(50, seed=0).round()
     >>> file = compress(model, x)
-    >>> bool(np.all(decompress(model, file) == x)), len(file) < x.size / 8 / 4
+    >>> bool(np.all(decompress(model, file) == x)), len(file) < x.size / 8
     (True, True)
     """
     stack.import_constriction()
