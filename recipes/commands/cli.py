@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 import typer.core
 
-from recipes.commands import anomaly_cli, imputing, latent_tools
+from recipes.commands import anomaly_cli, compressing, imputing, latent_tools
 from recipes.commands.options import (
     Augment,
     Backend,
@@ -247,6 +247,7 @@ app.add_typer(
     help="Finds unusual images: fit a threshold, score a folder, export.",
 )
 imputing.add_to(app, USE)
+compressing.add_to(app, USE)
 latent_tools.add_to(app, USE)
 
 

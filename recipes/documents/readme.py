@@ -89,6 +89,8 @@ PLAIN = (MISSING, "clusters")
 # The study of anomalies, and its tasks.
 ANOMALIES = "anomaly_detection"
 ONE_CLASS, ANOTHER = "one class", "another data set"
+# The study of lossless compression.
+COMPRESSION = "compression"
 
 
 def presets_section(presets):
@@ -265,6 +267,31 @@ def _cell(value):
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
+def compression_section(rows):
+    """The table of `recipes.compression`, in Markdown.
+
+    Args:
+        rows: what it wrote.
+    """
+    columns = ("images", "by", "bits/dim", "-ELBO", "images/s in", "images/s out")
+    lines = []
+    for data in dict.fromkeys(row["data"] for row in rows):
+        of_data = [row for row in rows if row["data"] == data]
+        for row in sorted(of_data, key=lambda row: row["bits_per_dim"]):
+            ours = "elbo_bits_per_dim" in row
+            figures = ("-", "-", "-")
+            if ours:
+                speeds = row["compressed_per_second"], row["decompressed_per_second"]
+                figures = (
+                    f"{row['elbo_bits_per_dim']:.4f}",
+                    *(f"{speed:.0f}" for speed in speeds),
+                )
+            method = f"`{row['method']}`" if ours else row["method"]
+            rate = f"{row['bits_per_dim']:.4f}"
+            lines.append((f"{data}, {row['images']:,}", method, rate, *figures))
+    return "\n".join(markdown_table(columns, lines))
+
+
 def _best_first(by_detector):
     mean = {d: np.mean([v for *_, v in found]) for d, found in by_detector.items()}
     return sorted(by_detector.items(), key=lambda item: -mean[item[0]])
@@ -311,15 +338,15 @@ def documents():
             continue
         rows = json.loads(results.read_text(encoding="utf-8"))
         new = with_section(new, *markers(name), study_section(rows, columns))
-    for name in PLAIN:
+    for name, section in (
+        (ANOMALIES, anomalies_section),
+        (COMPRESSION, compression_section),
+        *((name, plain_section) for name in PLAIN),
+    ):
         results = RECIPES / f"{name}.json"
         if results.is_file():
             rows = json.loads(results.read_text(encoding="utf-8"))
-            new = with_section(new, *markers(name), plain_section(rows))
-    results = RECIPES / f"{ANOMALIES}.json"
-    if results.is_file():
-        rows = json.loads(results.read_text(encoding="utf-8"))
-        new = with_section(new, *markers(ANOMALIES), anomalies_section(rows))
+            new = with_section(new, *markers(name), section(rows))
     yield path, text, new
 
 

@@ -30,6 +30,7 @@ ANOMALIES = ROOT / "recipes" / "find_anomalies.md"
 FILL_IN = ROOT / "recipes" / "fill_in_pixels.md"
 FEW_LABELS = ROOT / "recipes" / "learn_from_few_labels.md"
 STYLE = ROOT / "recipes" / "sort_by_style.md"
+COMPRESS = ROOT / "recipes" / "compress_a_data_set.md"
 # README.md runs on the backend of the other tests. This one compiles nothing.
 BACKEND = {"KERAS_BACKEND": "torch"}
 
@@ -60,7 +61,7 @@ def run_through(path, folder):
             assert language in ("cpp", "js")
 
 
-TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, FILL_IN, FEW_LABELS, STYLE, DEPLOY]
+TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, FILL_IN, COMPRESS, FEW_LABELS, STYLE, DEPLOY]
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
@@ -110,6 +111,12 @@ def test_sort_by_style(tmp_path):
     run_through(STYLE, tmp_path)
     pictures = {path.name for path in tmp_path.glob("*.png")}
     assert pictures == {"fours.png", "leaning.png", "styles.png"}
+
+
+def test_compress_a_data_set(tmp_path):
+    run_through(COMPRESS, tmp_path)
+    assert (tmp_path / "digits.vaez").is_file()
+    assert len(list((tmp_path / "pictures").iterdir())) > 100
 
 
 @pytest.fixture(scope="module")

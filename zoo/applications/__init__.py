@@ -1,7 +1,8 @@
 """What people use a VAE for, on any model of the zoo.
 
 `AnomalyDetector` finds unusual images; `impute` draws missing pixels, with
-`impute_with_diagnosis` to see whether its chains have mixed. `interpolate`,
+`impute_with_diagnosis` to see whether its chains have mixed. `compress` and
+`decompress` store images, lossless. `interpolate`,
 `add_attribute` (along an `attribute_vector`) and `transfer_style` move images through
 latent space; `nearest`, `cluster` (judged by `cluster_scores`) and `project` look at
 how they lie in it.
@@ -13,6 +14,7 @@ from zoo import lazy
 
 if TYPE_CHECKING:
     from zoo.applications.anomaly import AnomalyDetector
+    from zoo.applications.compression import compress, decompress
     from zoo.applications.imputation import (
         ImputationDiagnosis,
         impute,
@@ -34,6 +36,8 @@ __all__ = [
     "attribute_vector",
     "cluster",
     "cluster_scores",
+    "compress",
+    "decompress",
     "impute",
     "impute_with_diagnosis",
     "interpolate",
@@ -52,6 +56,8 @@ __getattr__, __dir__ = lazy.attributes(
         "attribute_vector": "zoo.applications.moves",
         "cluster": "zoo.applications.neighbourhoods",
         "cluster_scores": "zoo.applications.vectors",
+        "compress": "zoo.applications.compression",
+        "decompress": "zoo.applications.compression",
         "impute": "zoo.applications.imputation",
         "impute_with_diagnosis": "zoo.applications.imputation",
         "interpolate": "zoo.applications.moves",

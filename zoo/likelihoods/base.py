@@ -128,6 +128,28 @@ class Likelihood(keras.layers.Layer):
             self._lacks("level_log_probs", "its pixels have no levels")
         )
 
+    def share_below(self, parameters, channel, x=None):
+        """What a coder asks: the probabilities that a channel is below some levels.
+
+        The base sums what `level_log_probs` gives.
+
+        Args:
+            parameters, channel, x: as for `level_log_probs`.
+
+        Returns:
+            function of levels, an int array (..., N, H, W, E) from 0 to num_levels, to
+            P(level of the channel < these), a tensor (..., N, H, W, E).
+        """
+        each = ops.exp(self.level_log_probs(parameters, channel, x))
+        below = ops.cumsum(each, axis=-1)
+        below = ops.concatenate([ops.zeros_like(below[..., :1]), below], axis=-1)
+
+        def of_levels(levels):
+            levels = ops.convert_to_tensor(levels, "int32")
+            return ops.take_along_axis(below, levels, axis=-1)
+
+        return of_levels
+
     def noise_per_pixel(self, channels):
         """How many numbers `from_noise` needs for a pixel of `channels` channels."""
         return channels

@@ -164,6 +164,41 @@ class DiscretizedLogisticMixture(Likelihood):
 
     def level_log_probs(self, parameters, channel, x: Any = None):
         """See `Likelihood.level_log_probs`; `x` is needed for all channels but 0."""
+        log_weights, mean, log_scale = self._given_earlier(parameters, channel, x)
+        levels = ops.arange(self.num_levels, dtype=float_dtype(mean))
+        values = levels * (2 / (self.num_levels - 1)) - 1
+        total = None
+        for k in range(self.num_mixtures):  # all at once would fill the memory
+            log_prob = self._add_log_mass(
+                log_weights[..., k, None],
+                values - mean[..., k, None],
+                log_scale[..., k, None],
+                levels,
+            )
+            total = log_prob if total is None else _log_add(total, log_prob)
+        # They sum to 1 but for the rounding of edges, which narrow scales magnify.
+        return ops.log_softmax(total, axis=-1)
+
+    def share_below(self, parameters, channel, x: Any = None):
+        """See `Likelihood.share_below`; of no more levels than it is asked for."""
+        log_weights, mean, log_scale = self._given_earlier(parameters, channel, x)
+        weights, inverse_scale = ops.exp(log_weights), ops.exp(-log_scale)
+        top = self.num_levels - 1
+
+        def of_levels(levels):
+            levels = ops.cast(ops.convert_to_tensor(levels), mean.dtype)
+            # The lower edges of levels; the lowest and the highest have the tails.
+            edges = ((2 * levels - 1) / top - 1)[..., None]
+            each = ops.sigmoid(
+                (edges - mean[..., None, :]) * inverse_scale[..., None, :]
+            )
+            below = ops.sum(weights[..., None, :] * each, axis=-1)
+            return ops.where(levels <= 0, 0.0, ops.where(levels > top, 1.0, below))
+
+        return of_levels
+
+    def _given_earlier(self, parameters, channel, x):
+        """(log-weights, means, log-scales) of a channel's components, (..., K) each."""
         components = self._components(parameters)
         log_weights, means, log_scales, coefficients = components
         if channel and x is None:
@@ -181,19 +216,7 @@ class DiscretizedLogisticMixture(Likelihood):
                     log_weights, axis=-1, keepdims=True
                 )
                 mean = mean + coefficient * value[..., c, None]
-        levels = ops.arange(self.num_levels, dtype=float_dtype(mean))
-        values = levels * (2 / (self.num_levels - 1)) - 1
-        total = None
-        for k in range(self.num_mixtures):  # all at once would fill the memory
-            log_prob = self._add_log_mass(
-                log_weights[..., k, None],
-                values - mean[..., k, None],
-                log_scales[channel][..., k, None],
-                levels,
-            )
-            total = log_prob if total is None else _log_add(total, log_prob)
-        # They sum to 1 but for the rounding of edges, which narrow scales magnify.
-        return ops.log_softmax(total, axis=-1)
+        return log_weights, mean, log_scales[channel]
 
     def noise_per_pixel(self, channels):
         """One number for the component, and one for each channel."""

@@ -68,17 +68,26 @@ class LadderGroup(keras.layers.Layer):
             draw: function of the posterior's (mean, log-variance), of None without an
                 image, to latents (M, h, w, channels).
         """
+        prior, posterior = self.told(state, image)
+        return self.after(state, prior, draw(posterior))
+
+    def told(self, state, image=None):
+        """(mean, log-variance, update of the state) of the prior, and (mean,
+        log-variance) of the posterior or None, of what `call` takes."""
         ends = [self.channels, 2 * self.channels]
         mean, log_var, update = ops.split(self.prior(state), ends, axis=-1)
         mean, log_var = at_least_float32(mean), squeezed(log_var)
-        posterior = None
-        if image is not None:
-            moved, widened = ops.split(self.posterior(state, image), 2, axis=-1)
-            # As the prior is N(0, I) once it is moved and scaled.
-            moved = at_least_float32(moved) * ops.exp(-0.5 * log_var)
-            posterior = moved, squeezed(widened)
-        drawn = ops.cast(draw(posterior), mean.dtype)
-        z = mean + ops.exp(0.5 * log_var) * drawn
+        if image is None:
+            return (mean, log_var, update), None
+        moved, widened = ops.split(self.posterior(state, image), 2, axis=-1)
+        # As the prior is N(0, I) once it is moved and scaled.
+        moved = at_least_float32(moved) * ops.exp(-0.5 * log_var)
+        return (mean, log_var, update), (moved, squeezed(widened))
+
+    def after(self, state, prior, drawn):
+        """The state after latents that were drawn, and what `told` said before."""
+        mean, log_var, update = prior
+        z = mean + ops.exp(0.5 * log_var) * ops.cast(drawn, mean.dtype)
         state = state + update + self.project(ops.cast(z, state.dtype))
         return self.block(state)
 
@@ -110,6 +119,8 @@ class LadderDecoder(keras.layers.Layer):
                 name="label",
             )
         self.label_dim = label_dim
+        # The level that each group lies on.
+        self.level_of = [i for i, lv in enumerate(levels) for _ in range(lv.groups)]
         self.groups, self.ups = [], []
         for i, level in enumerate(levels):
             if i:
@@ -176,6 +187,16 @@ class LadderDecoder(keras.layers.Layer):
             label_vectors: (count, label_dim), or None.
             features: what `LadderEncoder` gave of N images, `count` a multiple of N.
         """
+        state = self.begin(count, label_vectors)
+        for number, level in enumerate(self.level_of):
+            image = None if features is None else features[level]
+            state = self.enter(number, state)
+            # Keras takes nothing but tensors by position.
+            state = self.groups[number](state, image, draw=partial(draw, number))
+        return state
+
+    def begin(self, count, label_vectors=None):
+        """The state (count, h, w, filters) before all groups: see `state`."""
         dtype = self.compute_dtype
         state = ops.broadcast_to(
             ops.cast(self.start, dtype), (count, *self.start.shape)
@@ -183,17 +204,15 @@ class LadderDecoder(keras.layers.Layer):
         if self.label is not None:
             labels = self.label(ops.cast(label_vectors, dtype))
             state = state + labels[:, None, None, :]
-        number = 0
-        for i, level in enumerate(self.levels):
-            if i:
-                factor = self.levels[i - 1].divisor // level.divisor
-                state = depth_to_space(self.ups[i - 1](self.activation(state)), factor)
-            image = None if features is None else features[i]
-            for _ in range(level.groups):
-                # Keras takes nothing but tensors by position.
-                state = self.groups[number](state, image, draw=partial(draw, number))
-                number += 1
         return state
+
+    def enter(self, number, state):
+        """The state on the grid of a group, of that after the one before it."""
+        level = self.level_of[number]
+        if not number or level == self.level_of[number - 1]:
+            return state
+        factor = self.levels[level - 1].divisor // self.levels[level].divisor
+        return depth_to_space(self.ups[level - 1](self.activation(state)), factor)
 
     def call(self, state):
         """The likelihood's parameters (N, H, W, P) of the state at the end."""
