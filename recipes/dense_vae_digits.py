@@ -41,6 +41,7 @@ RECIPE = Recipe(
         steps_per_execution=7,
     ),
     build_model=build_model,
+    half_precision=True,
 )
 
 if __name__ == "__main__":
