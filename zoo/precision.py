@@ -5,6 +5,7 @@ the probabilities of pixels, is float64, too; of all other dtypes it is float32.
 """
 
 import contextlib
+import sys
 import threading
 from typing import Any
 
@@ -104,8 +105,7 @@ def _keeping_float64():
 
 
 def _jax_enabled():
-    import jax
-
+    jax = sys.modules["jax"]  # which Keras has imported
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
     return jax.experimental.enable_x64()  # pyright: ignore  # before JAX 0.8

@@ -140,18 +140,6 @@ def decompress(model: Any, data: bytes, *, progress: Progress | None = None) -> 
     return (levels / top).astype(np.float32)
 
 
-def preset_of(data: bytes) -> str | None:
-    """The name of the preset that a file was compressed with, or None.
-
-    Args:
-        data: what `compress` returned.
-
-    Raises:
-        ValueError, TypeError: as `decompress`.
-    """
-    return _read(data).preset or None
-
-
 def _read(data):
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(
