@@ -94,6 +94,9 @@ class TensorFlowTrainer(ELBOTrainer):
     def compile_inference(self, function):
         """A compiled version of a function of arrays, returning NumPy arrays."""
         compiled = tf.function(function, reduce_retracing=True)
+        # It is meant for functions that are made anew at every call: of a ladder's
+        # groups, each has its own, from the same lines.
+        compiled._omit_frequent_tracing_warning = True
 
         def call(*arrays):
             outputs = compiled(*(tf.convert_to_tensor(a) for a in arrays))

@@ -24,8 +24,9 @@ _ASIDE = (
     "seed",
     "trainable",
 )
-# Rows that JAX compiles for, as it does anew for each number.
-_JAX_ROWS = (1, 8, 64, 256)
+# Rows that functions are compiled for: JAX does so anew for each number, and TensorFlow
+# warns of many.
+_ROWS = (1, 8, 64, 256)
 
 
 class Exact:
@@ -56,10 +57,9 @@ class Exact:
             arrays: (B, ...); those that are None are left out.
         """
         given = [array for array in arrays if array is not None]
-        rows, size = len(given[0]), len(given[0])
-        if keras.backend.backend() == "jax":
-            size = next((n for n in _JAX_ROWS if n >= rows), rows)
-            given = [pad_rows(array, size) for array in given]
+        rows = len(given[0])
+        size = next((n for n in _ROWS if n >= rows), rows)
+        given = [pad_rows(array, size) for array in given]
         compiled = self.model.inference.get(f"bits back {name}", function)
         found = compiled(*given)
         return keras.tree.map_structure(lambda array: checked(array)[:rows], found)
