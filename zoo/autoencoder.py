@@ -11,6 +11,7 @@ from zoo.building import Building
 from zoo.draws import flatten_draws, of_first_draw, repeat
 from zoo.generation import Generation
 from zoo.inference import InferenceFunctions
+from zoo.label_hooks import LabelHooks
 from zoo.losses import Losses
 from zoo.presets.loading import from_preset
 from zoo.presets.saving import save_to_preset
@@ -19,7 +20,9 @@ from zoo.serialization import to_json
 from zoo.training import Trainer
 
 
-class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
+class Autoencoder(
+    Generation, Scoring, Losses, LabelHooks, Building, Trainer, keras.Model
+):
     """Base of all models, whatever their latents are.
 
     A subclass has `latents` and `elbo_terms`, from which `fit`, `elbo`, `encode` and
@@ -150,62 +153,6 @@ class Autoencoder(Generation, Scoring, Losses, Building, Trainer, keras.Model):
         Empty for models that have no such description.
         """
         return {}
-
-    def check_presence_of_labels(self, labels):
-        """Refuses labels: this model takes none.
-
-        Raises:
-            ValueError: if there are labels.
-        """
-        if labels is not None:
-            raise ValueError(
-                f"{type(self).__name__} takes no labels, but got labels beside the "
-                "images: give images alone."
-            )
-
-    def check_labels(self, labels, count=None):
-        """Labels as the model takes them, an array with one row an image, or None.
-
-        Args:
-            labels: what the caller gave.
-            count: how many images there are.
-
-        Raises:
-            ValueError, TypeError: if they are not what the model takes.
-        """
-        self.check_presence_of_labels(labels)
-        return labels
-
-    def check_network_labels(self, labels, count=None):
-        """Labels as `check_labels` returns them, for what leaves the prior out.
-
-        `fit`, `encode`, `decode` and `reconstruct` ask here, so that a model whose
-        prior alone sees labels can do without.
-        """
-        return self.check_labels(labels, count)
-
-    def check_labels_of_images(self, labels, count=None, prior=True):
-        """Labels beside images that are there, for what infers latents from them.
-
-        Where images come from labels, as in `sample` and `decode`, the two hooks above
-        are asked; a model that can do without the labels of images overrides this one.
-
-        Args:
-            labels, count: as in `check_labels`.
-            prior: whether the prior has a part in it, as in `elbo`.
-        """
-        check = self.check_labels if prior else self.check_network_labels
-        return check(labels, count)
-
-    def known_labels(self, x, labels=None, prior=True):
-        """Labels that latents of NumPy images are inferred with, or None.
-
-        Args:
-            x: images (N, H, W, C).
-            labels, prior: as in `check_labels_of_images`, which this is unless a model
-                tells labels by itself.
-        """
-        return self.check_labels_of_images(labels, len(x), prior)
 
     # The model, as its users call it.
 

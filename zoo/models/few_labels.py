@@ -223,7 +223,7 @@ class FewLabels(Labelled):
         return super().fit(x, y, batch_size, epochs, **kwargs)
 
     def epoch_length(self, count, labels=None):
-        """See `ELBOTrainer.epoch_length`: with the repetitions of `fit`."""
+        """See `BatchLoss.epoch_length`: with the repetitions of `fit`."""
         return len(self._with_repeated(self._check_known(labels, count)))
 
     def _labels_of(self, labels, count) -> Any:

@@ -5,7 +5,6 @@
 
 import contextlib
 import warnings
-from functools import partial
 from typing import Any
 
 import keras
@@ -212,17 +211,12 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         """Around one `fit`: yields what Keras is to iterate over in place of `x`."""
         yield x
 
-    def epoch_length(self, count, labels=None):
-        """How many images an epoch of `fit` goes through, of so many in an array."""
-        return count
-
     def draw_order(self, count):
         """A random order of `count` images, as `fit` draws one of an array."""
         return np.random.permutation(count)
 
     def _check_training_data(self, x, labels=None, argument="x", refusals=None):
-        check = partial(self.check_labels_of_images, prior=False)
-        least = self.least_batch
+        check, least = self.check_labels_to_fit, self.least_batch
         return inputs.check_data(self, x, labels, argument, check, refusals, least)
 
     def _check_validation_data(self, validation_data, refusals):

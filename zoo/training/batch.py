@@ -128,6 +128,10 @@ class BatchLoss:
             terms.log_likelihood = at_most_float32(log_prob)
         return terms
 
+    def epoch_length(self, count, labels=None):
+        """How many images an epoch of `fit` goes through, of so many in an array."""
+        return count
+
     def training_logs(self):
         """The metrics after a training step, and how many steps were skipped so far."""
         logs = self.get_metrics_result()

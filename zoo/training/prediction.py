@@ -4,7 +4,6 @@
 # pyright: reportAttributeAccessIssue=false
 
 import contextlib
-from functools import partial
 
 import keras
 from keras import ops
@@ -39,7 +38,7 @@ class Prediction:
         refusals = []
         if isinstance(x, tuple) and labels is None:
             x, labels, _ = keras.utils.unpack_x_y_sample_weight(x)
-        check = partial(self.check_labels_of_images, prior=False)
+        check = self.check_labels_to_fit
         x, labels = inputs.check_data(self, x, labels, "x", check, refusals)
         with self.plain_errors(refusals), precision.scope(self.dtype_policy):
             given = x if labels is None else (x, labels)

@@ -74,7 +74,7 @@ def as_batches(model, rows, labels, weights, batch_size, shuffle, argument="x"):
     validation.check_shape_and_dtype(
         rows.shape, rows.dtype, model.image_shape, argument
     )
-    labels = model.check_labels_of_images(labels, len(rows), prior=False)
+    labels = model.check_labels_to_fit(labels, len(rows))
     weights = None if weights is None else np.asarray(weights)
     if weights is not None and len(weights) != len(rows):
         raise ValueError(
