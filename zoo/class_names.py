@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+# Stands for a label that is not known, as in scikit-learn's semi-supervised models.
+UNKNOWN = -1
+
 _NUMBER_WORDS = "zero one two three four five six seven eight nine".split()
 # Names that a sentence lists.
 _LISTED = 20

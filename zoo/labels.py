@@ -5,10 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from zoo.class_names import numbers_of
-
-# Stands for a label that is not known, as in scikit-learn's semi-supervised models.
-UNKNOWN = -1
+from zoo.class_names import UNKNOWN, numbers_of
 
 
 def wanted_labels(num_classes=None, num_attributes=None):

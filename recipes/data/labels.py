@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from zoo.labels import UNKNOWN
+from zoo.class_names import UNKNOWN
 
 
 def as_labels(labels, count: int, what: str) -> np.ndarray:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from keras import ops
 
 from zoo import validation
-from zoo.labels import UNKNOWN, check_labels, check_presence, wanted_labels
+from zoo.class_names import UNKNOWN
+from zoo.labels import check_labels, check_presence, wanted_labels
 from zoo.models import unknown_labels
 from zoo.models.labelled import Labelled
 from zoo.objectives import ELBO

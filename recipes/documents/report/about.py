@@ -87,7 +87,7 @@ def about(source, address=None):
 
 
 def _of_preset(preset):
-    config, info = preset.config, preset.info
+    info = preset.info
     data, metrics = preset.entry("dataset"), preset.entry("metrics")
     training = preset.entry("training")
     images = data.get("training_images")
@@ -95,7 +95,7 @@ def _of_preset(preset):
         "model": info.get("model"),
         "data": data.get("name") and data_name(preset),
         "training images": images and f"{images:,}",
-        "image": _shape(config["image_shape"]),
+        "image": _shape(info["image_shape"]),
         "latents": latents_text(preset.info),
         "parameters": f"{info.get('parameters', 0):,}",
         "weights": megabytes((preset.folder / "model.weights.h5").stat().st_size),
@@ -110,7 +110,7 @@ def _of_preset(preset):
         address=preset.address,
         kind="preset",
         summary=info.get("summary", ""),
-        image_shape=tuple(config["image_shape"]),
+        image_shape=tuple(info["image_shape"]),
         has_codes=the_codes(latents_of(info)) is not None,
         num_classes=info["num_classes"],
         num_attributes=info["num_attributes"],
