@@ -228,6 +228,26 @@ def test_four_labels_are_enough_for_two_patterns(blobs, kind):
             np.testing.assert_array_equal(array(new), old)
 
 
+def test_how_well_labels_are_told_is_logged_whatever_it_weighs(blobs):
+    x, y, _ = blobs
+    model = make_semi(num_classes=2, classification_weight=0.0)
+    quick_compile(model, "adam")
+    logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    probs = model.predict_proba(x).astype(np.float64)
+    told = -np.log(probs[np.arange(len(y)), y]).mean()
+    assert logs["cross_entropy"] == pytest.approx(told, rel=1e-3)
+    assert logs["accuracy"] == pytest.approx(np.mean(probs.argmax(1) == y))
+
+
+def test_free_bits_count_the_label_as_one_latent(blobs):
+    x, _, few = blobs
+    free = zoo.objectives.ELBO(free_bits=0.1)
+    model = make_semi(num_classes=2, objective=free)
+    quick_compile(model, keras.optimizers.SGD(0.0))
+    logs = model.fit(x, few, epochs=1, verbose=0).history
+    assert np.isfinite(logs["loss"][0])
+
+
 def test_images_with_labels_are_repeated(make):
     model = make(labelled_share=0.5)
     labels = np.full(110, UNKNOWN)

@@ -30,7 +30,8 @@ class FewLabels(Labelled):
     classes. Where it is known, all figures are given y, as in `zoo.ConditionalVAE`,
     and -log q(y|x) is trained beside them.
 
-    A subclass has `class_logits` and `terms_of_classes`, and calls `take_few_labels`.
+    A subclass has `class_logits`, gives `summed_terms` for its terms of the ELBO, and
+    calls `take_few_labels`.
     """
 
     num_classes: Any = None
@@ -172,12 +173,11 @@ class FewLabels(Labelled):
     def example_losses(self, terms, step):
         """See `Losses.example_losses`; and logs how well labels are told."""
         weight = ops.cast(terms.labels >= 0, "float32")
-        (codes,) = ops.unstack(terms.groups[0].posterior.log_probs, axis=1)
-        best = ops.cast(ops.argmax(codes, axis=-1), "int32")
-        right = ops.cast(best == terms.labels, "float32")
-        self.log("accuracy", right, weight)
-        told = terms.extra["classification"] / max(self.classification_weight, 1e-30)
-        self.log("cross_entropy", told, weight)
+        log_probs = terms.groups[0].posterior.log_probs[:, 0]
+        best = ops.cast(ops.argmax(log_probs, axis=-1), "int32")
+        self.log("accuracy", ops.cast(best == terms.labels, "float32"), weight)
+        told = log_probs * ops.one_hot(terms.labels, self.num_classes)
+        self.log("cross_entropy", -ops.sum(told, axis=-1), weight)
         return super().example_losses(terms, step)
 
     def fit(
@@ -201,7 +201,8 @@ class FewLabels(Labelled):
                 may be left out.
 
         Returns:
-            `keras.callbacks.History`.
+            `keras.callbacks.History`. `accuracy` and `cross_entropy` are of the images
+            whose labels are known, and 0 where none is.
 
         Raises:
             ValueError, TypeError: if the data are not what the model takes, no label is

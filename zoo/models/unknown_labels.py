@@ -115,13 +115,14 @@ def summed_terms(log_probs, labels, terms_of_classes, look):
     ]
     known = ops.cast(labels >= 0, log_probs.dtype)
     kl = ops.sum(ops.exp(log_probs) * log_probs, axis=-1) + math.log(number)
+    kl = _mean_of_draws(kl) * (1 - known)
     label = LatentGroup.of_figures(
         LatentSpec("label", (1,), number),
         Codes(best[:, None], number, first[:, None]),
         Codes(best[:, None], number, ops.full_like(first, -math.log(number))[:, None]),
         best[None, :, None],
-        kl=_mean_of_draws(kl) * (1 - known),
-        kl_per_unit=None,
+        kl=kl,
+        kl_per_unit=kl[:, None],
     )
     log_likelihood = of_pairs(terms.log_likelihood)
     expected = ops.sum(weights * log_likelihood, axis=-2)
