@@ -37,6 +37,14 @@ def compress(
     num_images: Annotated[
         int | None, typer.Option("-n", "--num-images", min=1, help="The first so many.")
     ] = None,
+    drawn: Annotated[
+        bool,
+        typer.Option(
+            "--binarize",
+            help="Grey pixels become black or white by chance first, for a model of "
+            "such: what comes out is these.",
+        ),
+    ] = False,
     data_dir: DataDir = None,
     backend: Backend = None,
     overwrite: Overwrite = False,
@@ -57,10 +65,15 @@ def compress(
         every = load_every(
             data, image_shape=shape, data_dir=data_dir, strict=strict, invert=invert
         )
-    images = every.images
-    if model.likelihood.num_levels == 2:
+    images = every.images[:num_images]
+    if model.likelihood.num_levels == 2 and not np.all(images == np.round(images)):
+        if not drawn:
+            raise ValueError(
+                f"{found.name!r} is a model of pixels that are black or white, and "
+                f"those of {data!r} are grey: take a model of 256 levels, or have them "
+                "made black or white, which no file undoes, by --binarize."
+            )
         images = binarize(images)
-    images = images[:num_images]
     labels = every.labels if takes_labels(found.info) else None
     if labels is not None:
         labels = labels[:num_images]

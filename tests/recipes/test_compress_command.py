@@ -5,7 +5,7 @@ import pytest
 from command_helpers import fail, succeed
 from PIL import Image
 
-WORDS = ("compress", "dense_vae_digits", "digits", "-n", 30)
+WORDS = ("compress", "dense_vae_digits", "digits", "--binarize", "-n", 30)
 
 
 def test_a_file_gives_the_same_images_as_an_array_and_as_pictures(tmp_path):
@@ -51,3 +51,10 @@ def test_a_file_of_another_preset_is_refused(tmp_path):
     succeed(*WORDS[:-1], 3, "--out", file)
     said = fail("decompress", file, "--preset", "dense_vae_mnist", "--out", "x.npz")
     assert "the preset 'dense_vae_digits'" in said
+
+
+def test_grey_pixels_are_not_made_black_and_white_unasked(tmp_path):
+    file = tmp_path / "a.vaez"
+    said = fail("compress", "dense_vae_digits", "digits", "--out", file)
+    assert "those of 'digits' are grey" in said and "--binarize" in said
+    assert not file.exists()
