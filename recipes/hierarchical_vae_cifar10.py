@@ -50,6 +50,7 @@ RECIPE = Recipe(
         clipnorm=5000.0,
     ),
     build_model=build_model,
+    half_precision=True,
     num_importance_samples=16,
     # ELBO beside ELBO: the NLL of few draws has not converged.
     anchors=(
