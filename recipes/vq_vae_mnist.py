@@ -38,6 +38,7 @@ RECIPE = Recipe(
     training=Training(epochs=20, batch_size=128, learning_rate=2e-3, ema_momentum=None),
     prior_training=Training(epochs=10, batch_size=128, learning_rate=2e-3),
     build_model=build_model,
+    half_precision=True,
     num_importance_samples=1,
     anchors=(
         Published(
