@@ -1,5 +1,6 @@
 """What shipped presets must go on computing: inputs, and where outputs are compared."""
 
+import base64
 import hashlib
 import json
 import sys
@@ -16,6 +17,9 @@ IMAGES, SAMPLES = 8, 6
 ELBO_SEED, SAMPLE_SEED, TEMPERATURE = 3, 11, 0.9
 # With the seed of all, a random number lies within 3e-8 of the edge between two codes.
 SAMPLE_SEEDS = {"vq_vae_emoji": 12}
+# Of each kind of latents and of pixels one, and how many images are compressed.
+COMPRESSED = ("dense_vae_mnist", "hierarchical_vae_cifar10", "vq_vae_mnist")
+FEW = 2
 
 
 def images(model):
@@ -67,6 +71,11 @@ def measure(model):
     }
 
 
+def to_compress(model):
+    """Some images (FEW, H, W, C) of 256 levels, or of two."""
+    return np.round(255 * images(model)[:FEW]) / np.float32(255)
+
+
 def graph_digest(path):
     """SHA-256 of an ONNX file's graph and weights, without what it says of itself."""
     import onnx
@@ -85,6 +94,7 @@ def write_golden(names):
     """
     import export
     import zoo
+    from zoo.applications import compress
 
     golden = json.loads(GOLDEN.read_text())
     for name in names:
@@ -100,6 +110,9 @@ def write_golden(names):
                 file: graph_digest(Path(folder) / name / file)
                 for file in ("decoder.onnx", "encoder.onnx", "sampler.onnx")
             }
+        if name in COMPRESSED:
+            file = compress(model, to_compress(model))
+            entry["compressed"] = base64.b64encode(file).decode()
         golden[name] = entry
 
     def lines(entry):

@@ -4,13 +4,16 @@
 since, `preset_probes.write_golden` has written theirs.
 """
 
+import base64
 import json
 
+import keras
 import numpy as np
 import preset_probes
 import pytest
 
 import zoo
+from zoo.applications import decompress
 
 GOLDEN = json.loads(preset_probes.GOLDEN.read_text())
 
@@ -33,3 +36,14 @@ def test_figures_samples_and_reconstructions_stay(name):
         np.testing.assert_allclose(
             array, GOLDEN[name][what], **TOLERANCES[what], err_msg=f"{name}: {what}"
         )
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="takes a minute to compile them"
+)
+@pytest.mark.parametrize("name", preset_probes.COMPRESSED)
+def test_files_that_were_compressed_before_are_read(name):
+    """On TensorFlow, by version 1 of the format."""
+    model = zoo.from_preset(name)
+    images = decompress(model, base64.b64decode(GOLDEN[name]["compressed"]))
+    np.testing.assert_array_equal(images, preset_probes.to_compress(model))
