@@ -26,8 +26,8 @@ from recipes.common.errors import one_sentence_errors
 from recipes.common.files import make_folder, write_whole
 from recipes.documents.readme import ANOMALIES, ANOTHER, ONE_CLASS
 
-EPOCHS, BATCH, RATE = 30, 64, 2e-3
-LATENT_DIM, UNITS, SCALE, DRAWS = 16, (512, 256), 0.3, 4
+EPOCHS, BATCH, RATE = 25, 64, 2e-3
+LATENT_DIM, UNITS, SCALE, DRAWS = 32, (512, 256), 0.25, 4
 # "regret" takes a hundred times as long, and told digits 0 to 3 worse than "elbo".
 SCORES = ("elbo", "reconstruction", "typicality", "smoothed_error")
 # Of a PCA: chosen on held-out images of 10, 20, 40 and 80.

@@ -3,7 +3,7 @@
 A model is *networks + posterior + prior + likelihood + objective*; see `zoo.vae.VAE`.
 
 What stands below is imported when it is first asked for, and Keras with it: `presets`
-(all but loading and saving) and `threefry` never need it.
+(all but loading and saving), the hub and `threefry` never need it.
 """
 
 from typing import TYPE_CHECKING
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from zoo.models.vq_vae import VQVAE
     from zoo.networks.adversary import Adversary
     from zoo.presets.folder import list_presets, preset_info
+    from zoo.presets.hub.download import download_preset
+    from zoo.presets.hub.upload import upload_preset
     from zoo.presets.loading import from_preset
     from zoo.priors.code_prior import CodePrior
     from zoo.vae import VAE
@@ -65,6 +67,7 @@ __all__ = [
     "applications",
     "corruptions",
     "distributions",
+    "download_preset",
     "evaluation",
     "from_preset",
     "latents",
@@ -80,6 +83,7 @@ __all__ = [
     "schedules",
     "threefry",
     "training",
+    "upload_preset",
 ]
 
 # The same once more, for when the program runs.
@@ -98,9 +102,11 @@ _DEFINED_IN = {
     "StackedSemiSupervisedVAE": "zoo.models.stacked_semi_supervised_vae",
     "VAE": "zoo.vae",
     "VQVAE": "zoo.models.vq_vae",
+    "download_preset": "zoo.presets.hub.download",
     "from_preset": "zoo.presets.loading",
     "list_presets": "zoo.presets.folder",
     "preset_info": "zoo.presets.folder",
+    "upload_preset": "zoo.presets.hub.upload",
 }
 
 __getattr__, __dir__ = lazy.attributes(
@@ -108,11 +114,13 @@ __getattr__, __dir__ = lazy.attributes(
     modules=[name for name in __all__ if name not in _DEFINED_IN],
     defined_in=_DEFINED_IN,
     without_keras=[
+        "download_preset",
         "evaluation",
         "latents",
         "list_presets",
         "preset_info",
         "presets",
         "threefry",
+        "upload_preset",
     ],
 )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 import typer.core
 
-from recipes.commands import anomaly_cli, compressing, imputing, latent_tools
+from recipes.commands import anomaly_cli, compressing, hub, imputing, latent_tools
 from recipes.commands.options import (
     Augment,
     Backend,
@@ -114,6 +114,9 @@ def sample(
     deploy.sample(
         source, out, num_samples, label, seed, temperature, backend, overwrite
     )
+
+
+hub.add_pull_to(app, PICK)
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -280,6 +283,9 @@ def verify(
     from recipes.commands import deploy
 
     deploy.verify(exported, restamp)
+
+
+hub.add_push_to(app, DEPLOY)
 
 
 @app.command(rich_help_panel=LOOK)

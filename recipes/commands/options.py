@@ -45,5 +45,5 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what is there already.")
 ]
 PresetName = Annotated[
-    str, typer.Argument(metavar="P", help="Name or folder; or that of a run.")
+    str, typer.Argument(metavar="P", help="Name, folder (or a run's), hf://user/name.")
 ]

@@ -11,12 +11,13 @@ from recipes.common.histories import CHECKPOINTS
 from recipes.common.presets import Preset, read_preset
 from zoo.presets import list_presets, preset_folder
 from zoo.presets.files import CONFIG
+from zoo.presets.hub.address import is_address
 
 MANIFEST = "manifest.json"
 PRESET, RUN, EXPORTED = "preset", "run", "exported"
 # What each is, and how to name one.
 _WORDS = {
-    PRESET: ("a preset", "a preset: its name, or its folder"),
+    PRESET: ("a preset", "a preset: its name, its folder, or hf://user/name"),
     RUN: ("the folder of a run", "a run: its folder"),
     EXPORTED: (
         "an exported model",
@@ -43,8 +44,9 @@ class Source:
 def open_source(name_or_path, takes=(PRESET, RUN, EXPORTED)):
     """What a name or path means. Weights are not read, and Keras is not imported.
 
-    In this order: the name of a shipped preset; a folder of a preset, of an exported
-    model or of a run, finished or not; the file of an exported model.
+    In this order: an address on the hub; the name of a shipped preset; a folder of a
+    preset, of an exported model or of a run, finished or not; the file of an exported
+    model.
 
     Args:
         name_or_path: text or path.
@@ -79,6 +81,9 @@ def open_preset(name_or_path):
 
 def _open(name_or_path):
     text, path = os.fspath(name_or_path), Path(name_or_path)
+    if is_address(text):
+        preset = read_preset(preset_folder(text))
+        return Source(PRESET, preset.folder, preset)
     if text in list_presets() or (path / CONFIG).is_file():
         preset = read_preset(text)
         return Source(PRESET, preset.folder, preset)

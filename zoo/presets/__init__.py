@@ -4,7 +4,8 @@ A folder holds `config.json` (the architecture), `model.weights.h5`, `metadata.j
 (checksums, metrics, how it was trained) and, for shipped ones, a model card and
 pictures. It holds no code and no pickles, and it loads on every backend.
 
-All but `from_preset`, `round_to_half` and `save_to_preset` does without Keras.
+`hf://user/name` is one on the Hugging Face hub. All but `from_preset`,
+`round_to_half` and `save_to_preset` does without Keras.
 """
 
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from zoo.presets.folder import (
     preset_info,
     update_metadata,
 )
+from zoo.presets.hub.download import download_preset
+from zoo.presets.hub.upload import upload_preset
 
 if TYPE_CHECKING:
     from zoo.presets.loading import from_preset
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from zoo.presets.weights import round_to_half
 
 __all__ = [
+    "download_preset",
     "from_preset",
     "list_presets",
     "preset_folder",
@@ -30,6 +34,7 @@ __all__ = [
     "round_to_half",
     "save_to_preset",
     "update_metadata",
+    "upload_preset",
 ]
 
 __getattr__, __dir__ = lazy.attributes(

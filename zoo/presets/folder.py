@@ -12,6 +12,8 @@ from zoo.presets.files import (
     read_metadata,
     write_metadata,
 )
+from zoo.presets.hub.address import is_address
+from zoo.presets.hub.download import cached_preset
 
 SHIPPED = Path(__file__).parent
 
@@ -29,15 +31,18 @@ def list_presets() -> list[str]:
 
 
 def preset_folder(name_or_folder: str | os.PathLike[str]) -> Path:
-    """The folder of a shipped preset's name, or of a path.
+    """The folder of a shipped preset's name, of a path, or of "hf://user/name".
 
     Raises:
-        ValueError: if it is neither; names close to it are suggested.
+        ValueError: if it is none of these; names close to it are suggested.
         FileNotFoundError: if it is a path where no preset lies.
+        OSError, ImportError: of the hub, as `zoo.presets.hub.download`.
     """
     text = os.fspath(name_or_folder)
     if text in list_presets():
         return SHIPPED / text
+    if is_address(text):
+        return cached_preset(text)
     folder = Path(text)
     if folder.is_dir():
         if (folder / CONFIG).is_file():
@@ -52,7 +57,8 @@ def preset_folder(name_or_folder: str | os.PathLike[str]) -> Path:
     hint = f" Did you mean {' or '.join(close)}?" if close else ""
     raise ValueError(
         f"There is no preset {text!r}.{hint} Shipped presets: "
-        f"{', '.join(list_presets()) or 'none'}; or give a preset's folder."
+        f"{', '.join(list_presets()) or 'none'}; or give a preset's folder, or an "
+        "address such as hf://user/name."
     )
 
 
@@ -103,6 +109,11 @@ def update_metadata(name_or_folder: str | os.PathLike[str], **values: Any) -> No
             another type than a preset's: metrics are numbers.
         OSError: if it cannot be written; the file is then what it was.
     """
+    if is_address(os.fspath(name_or_folder)):
+        raise ValueError(
+            f"{name_or_folder!r} lies on the hub: take it to a folder of your own "
+            "first, by vae-zoo pull, and upload that one again when it has changed."
+        )
     folder = preset_folder(name_or_folder)
     write_metadata(folder, {**read_metadata(folder), **values})
 

@@ -43,8 +43,9 @@ def from_preset(
     """Loads a model, ready to use; compile it to train it further.
 
     Args:
-        name_or_folder: the name of a shipped preset or a folder that
-            `save_to_preset` wrote, on whichever backend.
+        name_or_folder: the name of a shipped preset, a folder that `save_to_preset`
+            wrote, on whichever backend, or an address on the Hugging Face hub,
+            "hf://user/name" or "hf://user/name@revision", which is downloaded once.
             Of classes it may name those that are registered with Keras, or given by
             `keras.saving.custom_object_scope`, and those of Keras that hold no code.
         load_weights: False gives the same architecture with fresh weights.
@@ -57,6 +58,7 @@ def from_preset(
         are not.
 
     Raises:
+        OSError, ImportError: of the hub, as `zoo.presets.hub.download`.
         ValueError, FileNotFoundError: if there is no such preset, its files are
             incomplete or damaged, its weights are not the model's, it names a class
             that no preset may hold, or there is no such dtype.
