@@ -27,7 +27,7 @@ from recipes.common.files import make_folder, write_whole
 from recipes.documents.readme import ANOMALIES, ANOTHER, ONE_CLASS
 
 EPOCHS, BATCH, RATE = 25, 64, 2e-3
-LATENT_DIM, UNITS, SCALE, DRAWS = 32, (512, 256), 0.25, 4
+LATENT_DIM, UNITS, SCALE, DRAWS = 32, (512, 256), 0.25, 16
 # "regret" takes a hundred times as long, and told digits 0 to 3 worse than "elbo".
 SCORES = ("elbo", "reconstruction", "typicality", "smoothed_error")
 # Of a PCA: chosen on held-out images of 10, 20, 40 and 80.

@@ -20,7 +20,7 @@ from zoo_helpers import SHAPE, array, make_dense
 
 import zoo
 from zoo.applications import AnomalyDetector
-from zoo.applications.scores import SCORES
+from zoo.applications.scores import SCORES, smoothing_matrix
 
 BINARY = np.random.default_rng(2).integers(0, 2, (40, *SHAPE)).astype("float32")
 
@@ -166,6 +166,18 @@ def test_smoothed_error_is_that_of_a_gaussian_filter(model):
     ]
     wanted = [-np.sum(each**2) / (2 * 0.1**2) for each in smooth]
     np.testing.assert_allclose(found, wanted, rtol=0.02)
+
+
+def test_smoothed_error_is_that_of_the_mean_of_all_draws(model):
+    spec = AnomalyDetector(model, "smoothed_error", num_draws=5).fit(BINARY).spec
+    noise = np.repeat(spec.noise(model), len(BINARY), axis=1)
+    z = array(model.elbo_terms(BINARY, noise=noise).groups[0].z)
+    mean = np.mean([array(model.decode(each)) for each in z], axis=0)
+    filters = [smoothing_matrix(size) for size in SHAPE[:2]]
+    smooth = np.einsum("ih,nhwc,jw->nijc", filters[0], BINARY - mean, filters[1])
+    wanted = -np.sum(smooth**2, axis=(1, 2, 3)) / (2 * 0.1**2)
+    found = scores_of(model, "smoothed_error", BINARY, num_draws=5)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
 @pytest.mark.parametrize("score", [s for s in SCORES if s != "level_ratio"])

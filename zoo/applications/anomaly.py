@@ -41,8 +41,9 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
     - "likelihood": the importance-weighted bound with `num_draws` draws (Burda et al.,
       2016);
     - "reconstruction": E log p(x|z), without the KL;
-    - "smoothed_error": log N(smoothed x - E[x|z]; 0, 0.1^2), up to a constant, after a
-      Gaussian filter of one pixel: a stroke that is a pixel off is not odd;
+    - "smoothed_error": log N(x - E[x|z]; 0, 0.1^2), up to a constant, of the mean of
+      all draws' E[x|z] and after a Gaussian filter of one pixel: a stroke that is a
+      pixel off is not odd;
     - "latent": E log p(z), without the image;
     - "typicality": minus the distance of the ELBO from the mean ELBO of the images that
       `fit` was given (Nalisnick et al., "Detecting Out-of-Distribution Inputs to Deep

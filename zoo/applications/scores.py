@@ -19,7 +19,7 @@ SCORES = {
     "elbo": "the ELBO: log p(x|z) less what z tells of the image",
     "likelihood": "the importance-weighted likelihood, a tighter bound of log p(x)",
     "reconstruction": "log p(x|z) alone: how well the image is told by its latents",
-    "smoothed_error": "how far reconstructions are off, smoothed over a pixel",
+    "smoothed_error": "how far the mean reconstruction is off, smoothed over a pixel",
     "latent": "log p(z) of the image's latents alone: how usual they are",
     "typicality": "how near the ELBO is to that of usual images, from either side",
     "regret": "what the ELBO gains where the posterior is fitted to the image alone",
@@ -197,12 +197,11 @@ def _reconstruction(of, terms):
 
 
 def _smoothed_error(of, terms):
-    found = of.model.likelihood.mean(_parameters(of, terms))
-    difference = ops.transpose(of.x - found, (0, 1, 4, 2, 3))  # (K, N, C, H, W)
+    found = ops.mean(of.model.likelihood.mean(_parameters(of, terms)), axis=0)
+    difference = ops.transpose(of.x - found, (0, 3, 1, 2))  # (N, C, H, W)
     down, across = (smoothing_matrix(size) for size in difference.shape[-2:])
     smooth = ops.matmul(ops.matmul(down, difference), across.T)
-    error = ops.sum(ops.square(smooth), axis=(2, 3, 4))
-    return -ops.mean(error, axis=0) / (2 * ERROR**2)
+    return -ops.sum(ops.square(smooth), axis=(1, 2, 3)) / (2 * ERROR**2)
 
 
 def smoothing_matrix(size):
