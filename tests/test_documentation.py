@@ -36,6 +36,7 @@ TUTORIALS = (
     ROOT / "recipes" / "pick_and_sample.md",
     ROOT / "recipes" / "fine_tune.md",
     ROOT / "export" / "deploy.md",
+    ROOT / "export" / "serve.md",
 )
 
 README_PYTHON = [block for block in read_blocks(README) if block.language == "python"]

@@ -88,14 +88,18 @@ class OpenedModel:
                 )
             return self._others[name]
 
-    def verify(self):
-        """As `Sampler.verify`."""
-        sessions = {Path(self.main.name).name: self.main}
+    def sessions(self):
+        """{name of a file: its `Session`}, of all of them, once each is checked."""
+        found = {Path(self.main.name).name: self.main}
         if self._manifest is not None:
             check_files(self.path, self._manifest)
-            others = set(self._manifest["files"]) - set(sessions)
-            sessions |= {name: self.load(name) for name in sorted(others)}
-        files = {name: session.verify() for name, session in sessions.items()}
+            others = set(self._manifest["files"]) - set(found)
+            found |= {name: self.load(name) for name in sorted(others)}
+        return found
+
+    def verify(self):
+        """As `Sampler.verify`."""
+        files = {name: session.verify() for name, session in self.sessions().items()}
         worst = max(entry["max_abs_error"] for entry in files.values())
         return {"files": files, "max_abs_error": worst}
 

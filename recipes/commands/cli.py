@@ -262,13 +262,20 @@ def export(
         Literal["fp16", "int8"] | None, typer.Option(help="Smaller files.")
     ] = None,
     opset: Annotated[int, typer.Option(min=17, max=18)] = 17,
+    layout: Annotated[
+        Literal["triton", "kserve"] | None,
+        typer.Option(help="A folder as this server of models reads it."),
+    ] = None,
     backend: Backend = None,
     overwrite: Overwrite = False,
 ):
     """Converts a preset: its decoder to x.onnx, or all of it to a folder."""
     from recipes.commands import deploy
 
-    deploy.export_preset(preset, out, quantize, opset, backend, overwrite)
+    if layout:
+        deploy.export_layout(preset, out, quantize, opset, layout, backend, overwrite)
+    else:
+        deploy.export_preset(preset, out, quantize, opset, backend, overwrite)
 
 
 @app.command(rich_help_panel=DEPLOY)

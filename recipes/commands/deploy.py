@@ -1,5 +1,8 @@
 """`vae-zoo sample`, `export` and `verify`: what they do."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 from rich.progress import track
 
@@ -61,11 +64,21 @@ def _draw(model, num_samples, label, temperature, seed):
 
 def export_preset(preset, out, quantize, opset, backend, overwrite):
     """Converts a preset's decoder to a file, or all of it to a folder."""
+    check_free(out, overwrite)
+    _convert(load_preset(open_preset(preset), backend), out, quantize, opset, overwrite)
+    print(f"Next: vae-zoo verify {out}")
+
+
+def check_free(out, overwrite):
+    """Refuses a name that is taken, before the work."""
     if out.exists() and not overwrite:
         raise FileExistsError(
             f"{str(out)!r} exists already: choose another name or add --overwrite."
         )
-    model = load_preset(open_preset(preset), backend)
+
+
+def _convert(model, out, quantize, opset, overwrite=False, shown=None):
+    """Writes a file or folder, and says how large it is and how near the model."""
     convert = export.export_model
     if out.suffix == ".onnx":
         convert = export.export_decoder
@@ -74,12 +87,29 @@ def export_preset(preset, out, quantize, opset, backend, overwrite):
             model, out, opset=opset, quantize=quantize, overwrite=overwrite
         )
     print(
-        f"{out}: {megabytes(report.bytes)}, largest error against Keras "
+        f"{shown or out}: {megabytes(report.bytes)}, largest error against Keras "
         f"{report.max_abs_error:.1e}"
     )
     for file in getattr(report, "files", {out.name: report}).items():
         _print_kept(*file)
-    print(f"Next: vae-zoo verify {out}")
+
+
+def export_layout(source, out, quantize, opset, layout, backend, overwrite):
+    """Converts a preset, or takes what is exported already, for a server."""
+    from export.serving.layouts import write_layout
+
+    check_free(out, overwrite)
+    found = open_source(source, takes=("preset", "exported"))
+    if found.kind == "exported" and quantize:
+        raise ValueError(f"{source!r} is exported already: --quantize comes too late.")
+    with tempfile.TemporaryDirectory() as temporary:
+        exported = found.path
+        if found.preset:
+            exported = Path(temporary) / "exported"
+            model = load_preset(found.preset, backend)
+            _convert(model, exported, quantize, opset, shown=out)
+        models = write_layout(exported, out, layout, overwrite=overwrite)
+    print(f"Models: {', '.join(models)}")
 
 
 def _print_kept(name, report):

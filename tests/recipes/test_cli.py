@@ -189,6 +189,18 @@ def test_export_of_the_decoder_alone(preset, tmp_path):
     assert "exists already" in fail("export", preset, out)
 
 
+def test_export_lays_out_for_a_server(exported, tmp_path):
+    out = tmp_path / "repository"
+    said = succeed("export", exported, out, "--layout", "triton")
+    models = sorted(p.name for p in out.iterdir() if p.is_dir())
+    assert all(name in said for name in models) and len(models) > 2
+    assert "exists already" in fail("export", exported, out, "--layout", "triton")
+    other = tmp_path / "other"
+    options = ("--layout", "kserve", "--quantize", "fp16")
+    assert "comes too late" in fail("export", exported, other, *options)
+    assert not other.exists()
+
+
 def test_verify_checks_every_file(exported):
     text = succeed("verify", exported)
     assert "decoder.onnx" in text and "encoder.onnx" in text

@@ -26,6 +26,7 @@ from export import explorer
 PICK = ROOT / "recipes" / "pick_and_sample.md"
 FINE_TUNE = ROOT / "recipes" / "fine_tune.md"
 DEPLOY = ROOT / "export" / "deploy.md"
+SERVE = ROOT / "export" / "serve.md"
 ANOMALIES = ROOT / "recipes" / "find_anomalies.md"
 FILL_IN = ROOT / "recipes" / "fill_in_pixels.md"
 FEW_LABELS = ROOT / "recipes" / "learn_from_few_labels.md"
@@ -62,6 +63,7 @@ def run_through(path, folder):
 
 
 TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, FILL_IN, COMPRESS, FEW_LABELS, STYLE, DEPLOY]
+TUTORIALS += [SERVE]
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
@@ -111,6 +113,15 @@ def test_sort_by_style(tmp_path):
     run_through(STYLE, tmp_path)
     pictures = {path.name for path in tmp_path.glob("*.png")}
     assert pictures == {"fours.png", "leaning.png", "styles.png"}
+
+
+def test_serve(tmp_path):
+    """The service is loaded here, and run in tests/export/test_export_serving.py."""
+    for name in ("mlflow", "fastapi"):
+        pytest.importorskip(name)
+    run_through(SERVE, tmp_path)
+    assert (tmp_path / "service" / "inference_service.yaml").is_file()
+    assert (tmp_path / "logged" / "MLmodel").is_file()
 
 
 def test_compress_a_data_set(tmp_path):

@@ -20,6 +20,29 @@ def test_r_hat_is_one_of_chains_that_agree_and_large_of_others():
     assert np.isnan(split_r_hat(np.ones((3, 1, 2)))[0])
 
 
+def test_slots_apart_choose_among_their_own_candidates():
+    slots = 4000
+    reservoir = Reservoir([np.random.default_rng(0)], apart=True)
+    own = np.arange(slots, dtype=float)
+    for number in range(3):  # of weights 1, 2, 3
+        z = np.stack([own, np.full(slots, number)], axis=-1)[None]
+        reservoir.add(z, np.full((1, slots), math.log(1 + number) - 700))
+    np.testing.assert_array_equal(reservoir.z[0, :, 0], own)
+    shares = np.bincount(reservoir.z[0, :, 1].astype(int), minlength=3) / slots
+    np.testing.assert_allclose(shares, [1 / 6, 2 / 6, 3 / 6], atol=0.04)
+    exact = slots * 36 / 14
+    assert reservoir.effective_sample_size == pytest.approx([exact])
+
+
+def test_a_reservoir_takes_candidates_of_no_weight():
+    for apart in (False, True):
+        reservoir = Reservoir([np.random.default_rng(0)], apart=apart)
+        reservoir.add(np.zeros((1, 2, 1)), np.full((1, 2), -np.inf))
+        reservoir.add(np.ones((1, 2, 1)), np.array([[0.0, np.nan]]))
+        assert reservoir.z[0, 0, 0] == 1
+        assert reservoir.effective_sample_size == pytest.approx([1])
+
+
 def test_a_reservoir_holds_candidates_as_often_as_they_weigh():
     slots = 4000
     reservoir = Reservoir([np.random.default_rng(0)])

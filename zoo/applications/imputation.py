@@ -89,8 +89,8 @@ def impute(
     - "metropolis": Metropolis-within-Gibbs, Mattei & Frellsen, "Leveraging the Exact
       Likelihood of Deep Latent Variable Models", 2018, algorithm 2: latents from
       q(z|x) are accepted or not, which makes p(x_missing|x_observed) what chains
-      converge to, whatever the encoder. They begin with the latents that "importance"
-      chooses of `burn_in` steps.
+      converge to, whatever the encoder. Each begins with latents of its own `burn_in`
+      steps, chosen by their weights.
 
     The result is the same whatever the size of batches and, up to rounding, on every
     backend; where a random number lies within rounding of the edge between accepting
@@ -214,7 +214,10 @@ def impute_with_diagnosis(
 
 def _run(chains, streams, method, num_steps, burn_in):
     """Runs chains to their end: R-hat, effective sample size and acceptance rate."""
-    reservoir = None if method == "pseudo_gibbs" else Reservoir(streams)
+    # Chains that began with the same latents would long give the same draws.
+    apart, reservoir = method == "metropolis", None
+    if method != "pseudo_gibbs":
+        reservoir = Reservoir(streams, apart)
     for _ in range(burn_in):
         chains.gibbs(reservoir)
     trace, accepted = [], np.nan
