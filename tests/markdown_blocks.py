@@ -56,7 +56,9 @@ def python_source(blocks):
 
 def needs_keras(source):
     """Whether a script says that it does; any other must do without."""
-    return bool(re.search(r"^\s*(import|from) (zoo|keras|recipes|onnx)\b", source, re.M))
+    return bool(
+        re.search(r"^\s*(import|from) (zoo|keras|recipes|onnx)\b", source, re.M)
+    )
 
 
 def run_in_fresh_process(sources, folder, name, **environment):
