@@ -21,11 +21,14 @@ from zoo.training.placeholders import placeholder_labels
 from zoo.training.prediction import Prediction
 from zoo.training.rows import as_batches, validation_batches
 from zoo.training.saving import Saving
+from zoo.training.steps import StepsPerExecution
 from zoo.training.summary import Summary
 from zoo.validation import is_rows
 
 
-class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
+class ELBOTrainer(
+    BatchLoss, PlainErrors, Prediction, Saving, StepsPerExecution, Summary
+):
     """Mixed into `keras.Model` by `zoo.autoencoder`, below a backend's `train_step`."""
 
     def compile(
@@ -33,7 +36,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
         optimizer: Any = "adam",
         *,
         jit_compile: bool | str = "auto",
-        steps_per_execution: int = 1,
+        steps_per_execution: int | str = "auto",
         run_eagerly: bool = False,
         auto_scale_loss: bool = True,
         auxiliary_optimizer: Any = None,
@@ -46,8 +49,9 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             optimizer: a Keras optimizer or its name.
             jit_compile: compile the step with XLA (TensorFlow, JAX) or
                 `torch.compile`; "auto" lets Keras choose.
-            steps_per_execution: batches in one compiled call: 64 or so makes small
-                models train much faster. Must be 1 on PyTorch.
+            steps_per_execution: batches in one compiled call; "auto" has `fit` choose
+                up to 128 where that is faster, and 1 where a callback watches each
+                batch. Callbacks see the last of those in a call. 1 on PyTorch.
             run_eagerly: run step by step in Python, for debugging.
             auto_scale_loss: wrap the optimizer for mixed_float16.
             auxiliary_optimizer: of a model's `auxiliary` parts, alike: see
@@ -79,7 +83,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
             warnings.warn(f"What is trained cannot be kept: {why}", stacklevel=2)
         chosen = {
             "jit_compile": self.choose_jit_compile(jit_compile),
-            "steps_per_execution": self.choose_steps(steps_per_execution),
+            "steps_per_execution": self.steps_to_compile(steps_per_execution),
         }
         super().compile(
             optimizer=with_auxiliary(self, optimizer, auxiliary_optimizer),
@@ -104,10 +108,6 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
     def choose_jit_compile(self, jit_compile):
         """What to give Keras as `jit_compile`, where a backend knows better."""
         return jit_compile
-
-    def choose_steps(self, steps_per_execution):
-        """What to give Keras as `steps_per_execution`, where a backend cannot."""
-        return steps_per_execution
 
     @property
     def least_batch(self):
@@ -197,6 +197,7 @@ class ELBOTrainer(BatchLoss, PlainErrors, Prediction, Saving, Summary):
                 "batch_size": batch_size,
                 **kwargs,
             }
+            self.set_steps(x, batch_size, callbacks, kwargs)
             return super().fit(
                 epochs=epochs,
                 verbose=verbose,

@@ -155,6 +155,10 @@ class JAXTrainer(KeptState, ELBOTrainer):
         on_cpu = jax.default_backend() == "cpu"
         return not self.run_eagerly and not (on_cpu and self.has_convolutions())
 
+    def steps_gain(self):
+        """See `StepsPerExecution.steps_gain`."""
+        return keras.distribution.distribution() is None and self._scans_well()
+
     @contextlib.contextmanager
     def training_session(self, x):
         if (

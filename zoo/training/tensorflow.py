@@ -37,6 +37,11 @@ class TensorFlowTrainer(ELBOTrainer):
             return 1
         return steps_per_execution
 
+    def steps_gain(self):
+        """See `StepsPerExecution.steps_gain`; a convolution takes longer than Keras."""
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        return self.num_replicas == 1 and (on_gpu or not self.has_convolutions())
+
     @property
     def num_replicas(self):
         """How many devices the model's tf.distribute strategy trains on."""
