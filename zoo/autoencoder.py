@@ -15,6 +15,7 @@ from zoo.label_hooks import LabelHooks
 from zoo.losses import Losses
 from zoo.presets.loading import from_preset
 from zoo.presets.saving import save_to_preset
+from zoo.replicas import own_rows
 from zoo.scoring import Scoring
 from zoo.serialization import to_json
 from zoo.training import Trainer
@@ -130,7 +131,12 @@ class Autoencoder(
         """What training and evaluation steps do to images before anything else."""
         x = ops.cast(x, "float32")
         if self.dynamic_binarization:
-            threshold = keras.random.uniform(ops.shape(x), seed=self.seed_generator)
+            threshold = own_rows(
+                ops.shape(x)[0],
+                lambda rows: keras.random.uniform(
+                    (rows, *x.shape[1:]), seed=self.seed_generator
+                ),
+            )
             x = ops.cast(threshold < x, "float32")
         return x
 

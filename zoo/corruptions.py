@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.replicas import own_rows
 from zoo.serialization import get_component
 from zoo.validation import check_share
 
@@ -34,6 +35,14 @@ class Corruption:
         return cls(**config)
 
 
+def _uniforms(x, seed):
+    """A number in [0, 1) for each pixel, (N, H, W, 1)."""
+    return own_rows(
+        ops.shape(x)[0],
+        lambda rows: keras.random.uniform((rows, *x.shape[1:3], 1), seed=seed),
+    )
+
+
 class _OfPixels(Corruption):
     """Each pixel, all of its channels, with probability `share`."""
 
@@ -41,8 +50,7 @@ class _OfPixels(Corruption):
         self.share = check_share(share, "share")
 
     def _chosen(self, x, seed):
-        shape = (*ops.shape(x)[:3], 1)
-        return keras.random.uniform(shape, seed=seed) < self.share
+        return _uniforms(x, seed) < self.share
 
     def get_config(self):
         return {"share": self.share}
@@ -97,8 +105,7 @@ class SaltAndPepper(_OfPixels):
 
     def __call__(self, x, seed):
         chosen = self._chosen(x, seed)
-        shape = (*ops.shape(x)[:3], 1)
-        white = ops.cast(keras.random.uniform(shape, seed=seed) < 0.5, x.dtype)
+        white = ops.cast(_uniforms(x, seed) < 0.5, x.dtype)
         return ops.where(chosen, white, x)
 
 
@@ -126,7 +133,12 @@ class GaussianNoise(Corruption):
         self.scale = float(scale)
 
     def __call__(self, x, seed):
-        noise = keras.random.normal(ops.shape(x), stddev=self.scale, seed=seed)
+        noise = own_rows(
+            ops.shape(x)[0],
+            lambda rows: keras.random.normal(
+                (rows, *x.shape[1:]), stddev=self.scale, seed=seed
+            ),
+        )
         return ops.clip(x + noise, 0.0, 1.0)
 
     def get_config(self):

@@ -15,6 +15,7 @@ from keras import ops
 
 from zoo import precision, threefry, validation
 from zoo.latents import LatentSpec, NoiseSpec
+from zoo.replicas import own_rows
 
 Images = npt.NDArray[np.float32]
 
@@ -101,10 +102,18 @@ class Generation:
             x, num_draws, noise: what `elbo_terms` was given; without noise it is drawn.
         """
         if noise is None:
-            size = sum(spec.size for spec in self.latents)
-            shape = (num_draws, ops.shape(x)[0], size)
-            noise = keras.random.normal(shape, seed=self.seed_generator)
+            noise = self.draw_noise(ops.shape(x)[0], num_draws)
         return self.split_noise(noise)
+
+    def draw_noise(self, count, num_draws):
+        """Standard normal numbers for posterior draws of images, (K, N, latents)."""
+        size = sum(spec.size for spec in self.latents)
+
+        def of_all(rows):
+            shape = (num_draws, rows, size)
+            return keras.random.normal(shape, seed=self.seed_generator)
+
+        return own_rows(count, of_all, axis=1)
 
     def as_tensors(self, arrays):
         """What `inference` gives, as tensors of the same dtypes."""

@@ -192,8 +192,7 @@ class VAE(Autoencoder):
         posterior = self._posterior(x, labels, training)
         # z ~ q(z|x)
         if noise is None:
-            shape = (num_draws, ops.shape(posterior.mean)[0], self.latent_dim)
-            noise = keras.random.normal(shape, seed=self.seed_generator)
+            noise = self.draw_noise(ops.shape(posterior.mean)[0], num_draws)
         z = posterior.from_noise(noise)
         return self._terms(x, labels, posterior, z, training)
 

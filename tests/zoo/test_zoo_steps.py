@@ -1,4 +1,4 @@
-"""compile(steps_per_execution="auto"): as fast as asked for, and nothing else changes."""
+"""compile(steps_per_execution="auto"): as fast as asked for, and nothing else."""
 
 import keras
 import numpy as np

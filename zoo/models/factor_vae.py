@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo import schedules
 from zoo.models.discriminated import DiscriminatedVAE
+from zoo.replicas import gathered, own_rows
 from zoo.training.auxiliary import held
 from zoo.validation import check_batch
 
@@ -116,5 +117,10 @@ class FactorVAE(DiscriminatedVAE):
 
     def permute_dimensions(self, z):
         """Each column of z (N, D) in a random order of its own: algorithm 1."""
-        noise = keras.random.uniform(ops.shape(z), seed=self.seed_generator)
-        return ops.take_along_axis(z, ops.argsort(noise, axis=0), axis=0)
+
+        def of_all(rows):
+            noise = keras.random.uniform((rows, z.shape[1]), seed=self.seed_generator)
+            return ops.take_along_axis(everyone, ops.argsort(noise, axis=0), axis=0)
+
+        everyone = gathered(z)
+        return own_rows(ops.shape(z)[0], of_all)

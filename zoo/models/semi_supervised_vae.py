@@ -136,8 +136,7 @@ class SemiSupervisedVAE(FewLabels, ConditionalVAE):
     def elbo_terms(self, x, labels=None, num_draws=1, noise=None, training=False):
         """See `Autoencoder.elbo_terms`; noise is (K, N, latent_dim)."""
         if noise is None:
-            shape = (num_draws, ops.shape(x)[0], self.latent_dim)
-            noise = keras.random.normal(shape, seed=self.seed_generator)
+            noise = self.draw_noise(ops.shape(x)[0], num_draws)
         of_known = super().elbo_terms
 
         def terms_of_classes(classes):

@@ -14,6 +14,7 @@ from zoo.quantizers.base import (
     unit_vectors,
 )
 from zoo.quantizers.gradient import check_commitment
+from zoo.replicas import gathered
 from zoo.validation import check_share
 
 
@@ -117,14 +118,18 @@ class EMAQuantizer(Quantizer):
         """See `Quantizer.call`."""
         features = self._placed(ops.cast(features, self.variable_dtype))
         given = ops.stop_gradient(features)
-        if training:
-            candidates = self._candidates(given)
-            self._start(candidates, given)
+        if training:  # the codebook is one, whichever replicas share the batch
+            everyone = gathered(given)
+            candidates = self._candidates(everyone)
+            self._start(candidates, everyone)
         codes = nearest_codes(given, self.codebook)
         counts = self.count(codes)
         chosen = self.lookup(codes)
         if training:
-            self._follow(candidates, given, codes, counts[0])
+            chosen_by_all = gathered(codes)
+            self._follow(
+                candidates, everyone, chosen_by_all, self.count(chosen_by_all)[0]
+            )
         estimator = estimators.BY_NAME[self.gradient_estimator]
         return Quantized(
             features=estimator(features, chosen),

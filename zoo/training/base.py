@@ -198,6 +198,7 @@ class ELBOTrainer(
                 **kwargs,
             }
             self.set_steps(x, batch_size, callbacks, kwargs)
+            options, validation_data = self._shared(options, validation_data)
             return super().fit(
                 epochs=epochs,
                 verbose=verbose,
@@ -215,6 +216,30 @@ class ELBOTrainer(
     def draw_order(self, count):
         """A random order of `count` images, as `fit` draws one of an array."""
         return np.random.permutation(count)
+
+    def in_shares(self, x, y, sample_weight, batch_size, shuffle, training):
+        """What Keras is to go through where devices share batches: all, as it is."""
+        return x, y, sample_weight
+
+    def _shared(self, options, validation_data):
+        """Arguments of Keras' `fit`, and its validation data, in shares."""
+        size, shuffle = options["batch_size"], options.get("shuffle", True)
+        names = ("x", "y", "sample_weight")
+        given = [options[name] for name in names]
+        shared = self.in_shares(*given, size, shuffle, training=True)
+        if shared[0] is not given[0]:
+            options = {**options, **dict(zip(names, shared, strict=True))}
+            options |= {"batch_size": None, "shuffle": False}
+        if validation_data is not None:
+            size = options.get("validation_batch_size") or size
+            given = validation_data
+            if not isinstance(given, tuple):
+                given = (given,)
+            given = (*given, None, None)[:3]
+            shared = self.in_shares(*given, size, False, training=False)
+            if shared[0] is not given[0]:
+                validation_data = shared[0]
+        return options, validation_data
 
     def _check_training_data(self, x, labels=None, argument="x", refusals=None):
         check, least = self.check_labels_to_fit, self.least_batch
@@ -257,6 +282,10 @@ class ELBOTrainer(
             size = kwargs.get("batch_size")
             kwargs["batch_size"] = without_rest(len(x), size, self.least_batch)
         y = placeholder_labels(y, sample_weight)
+        given, size = (x, y, sample_weight), kwargs.get("batch_size")
+        x, y, sample_weight = self.in_shares(*given, size, False, training=False)
+        if x is not given[0]:
+            kwargs.pop("batch_size", None)
         with self.plain_errors(refusals):
             return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
 

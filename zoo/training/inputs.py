@@ -91,6 +91,12 @@ def check_last_batch(model, x, batch_size, argument="x"):
             "images, which the model's loss compares with each other; got "
             f"{len(x)} image(s) in batches of {size}: choose another `batch_size`."
         )
+    if min(size, len(x)) < model.least_batch:
+        raise ValueError(
+            f"`{argument}` must make batches of at least {model.least_batch} images, "
+            f"so that each device has some; got {len(x)} image(s) in batches of "
+            f"{size}: choose another `batch_size`, or fewer devices."
+        )
 
 
 def split_validation(x, labels, sample_weight, fraction):

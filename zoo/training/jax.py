@@ -4,6 +4,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 import contextlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,8 @@ from zoo import precision
 from zoo.training import inputs
 from zoo.training.base import ELBOTrainer
 from zoo.training.jax_state import KeptState
+from zoo.training.rows import RowBatches
+from zoo.training.shares import SharedBatches, without_filling
 
 # Training images up to this size are kept on the device for the length of `fit`.
 RESIDENT_BYTES = 2 * 2**30
@@ -28,6 +31,8 @@ class JAXTrainer(KeptState, ELBOTrainer):
     """
 
     _resident_images = None
+    # Of `SharedBatches`, in training and in evaluation.
+    _sizes, _test_sizes = None, None
 
     def compile(self, optimizer="adam", **kwargs):
         """See `ELBOTrainer.compile`."""
@@ -36,6 +41,7 @@ class JAXTrainer(KeptState, ELBOTrainer):
 
     def _stateless_loss(self, trainable, state, optimizer_variables, data, training):
         """(scaled loss, (updated non-trainable, updated metrics))."""
+        data = without_filling(data, self._sizes if training else self._test_sizes)
         non_trainable, metrics = state
         pairs = [
             *zip(self.trainable_variables, trainable, strict=True),
@@ -106,11 +112,6 @@ class JAXTrainer(KeptState, ELBOTrainer):
     def make_train_function(self, force=False):
         if self.train_function is not None and not force:
             return
-        if keras.distribution.distribution() is not None:
-            super().make_train_function(force)
-            self.train_function = self.kept(self.train_function)
-            return
-
         scan = self.steps_per_execution > 1 and self._scans_well()
 
         def one_step(state, batch, images):
@@ -128,8 +129,12 @@ class JAXTrainer(KeptState, ELBOTrainer):
             return jax.tree.map(lambda log: log[-1], logs), state
 
         if self.jit_compile and not self.run_eagerly:
-            one_step = jax.jit(one_step, donate_argnums=0)
-            many_steps = jax.jit(many_steps, donate_argnums=0)
+            options: dict[str, Any] = {"donate_argnums": 0}
+            if keras.distribution.distribution() is not None:
+                # The weights stay where they are, as in Keras' own.
+                options["out_shardings"] = (None, self._get_state_sharding_spec())
+            one_step = jax.jit(one_step, **options)
+            many_steps = jax.jit(many_steps, **options)
         run_one, run_many = self.remembered(one_step), self.remembered(many_steps)
 
         def train_function(state, iterator):
@@ -157,7 +162,26 @@ class JAXTrainer(KeptState, ELBOTrainer):
 
     def steps_gain(self):
         """See `StepsPerExecution.steps_gain`."""
-        return keras.distribution.distribution() is None and self._scans_well()
+        return self._scans_well()
+
+    def in_shares(self, x, y, sample_weight, batch_size, shuffle, training):
+        """See `ELBOTrainer.in_shares`."""
+        distribution, sizes = keras.distribution.distribution(), None
+        if distribution is not None and inputs.is_array(x):
+            mesh = distribution.device_mesh
+            devices = mesh.shape[mesh.axis_names.index(distribution.batch_dim_name)]
+            order = self.draw_order if shuffle else None
+            weights = None if sample_weight is None else np.asarray(sample_weight)
+            batches = RowBatches(x, y, weights, int(batch_size or 32), order)
+            which = jax.process_index(), jax.process_count()
+            x, y, sample_weight = SharedBatches(batches, devices, *which), None, None
+            sizes = x.sizes
+        name = "_sizes" if training else "_test_sizes"
+        if sizes != getattr(self, name):
+            setattr(self, name, sizes)
+            # They were traced with others.
+            self.train_function = self.test_function = None
+        return x, y, sample_weight
 
     @contextlib.contextmanager
     def training_session(self, x):

@@ -49,8 +49,16 @@ class TensorFlowTrainer(ELBOTrainer):
 
     @property
     def least_batch(self):
-        """See `ELBOTrainer.least_batch`; of these, no replica may go without."""
-        return self.min_batch_size * self.num_replicas
+        """See `ELBOTrainer.least_batch`; of these, no replica may go without.
+
+        All but the last take as many as an equal share rounded up: of 4 images, two of
+        3 replicas take 2 each.
+        """
+        count, least = self.num_replicas, self.min_batch_size
+        batch = count * least + (count - 1) ** 2  # of so many and more each has enough
+        while batch > 1 and batch - 1 - (count - 1) * -(-(batch - 1) // count) >= least:
+            batch -= 1
+        return batch
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Nothing, as models are built when they are made.

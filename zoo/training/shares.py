@@ -1,0 +1,63 @@
+"""The shares that devices and processes have in a batch, with `keras.distribution`.
+
+Keras on JAX wants batches that its devices divide evenly, and of several processes each
+to bring its own part of a batch. Here all of them go through the same images in the
+same order, each brings its part, and images that fill a batch up are taken out again
+within the step: a step computes what one device would.
+"""
+
+import keras
+import numpy as np
+
+
+class SharedBatches(keras.utils.PyDataset):
+    """Batches filled up so that devices divide them, of each this process's part.
+
+    Args:
+        batches: `zoo.training.rows.RowBatches`.
+        devices: how many share a batch.
+        process, processes: which process this is, of how many.
+
+    Attributes:
+        sizes: {size of a batch as it is filled up: how many of its images count}.
+    """
+
+    def __init__(self, batches, devices, process=0, processes=1):
+        super().__init__()
+        self.batches, self.process, self.processes = batches, process, processes
+        count, size = len(batches.rows), batches.batch_size
+        self.sizes, self._filled = {}, {}
+        for real in (min(size, count), count % size):
+            if real and real not in self._filled:
+                filled = -(-real // devices) * devices
+                if filled in self.sizes:  # which must tell what is real
+                    filled += devices
+                self._filled[real], self.sizes[filled] = filled, real
+
+    @property
+    def num_batches(self):
+        return self.batches.num_batches
+
+    def on_epoch_begin(self):
+        self.batches.on_epoch_begin()
+
+    def __getitem__(self, index):
+        parts = self.batches[index]
+        filled = self._filled[len(parts[0])]
+        here = filled // self.processes
+        rows = np.arange(self.process * here, (self.process + 1) * here)
+        return tuple(part[np.minimum(rows, len(part) - 1)] for part in parts)
+
+
+def without_filling(data, sizes):
+    """A batch without the images that only fill it up; in a step, where shapes are.
+
+    Args:
+        data: a tensor, or tuples of such and None.
+        sizes: of `SharedBatches`, or None.
+    """
+    images = keras.tree.flatten(data)[0]
+    real = (sizes or {}).get(images.shape[0], images.shape[0])
+    if real == images.shape[0]:
+        return data
+    return keras.tree.map_structure(lambda t: None if t is None else t[:real], data)
