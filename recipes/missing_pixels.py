@@ -23,7 +23,7 @@ from recipes.common.errors import one_sentence_errors
 from recipes.common.files import make_folder, write_whole
 from recipes.documents.readme import MISSING
 
-PRESETS = ("dense_vae_mnist", "conv_vae_mnist")
+PRESETS = ("dense_vae_mnist",)
 METHODS = ("metropolis", "pseudo_gibbs", "importance")
 DRAWS = 20
 

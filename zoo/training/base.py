@@ -21,13 +21,14 @@ from zoo.training.placeholders import placeholder_labels
 from zoo.training.prediction import Prediction
 from zoo.training.rows import as_batches, validation_batches
 from zoo.training.saving import Saving
+from zoo.training.shares import Shares
 from zoo.training.steps import StepsPerExecution
 from zoo.training.summary import Summary
 from zoo.validation import is_rows
 
 
 class ELBOTrainer(
-    BatchLoss, PlainErrors, Prediction, Saving, StepsPerExecution, Summary
+    BatchLoss, PlainErrors, Prediction, Saving, Shares, StepsPerExecution, Summary
 ):
     """Mixed into `keras.Model` by `zoo.autoencoder`, below a backend's `train_step`."""
 
@@ -49,9 +50,8 @@ class ELBOTrainer(
             optimizer: a Keras optimizer or its name.
             jit_compile: compile the step with XLA (TensorFlow, JAX) or
                 `torch.compile`; "auto" lets Keras choose.
-            steps_per_execution: batches in one compiled call; "auto" has `fit` choose
-                up to 128 where that is faster, and 1 where a callback watches each
-                batch. Callbacks see the last of those in a call. 1 on PyTorch.
+            steps_per_execution: batches in one compiled call; "auto" has `fit` choose,
+                and take 1 where a callback watches each. Must be 1 on PyTorch.
             run_eagerly: run step by step in Python, for debugging.
             auto_scale_loss: wrap the optimizer for mixed_float16.
             auxiliary_optimizer: of a model's `auxiliary` parts, alike: see
@@ -198,15 +198,12 @@ class ELBOTrainer(
                 **kwargs,
             }
             self.set_steps(x, batch_size, callbacks, kwargs)
-            options, validation_data = self._shared(options, validation_data)
-            return super().fit(
-                epochs=epochs,
-                verbose=verbose,
-                # MLflow adds to the list of callbacks that it finds here.
-                callbacks=[] if callbacks is None else callbacks,
-                validation_data=validation_data,
-                **with_seeded_order(options, self.least_batch),
-            )
+            options, validation_data = self.shared_options(options, validation_data)
+            options = with_seeded_order(options, self.least_batch)
+            # MLflow adds to the list of callbacks that it finds here.
+            callbacks = [] if callbacks is None else callbacks
+            options |= {"callbacks": callbacks, "validation_data": validation_data}
+            return super().fit(epochs=epochs, verbose=verbose, **options)
 
     @contextlib.contextmanager
     def training_session(self, x):
@@ -216,30 +213,6 @@ class ELBOTrainer(
     def draw_order(self, count):
         """A random order of `count` images, as `fit` draws one of an array."""
         return np.random.permutation(count)
-
-    def in_shares(self, x, y, sample_weight, batch_size, shuffle, training):
-        """What Keras is to go through where devices share batches: all, as it is."""
-        return x, y, sample_weight
-
-    def _shared(self, options, validation_data):
-        """Arguments of Keras' `fit`, and its validation data, in shares."""
-        size, shuffle = options["batch_size"], options.get("shuffle", True)
-        names = ("x", "y", "sample_weight")
-        given = [options[name] for name in names]
-        shared = self.in_shares(*given, size, shuffle, training=True)
-        if shared[0] is not given[0]:
-            options = {**options, **dict(zip(names, shared, strict=True))}
-            options |= {"batch_size": None, "shuffle": False}
-        if validation_data is not None:
-            size = options.get("validation_batch_size") or size
-            given = validation_data
-            if not isinstance(given, tuple):
-                given = (given,)
-            given = (*given, None, None)[:3]
-            shared = self.in_shares(*given, size, False, training=False)
-            if shared[0] is not given[0]:
-                validation_data = shared[0]
-        return options, validation_data
 
     def _check_training_data(self, x, labels=None, argument="x", refusals=None):
         check, least = self.check_labels_to_fit, self.least_batch
@@ -282,12 +255,9 @@ class ELBOTrainer(
             size = kwargs.get("batch_size")
             kwargs["batch_size"] = without_rest(len(x), size, self.least_batch)
         y = placeholder_labels(y, sample_weight)
-        given, size = (x, y, sample_weight), kwargs.get("batch_size")
-        x, y, sample_weight = self.in_shares(*given, size, False, training=False)
-        if x is not given[0]:
-            kwargs.pop("batch_size", None)
+        kwargs = self.shared_evaluation(x, y, sample_weight, kwargs)
         with self.plain_errors(refusals):
-            return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+            return super().evaluate(**kwargs)
 
     def train_on_batch(
         self,

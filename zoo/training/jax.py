@@ -165,7 +165,7 @@ class JAXTrainer(KeptState, ELBOTrainer):
         return self._scans_well()
 
     def in_shares(self, x, y, sample_weight, batch_size, shuffle, training):
-        """See `ELBOTrainer.in_shares`."""
+        """See `Shares.in_shares`."""
         distribution, sizes = keras.distribution.distribution(), None
         if distribution is not None and inputs.is_array(x):
             mesh = distribution.device_mesh
