@@ -11,6 +11,7 @@ from recipes.commands.options import (
     Augment,
     Backend,
     DataDir,
+    Devices,
     Dtype,
     Epochs,
     Invert,
@@ -130,14 +131,14 @@ def train(
     seed: Seed = 0,
     resume: Resume = False,
     start_from: StartFrom = None,
+    devices: Devices = None,
 ):
     """Trains a model as its recipe says, from scratch or from a preset of it."""
     from recipes.recipe import get_recipe
 
     found, prog = get_recipe(recipe), ("vae-zoo",)
-    train_recipe(
-        found, backend, epochs, dtype, data_dir, out, seed, resume, start_from, prog
-    )
+    options = (backend, epochs, dtype, data_dir, out, seed, resume, start_from)
+    train_recipe(found, *options, devices, prog)
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -166,12 +167,13 @@ def finetune(
     invert: Invert = False,
     memory: Memory = MEMORY,
     augment: Augment = None,
+    devices: Devices = None,
 ):
     """Trains a preset further, on your own images."""
     from recipes.common.opening import open_preset
 
     found = open_preset(preset)
-    options = (data, backend, epochs, dtype, data_dir, out, seed, resume)
+    options = (data, backend, epochs, dtype, data_dir, out, seed, resume, devices)
     finetune_preset(
         found.folder,
         *options,

@@ -31,6 +31,9 @@ Strict = Annotated[
 Invert = Annotated[
     bool, typer.Option("--invert", help="Turn black to white and white to black.")
 ]
+Devices = Annotated[
+    str | None, typer.Option(help="How many share each batch: a number, or all.")
+]
 OtherData = Annotated[
     str | None, typer.Option(help="Other images than those it was made for.")
 ]

@@ -6,6 +6,7 @@ from recipes.commands.command_line import command_line
 from recipes.commands.options import (
     Backend,
     DataDir,
+    Devices,
     Dtype,
     Epochs,
     Out,
@@ -21,11 +22,21 @@ INTERRUPTED_RUN = "Interrupted: --resume goes on from the last epoch."
 
 
 def train_recipe(
-    recipe, backend, epochs, dtype, data_dir, out, seed, resume, start_from, prog
+    recipe,
+    backend,
+    epochs,
+    dtype,
+    data_dir,
+    out,
+    seed,
+    resume,
+    start_from,
+    devices,
+    prog,
 ):
     """Trains a recipe in this process, on the backend that was asked for."""
     with one_sentence_errors(INTERRUPTED_RUN):
-        start_keras(backend)
+        start_keras(backend, devices)
         from recipes.runs.training import train
 
         return train(
@@ -37,19 +48,30 @@ def train_recipe(
             seed=seed,
             resume=resume,
             start_from=start_from,
+            devices=devices,
             command=command_line(prog),
         )
 
 
 def finetune_preset(
-    preset, data, backend, epochs, dtype, data_dir, out, seed, resume, **further
+    preset,
+    data,
+    backend,
+    epochs,
+    dtype,
+    data_dir,
+    out,
+    seed,
+    resume,
+    devices,
+    **further,
 ):
     """Fine-tunes a preset in this process, on the backend that was asked for.
 
     `further` are options of `recipes.runs.training.finetune`.
     """
     with one_sentence_errors(INTERRUPTED_RUN):
-        start_keras(backend)
+        start_keras(backend, devices)
         from recipes.runs.training import finetune
 
         return finetune(
@@ -61,6 +83,7 @@ def finetune_preset(
             out=out,
             seed=seed,
             resume=resume,
+            devices=devices,
             **further,
             command=command_line(("vae-zoo",)),
         )
@@ -78,6 +101,7 @@ def run_script(recipe):
         seed: Seed = 0,
         resume: Resume = False,
         start_from: StartFrom = None,
+        devices: Devices = None,
     ):
         prog = ("python", "-m", f"recipes.{recipe.name}")
         train_recipe(
@@ -90,6 +114,7 @@ def run_script(recipe):
             seed,
             resume,
             start_from,
+            devices,
             prog,
         )
 

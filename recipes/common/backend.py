@@ -26,6 +26,9 @@ def installed_backends():
 def choose_backend(name=None):
     """Sets KERAS_BACKEND: to `name`, or to one that is installed if it is not set.
 
+    Returns:
+        the backend's name.
+
     Raises:
         ValueError: for an unknown backend, or another one than Keras runs on already.
         ImportError: for one that is not installed, or if none is.
@@ -38,7 +41,7 @@ def choose_backend(name=None):
                 f"Keras already runs on {running} in this process: choose {name!r} "
                 "before Keras is imported."
             )
-        return
+        return running
     installed = installed_backends()
     name = name or os.environ.get("KERAS_BACKEND") or None
     _check_name(name)
@@ -55,6 +58,7 @@ def choose_backend(name=None):
     os.environ["KERAS_BACKEND"] = name
     # TensorFlow's start-up messages hide what matters.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return name
 
 
 def start_keras(name=None):

@@ -202,8 +202,8 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def to_numpy(variable):
-    """A variable's value as a NumPy array."""
-    return keras.ops.convert_to_numpy(variable.value)
+    """A variable's value as a NumPy array; of replicas, which are the same, one's."""
+    return keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(variable))
 
 
 class ProgressBar(keras.callbacks.Callback):

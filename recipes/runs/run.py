@@ -170,11 +170,13 @@ class Run:
             labels_for(model, data, split) for split in ("train", "validation")
         )
         steps = -(-model.epoch_length(len(data.train), labels) // training.batch_size)
-        on_torch = keras.backend.backend() == "torch"  # which runs step by step
+        # Which run step by step: Keras on PyTorch, and replicas of TensorFlow.
+        one_by_one = getattr(model, "num_replicas", 1) > 1
+        one_by_one = one_by_one or keras.backend.backend() == "torch"
         model.compile(
             make_optimizer(training, steps),
             steps_per_execution=1
-            if on_torch
+            if one_by_one
             else max(1, min(training.steps_per_execution, steps)),
         )
         validation = data.validation

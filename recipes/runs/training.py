@@ -8,6 +8,7 @@ import numpy as np
 
 import zoo
 from recipes.common.defaults import FINETUNING_BATCH, FINETUNING_RATE, MEMORY
+from recipes.common.devices import shared_by
 from recipes.common.provenance import on_gpu
 from recipes.common.published import further_draws
 from recipes.data import load_images
@@ -36,6 +37,7 @@ def train(
     seed=0,
     resume=False,
     start_from=None,
+    devices=None,
     command=None,
     console=None,
     scored_on="test",
@@ -53,6 +55,8 @@ def train(
         start_from: name or folder of a preset of the same recipe, whose weights to
             begin with: a chain of trainings, each as long as a machine is to be had.
             The KL has its full weight from the start.
+        devices: how many share each batch, as text, or "all": see
+            `recipes.common.devices`. None is one.
         command: how the run was started, for its records.
         console: `rich.console.Console` for progress.
         scored_on: the images that the figures are of, "test" or "validation": where
@@ -84,6 +88,7 @@ def train(
         prior_training = dataclasses.replace(
             prior_training, epochs=max(1, round(prior_training.epochs * share))
         )
+    shared = shared_by(devices)
     keras.utils.set_random_seed(seed)  # of layers that a recipe gives no seed
     out = out or Path("runs") / recipe.name
     with Run(out, recipe.name, seed, resume, console, start=start) as run:
@@ -105,7 +110,8 @@ def train(
             return recipe.build_model(beta=beta, seed=seed, dtype=dtype)
 
         dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
-        fitted = build_model(dtype)
+        with shared():
+            fitted = build_model(dtype)
         told = len(data.report)
         data = known_classes(fitted, data)  # or no preset of it can be scored
         print_report(data.report[told:], run.console)
@@ -115,9 +121,10 @@ def train(
         if start:
             start.check(data, seed)
             start.give_weights(fitted)
-        run.fit(fitted, data, training, keep_start=start is not None)
-        if prior_training is not None:
-            run.fit_prior(fitted, data, prior_training)
+        with shared():
+            run.fit(fitted, data, training, keep_start=start is not None)
+            if prior_training is not None:
+                run.fit_prior(fitted, data, prior_training)
         # A preset is kept in float32, which every machine computes well.
         model = build_model("float32")
         model.set_weights(fitted.get_weights())
@@ -174,6 +181,7 @@ def finetune(
     invert=False,
     memory=MEMORY,
     augment=(),
+    devices=None,
     command=None,
     console=None,
 ):
@@ -190,7 +198,7 @@ def finetune(
             of the steps and falls to 0.
         strict, invert, memory, augment: as in `recipes.data.load_images`. Where the
             images look like negatives of the preset's, this is said.
-        dtype, data_dir, out, seed, resume, command, console: as in `train`.
+        dtype, data_dir, out, seed, resume, devices, command, console: as in `train`.
 
     Returns:
         `pathlib.Path` of the new preset, `<out>/preset`.
@@ -207,7 +215,9 @@ def finetune(
     binarized = bool(info.get("dataset", {}).get("binarized"))
     model = zoo.from_preset(preset)
     dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
-    fitted = _in_dtype(model, dtype)
+    shared = shared_by(devices)
+    with shared():
+        fitted = _in_dtype(model, dtype)
     options = {
         "image_shape": info["image_shape"],
         "data_dir": data_dir,
@@ -241,10 +251,11 @@ def finetune(
             # So few steps would leave an average of weights close to where it began.
             ema_momentum=None,
         )
-        run.fit(fitted, data, training, keep_start=True)
-        if isinstance(getattr(fitted, "prior", None), zoo.CodePrior):
-            # Its codes do not mean any more what they did.
-            run.fit_prior(fitted, data, training)
+        with shared():
+            run.fit(fitted, data, training, keep_start=True)
+            if isinstance(getattr(fitted, "prior", None), zoo.CodePrior):
+                # Its codes do not mean any more what they did.
+                run.fit_prior(fitted, data, training)
         tuned = _in_dtype(model, model.dtype_policy.name)
         tuned.set_weights(fitted.get_weights())
         gain = Gain.measure(model, tuned, data, binarized)

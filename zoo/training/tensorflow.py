@@ -75,6 +75,15 @@ class TensorFlowTrainer(ELBOTrainer):
                 "A SkippingOptimizer trains on one device: each replica would judge by "
                 f"its own images; got {self.num_replicas} replicas."
             )
+        if self.num_replicas > 1 and any(
+            getattr(self.optimizer, name, None) is not None
+            for name in ("clipnorm", "clipvalue", "global_clipnorm")
+        ):
+            warnings.warn(
+                f"Gradients are clipped as each of {self.num_replicas} replicas has "
+                "them, before they are added up: not as one device would.",
+                stacklevel=4,
+            )
         if not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)

@@ -1,0 +1,74 @@
+"""Several devices of one machine, which share each batch of a training."""
+
+import contextlib
+import importlib
+
+from recipes.common.backend import choose_backend
+
+ALL = "all"
+
+
+def prepare_devices(wanted, backend=None):
+    """Checks what was asked for, and has a processor stand for so many devices.
+
+    To be called before the backend starts: afterwards neither JAX nor TensorFlow makes
+    more devices of one processor, which is no faster, but shows that it works.
+
+    Args:
+        wanted: a number as text, "all", or None.
+        backend: as `recipes.common.backend.choose_backend` takes it.
+
+    Raises:
+        ValueError: for anything else, and on PyTorch.
+    """
+    if wanted is None:
+        return
+    if wanted != ALL and not (wanted.isdecimal() and int(wanted) >= 1):
+        raise ValueError(f"`devices` must be a number or {ALL!r}; got {wanted!r}.")
+    name = choose_backend(backend)
+    if name == "torch":
+        raise ValueError(
+            "Keras trains on one device with PyTorch: choose --backend jax or "
+            "tensorflow for --devices."
+        )
+    if wanted == ALL:
+        return
+    if name == "jax":
+        importlib.import_module("jax").config.update("jax_num_cpu_devices", int(wanted))
+        return
+    config = importlib.import_module("tensorflow").config
+    part = config.LogicalDeviceConfiguration()
+    for processor in config.list_physical_devices("CPU"):
+        config.set_logical_device_configuration(processor, [part] * int(wanted))
+
+
+def shared_by(wanted):
+    """A function that gives a context in which a model is made, and another trained in.
+
+    Args:
+        wanted: as `prepare_devices` was given it.
+
+    Raises:
+        ValueError: if there are fewer devices.
+    """
+    if wanted is None:
+        return contextlib.nullcontext
+    import keras
+
+    if keras.backend.backend() == "jax":
+        devices = _so_many(keras.distribution.list_devices(), wanted)
+        return keras.distribution.DataParallel(devices=devices).scope
+    tf = importlib.import_module("tensorflow")
+    kinds = [tf.config.list_logical_devices(kind) for kind in ("GPU", "CPU")]
+    devices = _so_many([device.name for device in kinds[0] or kinds[1]], wanted)
+    return tf.distribute.MirroredStrategy(devices).scope
+
+
+def _so_many(devices, wanted):
+    count = len(devices) if wanted == ALL else int(wanted)
+    if count > len(devices):
+        raise ValueError(
+            f"There are {len(devices)} devices ({', '.join(map(str, devices))}); got "
+            f"--devices {wanted}."
+        )
+    return devices[:count]
