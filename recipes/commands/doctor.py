@@ -48,6 +48,8 @@ _EXTRAS = (
         ("tensorflow_datasets", "importlib_resources", "sklearn"),
     ),
     ("export", "conversion to ONNX", ("keras", "tensorflow", "tf2onnx", "onnx")),
+    ("compress", "lossless compression", ("constriction",)),
+    ("hub", "presets on the hub", ("huggingface_hub",)),
 )
 _NAMES = {
     "PIL": "pillow",
