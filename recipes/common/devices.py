@@ -34,7 +34,11 @@ def prepare_devices(wanted, backend=None):
     if wanted == ALL:
         return
     if name == "jax":
-        importlib.import_module("jax").config.update("jax_num_cpu_devices", int(wanted))
+        config = importlib.import_module("jax").config
+        config.update("jax_num_cpu_devices", int(wanted))
+        # Of several steps under way, one's devices may wait for threads that another's
+        # hold, and both for ever.
+        config.update("jax_cpu_enable_async_dispatch", False)
         return
     config = importlib.import_module("tensorflow").config
     part = config.LogicalDeviceConfiguration()

@@ -58,7 +58,7 @@ class StepsPerExecution:
             batch_size, callbacks: as `fit` was given them.
             options: further arguments of `fit`.
         """
-        if self.compile_options["steps_per_execution"] != AUTO:
+        if not self.compiled or self.compile_options["steps_per_execution"] != AUTO:
             return
         steps = 1
         if (
