@@ -90,8 +90,7 @@ def trained(x, seed):
     model = zoo.DenseVAE(x.shape[1:], LATENT_DIM, UNITS, likelihood, seed=seed)
     steps = EPOCHS * math.ceil(len(x) / BATCH)
     rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
-    several = 1 if keras.backend.backend() == "torch" else 32
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=several)
+    model.compile(keras.optimizers.Adam(rate))
     model.fit(x, epochs=EPOCHS, batch_size=BATCH, verbose=0)
     return model
 
