@@ -141,6 +141,15 @@ for steps in (1, 2):
     other[0].fit(x[:45], batch_size=15, verbose=0)
     figures = other[0].evaluate(x[:6], batch_size=4, return_dict=True, verbose=0)
     assert np.all(np.isfinite(list(figures.values())))
+# A batch of a size that others are filled up to is all of it real.
+model = models["dense"]()
+model.compile("adam")
+model.fit(x[:9], batch_size=9, verbose=0)
+model.evaluate(x[:9], batch_size=9, verbose=0)
+last = np.arange(10) == 9
+for step in (model.test_on_batch, model.train_on_batch):
+    logs = step(x[:10], sample_weight=last.astype("float32"), return_dict=True)
+    assert logs["loss"] > 1, logs
 """
 )
 

@@ -176,12 +176,25 @@ class JAXTrainer(KeptState, ELBOTrainer):
             which = jax.process_index(), jax.process_count()
             x, y, sample_weight = SharedBatches(batches, devices, *which), None, None
             sizes = x.sizes
+        self._fill_to(sizes, training)
+        return x, y, sample_weight
+
+    def _fill_to(self, sizes, training):
         name = "_sizes" if training else "_test_sizes"
         if sizes != getattr(self, name):
             setattr(self, name, sizes)
             # They were traced with others.
             self.train_function = self.test_function = None
-        return x, y, sample_weight
+
+    def train_on_batch(self, *args, **kwargs):
+        """See `ELBOTrainer.train_on_batch`."""
+        self._fill_to(None, training=True)
+        return super().train_on_batch(*args, **kwargs)
+
+    def test_on_batch(self, *args, **kwargs):
+        """See `ELBOTrainer.test_on_batch`."""
+        self._fill_to(None, training=False)
+        return super().test_on_batch(*args, **kwargs)
 
     @contextlib.contextmanager
     def training_session(self, x):
