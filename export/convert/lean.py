@@ -15,6 +15,9 @@ _FIXED = "fixed_shape_"
 def fix_shapes(model):
     """Gives each Reshape whose target was computed from the batch a constant target.
 
+    One to the shape that its input has is passed by: the converter leaves some of
+    them, or does not, with the same input.
+
     Args:
         model: ModelProto from tf2onnx whose inputs have one row an example, or are
             single numbers; changed in place. Nodes that computed the shapes stay,
@@ -30,6 +33,13 @@ def fix_shapes(model):
         value.name: _row_shape(value)
         for value in [*inferred.value_info, *inferred.input, *inferred.output]
     }
+    same, outputs = {}, {value.name for value in graph.output}
+    for node in graph.node:
+        node.input[:] = [same.get(name, name) for name in node.input]
+        if node.op_type == "Reshape" and node.output[0] not in outputs:
+            before, after = rows.get(node.input[0]), rows.get(node.output[0])
+            if before and before == after:
+                same[node.output[0]] = node.input[0]
     for i, node in enumerate(n for n in graph.node if n.op_type == "Reshape"):
         before, after = rows.get(node.input[0]), rows.get(node.output[0])
         if before and after and np.prod(before) == np.prod(after):
