@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from export.options import check_options
+from export.output import check_target, put_in_place, workspace_beside
 from export.report import ExportReport, ModelReport
-from zoo.unfinished import beside, remove, replace
 
 
 def export_decoder(
@@ -141,12 +141,12 @@ def export_model(
     check_options(opset, quantize)
     folder = Path(folder)
     ours = folder.is_dir() and (folder / "manifest.json").is_file()
-    _check_target(folder, overwrite, not ours, "not a folder that export_model wrote")
-    with _workspace(folder) as workspace:
+    check_target(folder, overwrite, not ours, "not a folder that export_model wrote")
+    with workspace_beside(folder) as workspace:
         from export import pipeline
 
         report = pipeline.folder(model, workspace, folder, opset, quantize, verify)
-        _put(workspace / "out", folder, overwrite)
+        put_in_place(workspace / "out", folder, overwrite)
     return report
 
 
@@ -241,53 +241,12 @@ def export_classifier(
         return pipeline.classifier(model, workspace, path, opset, quantize, verify)
 
 
-def _check_target(target, overwrite, foreign, what):
-    if os.path.lexists(target):
-        if not overwrite:
-            raise FileExistsError(
-                f"{target} exists already: choose another path or pass overwrite=True."
-            )
-        if foreign:
-            raise FileExistsError(f"{target} is {what}: it is not overwritten.")
-    elif not target.parent.is_dir():
-        raise FileNotFoundError(
-            f"{target} cannot be written: there is no folder {target.parent}."
-        )
-
-
 @contextlib.contextmanager
 def _one_file(path, overwrite):
     """(Path, workspace) for whoever makes one file in workspace/out, put there last."""
     path = Path(path)
-    _check_target(path, overwrite, path.is_dir(), "a folder, not a file")
-    with _workspace(path) as workspace:
+    check_target(path, overwrite, path.is_dir(), "a folder, not a file")
+    with workspace_beside(path) as workspace:
         yield path, workspace
         (made,) = (workspace / "out").iterdir()
-        _put(made, path, overwrite)
-
-
-@contextlib.contextmanager
-def _workspace(target):
-    """A temporary folder beside the target, so that a rename completes the export."""
-    try:
-        workspace = beside(target)
-        workspace.mkdir()
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    try:
-        yield workspace
-    finally:
-        remove(workspace)
-
-
-def _put(source, target, overwrite):
-    try:
-        if not overwrite and os.path.lexists(target):
-            raise FileExistsError(0, "it came into being during the export")
-        replace(source, target)
-    except OSError as error:
-        raise _unwritable(target, error) from error
-
-
-def _unwritable(target, error):
-    return type(error)(f"{target} cannot be written: {error.strerror}.")
+        put_in_place(made, path, overwrite)

@@ -1,14 +1,13 @@
 """Folders that servers of models read: Triton's, and KServe's around it."""
 
-import contextlib
 import json
 import os
 import re
 import shutil
 from pathlib import Path
 
+from export.output import check_target, put_in_place, workspace_beside
 from export.serving.tensors import dims, served_files
-from zoo.unfinished import beside, remove, replace
 
 LAYOUTS = ("triton", "kserve")
 CONFIG = "config.pbtxt"
@@ -71,18 +70,10 @@ def write_layout(
         wanted = " or ".join(map(repr, LAYOUTS))
         raise ValueError(f"`layout` must be {wanted}; got {layout!r}.")
     folder = Path(folder)
-    if os.path.lexists(folder):
-        if not overwrite:
-            raise FileExistsError(
-                f"{folder} exists already: choose another path or pass overwrite=True."
-            )
-        if not (folder / _MARK).is_file():
-            raise FileExistsError(
-                f"{folder} is not a folder that was laid out here: it is not "
-                "overwritten."
-            )
+    foreign = not (folder / _MARK).is_file()
+    check_target(folder, overwrite, foreign, "not a folder that was laid out here")
     files = served_files(exported, name)
-    with _whole(folder) as made:
+    with workspace_beside(folder) as made:
         repository = made / "models" if layout == "kserve" else made
         for served in files:
             place = repository / served.name
@@ -93,6 +84,7 @@ def write_layout(
             _add_kserve(made, files)
         mark = {"layout": layout, "models": [served.name for served in files]}
         (made / _MARK).write_text(json.dumps(mark) + "\n", "utf-8")
+        put_in_place(made, folder, overwrite)
     return mark["models"]
 
 
@@ -169,18 +161,3 @@ def _add_kserve(made, files):
         "      storageUri: s3://bucket/models\n",
         "utf-8",
     )
-
-
-@contextlib.contextmanager
-def _whole(folder):
-    """A folder to write to, which then gets its name."""
-    try:
-        temporary = beside(folder)
-        temporary.mkdir()
-        yield temporary
-        replace(temporary, folder)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise type(error)(f"{folder} cannot be written: {why}.") from error
-    finally:
-        remove(temporary)

@@ -117,7 +117,7 @@ def sample(
     )
 
 
-hub.add_pull_to(app, PICK)
+app.command(rich_help_panel=PICK)(hub.pull)
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -136,9 +136,19 @@ def train(
     """Trains a model as its recipe says, from scratch or from a preset of it."""
     from recipes.recipe import get_recipe
 
-    found, prog = get_recipe(recipe), ("vae-zoo",)
-    options = (backend, epochs, dtype, data_dir, out, seed, resume, start_from)
-    train_recipe(found, *options, devices, prog)
+    train_recipe(
+        get_recipe(recipe),
+        ("vae-zoo",),
+        backend,
+        devices,
+        epochs=epochs,
+        dtype=dtype,
+        data_dir=data_dir,
+        out=out,
+        seed=seed,
+        resume=resume,
+        start_from=start_from,
+    )
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -173,10 +183,17 @@ def finetune(
     from recipes.common.opening import open_preset
 
     found = open_preset(preset)
-    options = (data, backend, epochs, dtype, data_dir, out, seed, resume, devices)
     finetune_preset(
         found.folder,
-        *options,
+        data,
+        backend,
+        devices,
+        epochs=epochs,
+        dtype=dtype,
+        data_dir=data_dir,
+        out=out,
+        seed=seed,
+        resume=resume,
         batch_size=batch_size,
         learning_rate=learning_rate,
         strict=strict,
@@ -231,6 +248,11 @@ def evaluate(
         check_output(out.with_suffix(".md"), overwrite)
         kept = out.with_suffix(".partial.npz")
     found = [open_preset(name) for name in (compare or [preset])]
+    if save and found[0].hub:
+        raise ValueError(
+            f"{found[0].hub} lies on the hub: pull it to a folder of your own, which "
+            "--save can write to."
+        )
     start_keras(backend)
     from recipes.commands import evaluate as scoring
 
@@ -294,7 +316,7 @@ def verify(
     deploy.verify(exported, restamp)
 
 
-hub.add_push_to(app, DEPLOY)
+app.command(rich_help_panel=DEPLOY)(hub.push)
 
 
 @app.command(rich_help_panel=LOOK)

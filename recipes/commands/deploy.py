@@ -75,6 +75,10 @@ def check_free(out, overwrite):
         raise FileExistsError(
             f"{str(out)!r} exists already: choose another name or add --overwrite."
         )
+    if not out.parent.is_dir():
+        raise FileNotFoundError(
+            f"Cannot write {str(out)!r}: there is no folder {str(out.parent)!r}."
+        )
 
 
 def _convert(model, out, quantize, opset, overwrite=False, shown=None):

@@ -79,13 +79,3 @@ def _export(folder, backend):
     model, target = load_preset(open_preset(folder), backend), folder / "onnx"
     with working("Converting in a fresh TensorFlow process, about half a minute"):
         export.export_model(model, target, overwrite=True)
-
-
-def add_pull_to(app, panel):
-    """Registers `pull`, under a heading of the help."""
-    app.command(rich_help_panel=panel)(pull)
-
-
-def add_push_to(app, panel):
-    """Registers `push`, under a heading of the help."""
-    app.command(rich_help_panel=panel)(push)

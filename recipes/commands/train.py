@@ -21,72 +21,36 @@ from recipes.common.interrupt import deaf_at_the_end
 INTERRUPTED_RUN = "Interrupted: --resume goes on from the last epoch."
 
 
-def train_recipe(
-    recipe,
-    backend,
-    epochs,
-    dtype,
-    data_dir,
-    out,
-    seed,
-    resume,
-    start_from,
-    devices,
-    prog,
-):
-    """Trains a recipe in this process, on the backend that was asked for."""
+def train_recipe(recipe, prog, backend, devices, **options):
+    """Trains a recipe in this process, on the backend that was asked for.
+
+    Args:
+        recipe: a `recipes.recipe.Recipe`.
+        prog: how the program was called, for its records.
+        backend, devices: as `start_keras` takes them.
+        options: of `recipes.runs.training.train`.
+    """
     with one_sentence_errors(INTERRUPTED_RUN):
         start_keras(backend, devices)
         from recipes.runs.training import train
 
-        return train(
-            recipe,
-            epochs=epochs,
-            dtype=dtype,
-            data_dir=data_dir,
-            out=out,
-            seed=seed,
-            resume=resume,
-            start_from=start_from,
-            devices=devices,
-            command=command_line(prog),
-        )
+        return train(recipe, devices=devices, **options, command=command_line(prog))
 
 
-def finetune_preset(
-    preset,
-    data,
-    backend,
-    epochs,
-    dtype,
-    data_dir,
-    out,
-    seed,
-    resume,
-    devices,
-    **further,
-):
+def finetune_preset(preset, data, backend, devices, **options):
     """Fine-tunes a preset in this process, on the backend that was asked for.
 
-    `further` are options of `recipes.runs.training.finetune`.
+    Args:
+        preset, data: as `recipes.runs.training.finetune` takes them.
+        backend, devices: as `start_keras` takes them.
+        options: of `recipes.runs.training.finetune`.
     """
     with one_sentence_errors(INTERRUPTED_RUN):
         start_keras(backend, devices)
         from recipes.runs.training import finetune
 
-        return finetune(
-            preset,
-            data,
-            epochs=epochs,
-            dtype=dtype,
-            data_dir=data_dir,
-            out=out,
-            seed=seed,
-            resume=resume,
-            devices=devices,
-            **further,
-            command=command_line(("vae-zoo",)),
-        )
+        command = command_line(("vae-zoo",))
+        return finetune(preset, data, devices=devices, **options, command=command)
 
 
 def run_script(recipe):
@@ -106,16 +70,16 @@ def run_script(recipe):
         prog = ("python", "-m", f"recipes.{recipe.name}")
         train_recipe(
             recipe,
-            backend,
-            epochs,
-            dtype,
-            data_dir,
-            out,
-            seed,
-            resume,
-            start_from,
-            devices,
             prog,
+            backend,
+            devices,
+            epochs=epochs,
+            dtype=dtype,
+            data_dir=data_dir,
+            out=out,
+            seed=seed,
+            resume=resume,
+            start_from=start_from,
         )
 
     main.__doc__ = recipe.summary

@@ -52,20 +52,28 @@ def shared_by(wanted):
     Args:
         wanted: as `prepare_devices` was given it.
 
+    Returns:
+        (the function, a sentence about the devices or None).
+
     Raises:
         ValueError: if there are fewer devices.
     """
     if wanted is None:
-        return contextlib.nullcontext
+        return contextlib.nullcontext, None
     import keras
 
     if keras.backend.backend() == "jax":
         devices = _so_many(keras.distribution.list_devices(), wanted)
-        return keras.distribution.DataParallel(devices=devices).scope
-    tf = importlib.import_module("tensorflow")
-    kinds = [tf.config.list_logical_devices(kind) for kind in ("GPU", "CPU")]
-    devices = _so_many([device.name for device in kinds[0] or kinds[1]], wanted)
-    return tf.distribute.MirroredStrategy(devices).scope
+        scope = keras.distribution.DataParallel(devices=devices).scope
+    else:
+        tf = importlib.import_module("tensorflow")
+        kinds = [tf.config.list_logical_devices(kind) for kind in ("GPU", "CPU")]
+        devices = _so_many([device.name for device in kinds[0] or kinds[1]], wanted)
+        scope = tf.distribute.MirroredStrategy(devices).scope
+    told = f"devices: {', '.join(map(str, devices))}"
+    if len(devices) > 1 and "cpu" in str(devices[0]).lower():
+        told += ", parts of one processor, which are no faster than all of it"
+    return scope, told
 
 
 def _so_many(devices, wanted):

@@ -81,10 +81,8 @@ def open_preset(name_or_path):
 
 def _open(name_or_path):
     text, path = os.fspath(name_or_path), Path(name_or_path)
-    if is_address(text):
-        preset = read_preset(preset_folder(text))
-        return Source(PRESET, preset.folder, preset)
-    if text in list_presets() or (path / CONFIG).is_file():
+    known = is_address(text) or text in list_presets()
+    if known or (path / CONFIG).is_file():
         preset = read_preset(text)
         return Source(PRESET, preset.folder, preset)
     if (path / MANIFEST).is_file():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zoo.presets import list_presets, preset_folder, preset_info
 from zoo.presets.files import METADATA, digest, read_config
+from zoo.presets.hub.address import is_address
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Preset:
         shipped: whether it came with the package.
         config: arguments of the model's constructor.
         info: what `zoo.preset_info` says of it.
+        hub: its address on the hub, if it lies there, and the folder in the cache.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Preset:
     shipped: bool
     config: dict
     info: dict
+    hub: str | None = None
 
     @property
     def bytes(self):
@@ -33,8 +36,8 @@ class Preset:
 
     @property
     def address(self):
-        """What to call it on the command line: name, or folder where it has none."""
-        return self.name if self.shipped else str(self.folder)
+        """What to call it on the command line: name, address on the hub, or folder."""
+        return self.name if self.shipped else self.hub or str(self.folder)
 
     def entry(self, name):
         """A dict of what was recorded; an empty one where it was not."""
@@ -43,7 +46,7 @@ class Preset:
 
 
 def read_preset(name_or_folder):
-    """The `Preset` of a shipped name or a folder.
+    """The `Preset` of a shipped name, a folder, or an address on the hub.
 
     Raises:
         ValueError: if there is none of that name, or its JSON is damaged.
@@ -52,8 +55,9 @@ def read_preset(name_or_folder):
     folder = preset_folder(name_or_folder)
     info = preset_info(folder)
     name = str(info.get("preset") or folder.resolve().name)
-    shipped = os.fspath(name_or_folder) in list_presets()
-    return Preset(name, folder, shipped, read_config(folder)["config"], info)
+    text = os.fspath(name_or_folder)
+    shipped, hub = text in list_presets(), text if is_address(text) else None
+    return Preset(name, folder, shipped, read_config(folder)["config"], info, hub)
 
 
 def shipped_presets():

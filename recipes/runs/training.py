@@ -88,7 +88,7 @@ def train(
         prior_training = dataclasses.replace(
             prior_training, epochs=max(1, round(prior_training.epochs * share))
         )
-    shared = shared_by(devices)
+    shared, told_of_devices = shared_by(devices)
     keras.utils.set_random_seed(seed)  # of layers that a recipe gives no seed
     out = out or Path("runs") / recipe.name
     with Run(out, recipe.name, seed, resume, console, start=start) as run:
@@ -101,6 +101,7 @@ def train(
                 seed=seed,
             )
         print_report(data.report, run.console)
+        print_report([told_of_devices] if devices else [], run.console)
 
         def build_model(dtype):
             steps = training.warmup_epochs * steps_per_epoch(data.train, training)
@@ -215,7 +216,7 @@ def finetune(
     binarized = bool(info.get("dataset", {}).get("binarized"))
     model = zoo.from_preset(preset)
     dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
-    shared = shared_by(devices)
+    shared, told_of_devices = shared_by(devices)
     with shared():
         fitted = _in_dtype(model, dtype)
     options = {
@@ -242,6 +243,7 @@ def finetune(
         },
     ) as run:
         print_report(data.report, run.console)
+        print_report([told_of_devices] if devices else [], run.console)
         print_polarity(model, info, data.train, invert, run.console)
         training = Training(
             epochs or _epochs_of_finetuning(data.train, batch_size),

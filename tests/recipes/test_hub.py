@@ -273,6 +273,11 @@ def test_commands_push_and_pull(server, tmp_path):
     assert files_of(folder) == files_of(PRESET)
     ran = command(server, tmp_path, "show", address)
     assert ran.returncode == 0 and "dense_vae_digits" in ran.stdout
+    # Not the folder in this machine's cache, which nothing is written to.
+    assert f'zoo.from_preset("{address}")' in ran.stdout
+    assert str(tmp_path) not in ran.stdout
+    ran = command(server, tmp_path, "evaluate", address, "--save")
+    assert ran.returncode == 1 and "lies on the hub: pull it" in ran.stderr
     ran = command(server, tmp_path, "pull", f"hf://{OWNER}/none")
     assert ran.returncode == 1
     assert ran.stderr.startswith("Error: There is no repository")

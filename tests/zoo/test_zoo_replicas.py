@@ -102,7 +102,7 @@ def check(name, one, other):
 REPLICAS = (
     MODELS
     + """
-import sys
+import sys, warnings
 import tensorflow as tf
 
 count, name = int(sys.argv[1]), sys.argv[2]
@@ -112,6 +112,13 @@ tf.config.set_logical_device_configuration(device, [part] * count)
 one = trained(name, jit_compile=False)
 with tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)]).scope():
     both = trained(name)
+    clipping = keras.optimizers.Adam(1e-2, clipnorm=1.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clipped = models[name]()
+        clipped.compile(clipping)
+        clipped.fit(x[:16], batch_size=16, verbose=0)
+assert any("clipped as each of" in str(w.message) for w in caught), caught
 check(name, one, both)
 # Of the 4 images that 36 leave, two of three replicas would take 2 each.
 figures = both[0].evaluate(x[:36], batch_size=16, return_dict=True, verbose=0)
@@ -141,6 +148,9 @@ for steps in (1, 2):
     other[0].fit(x[:45], batch_size=15, verbose=0)
     figures = other[0].evaluate(x[:6], batch_size=4, return_dict=True, verbose=0)
     assert np.all(np.isfinite(list(figures.values())))
+    for count in (7, 5):
+        seen = other[0].predict(x[:count], batch_size=4, verbose=0)
+        assert np.allclose(seen, other[0].reconstruct(x[:count]), atol=1e-6)
 # A batch of a size that others are filled up to is all of it real.
 model = models["dense"]()
 model.compile("adam")
@@ -150,6 +160,12 @@ last = np.arange(10) == 9
 for step in (model.test_on_batch, model.train_on_batch):
     logs = step(x[:10], sample_weight=last.astype("float32"), return_dict=True)
     assert logs["loss"] > 1, logs
+try:
+    model.fit((x[i : i + 3] for i in (0, 3)), verbose=0)
+except ValueError as error:
+    assert str(error).startswith("2 devices cannot share a batch of 3 evenly"), error
+else:
+    raise AssertionError("Keras divides batches unevenly by now")
 """
 )
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from zoo.training.errors import plain_error
 from zoo.training.ordering import with_seeded_order
 
 
@@ -55,5 +56,9 @@ def fit_code_prior(
         inputs, targets = pair(codes, labels)
         options = with_seeded_order({"x": inputs, "y": targets, **options})
         return model.fit(**options)
+    except ValueError as error:
+        if (plain := plain_error(error)) is not error:
+            raise plain from None
+        raise
     finally:
         prior.trainable = trainable

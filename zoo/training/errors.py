@@ -6,6 +6,9 @@ import re
 # TensorFlow carries an exception of a stream, or of another process, as text.
 CARRIED = re.compile(r"^(?:\S*\s)?(ValueError|TypeError): (`.+)$", re.MULTILINE)
 
+# What JAX says of a batch that is to lie on several devices.
+UNEVEN = re.compile(r"is partitioned (\d+) times, but the dimension size is (\d+)")
+
 
 def plain_error(error, refusals=()):
     """The one to raise for an exception that came out of Keras.
@@ -27,6 +30,13 @@ def plain_error(error, refusals=()):
             "compile: pass `seed=self.seed_generator` to each function of keras.random,"
             " as objectives and models have one, or a "
             "keras.random.SeedGenerator that is an attribute of a layer."
+        )
+    if divided := UNEVEN.search(text):
+        devices, size = divided.groups()
+        return ValueError(
+            f"{devices} devices cannot share a batch of {size} evenly: give batches of "
+            f"a multiple of {devices}, the last one, too, or arrays to `fit`, "
+            "`evaluate` and `predict`, which fill them up."
         )
     carried = CARRIED.search(text)
     if carried and type(error).__module__.startswith("tensorflow."):

@@ -31,8 +31,8 @@ class JAXTrainer(KeptState, ELBOTrainer):
     """
 
     _resident_images = None
-    # Of `SharedBatches`, in training and in evaluation.
-    _sizes, _test_sizes = None, None
+    # Of `SharedBatches`, in each kind of step.
+    _train_sizes, _test_sizes, _predict_sizes = None, None, None
 
     def compile(self, optimizer="adam", **kwargs):
         """See `ELBOTrainer.compile`."""
@@ -41,7 +41,8 @@ class JAXTrainer(KeptState, ELBOTrainer):
 
     def _stateless_loss(self, trainable, state, optimizer_variables, data, training):
         """(scaled loss, (updated non-trainable, updated metrics))."""
-        data = without_filling(data, self._sizes if training else self._test_sizes)
+        sizes = self._train_sizes if training else self._test_sizes
+        data = without_filling(data, sizes)
         non_trainable, metrics = state
         pairs = [
             *zip(self.trainable_variables, trainable, strict=True),
@@ -106,6 +107,7 @@ class JAXTrainer(KeptState, ELBOTrainer):
             *zip(self.trainable_variables, trainable, strict=True),
             *zip(self.non_trainable_variables, non_trainable, strict=True),
         ]
+        data = without_filling(data, self._predict_sizes)
         with keras.StatelessScope(pairs):
             return self.predict_batch(data), non_trainable
 
@@ -164,7 +166,7 @@ class JAXTrainer(KeptState, ELBOTrainer):
         """See `StepsPerExecution.steps_gain`."""
         return self._scans_well()
 
-    def in_shares(self, x, y, sample_weight, batch_size, shuffle, training):
+    def in_shares(self, x, y, sample_weight, batch_size, step, shuffle=False):
         """See `Shares.in_shares`."""
         distribution, sizes = keras.distribution.distribution(), None
         if distribution is not None and inputs.is_array(x):
@@ -176,24 +178,22 @@ class JAXTrainer(KeptState, ELBOTrainer):
             which = jax.process_index(), jax.process_count()
             x, y, sample_weight = SharedBatches(batches, devices, *which), None, None
             sizes = x.sizes
-        self._fill_to(sizes, training)
+        self._fill_to(sizes, step)
         return x, y, sample_weight
 
-    def _fill_to(self, sizes, training):
-        name = "_sizes" if training else "_test_sizes"
-        if sizes != getattr(self, name):
-            setattr(self, name, sizes)
-            # They were traced with others.
-            self.train_function = self.test_function = None
+    def _fill_to(self, sizes, step):
+        if sizes != getattr(self, f"_{step}_sizes"):
+            setattr(self, f"_{step}_sizes", sizes)
+            setattr(self, f"{step}_function", None)  # it was traced with others
 
     def train_on_batch(self, *args, **kwargs):
         """See `ELBOTrainer.train_on_batch`."""
-        self._fill_to(None, training=True)
+        self._fill_to(None, "train")
         return super().train_on_batch(*args, **kwargs)
 
     def test_on_batch(self, *args, **kwargs):
         """See `ELBOTrainer.test_on_batch`."""
-        self._fill_to(None, training=False)
+        self._fill_to(None, "test")
         return super().test_on_batch(*args, **kwargs)
 
     @contextlib.contextmanager

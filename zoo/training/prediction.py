@@ -41,7 +41,7 @@ class Prediction:
         check = self.check_labels_to_fit
         x, labels = inputs.check_data(self, x, labels, "x", check, refusals)
         with self.plain_errors(refusals), precision.scope(self.dtype_policy):
-            given = x if labels is None else (x, labels)
+            given, batch_size = self.in_shares_to_predict(x, labels, batch_size)
             return super().predict(given, batch_size, *args, **kwargs)
 
     def predict_batch(self, data):

@@ -52,30 +52,43 @@ class SharedBatches(keras.utils.PyDataset):
 class Shares:
     """Mixed into `ELBOTrainer`: arrays become batches that devices share."""
 
-    def in_shares(self, x, y, sample_weight, batch_size, shuffle, training):
-        """What Keras is to go through where devices share batches: all, as it is."""
+    def in_shares(self, x, y, sample_weight, batch_size, step, shuffle=False):
+        """What Keras is to go through where devices share batches: all, as it is.
+
+        Args:
+            x, y, sample_weight, batch_size: as for `fit`.
+            step: what is done with a batch: "train", "test" or "predict".
+            shuffle: whether to draw an order every epoch.
+        """
         return x, y, sample_weight
 
     def shared_options(self, options, validation_data):
         """Arguments of Keras' `fit`, and its validation data, in shares."""
         size, shuffle = options["batch_size"], options.get("shuffle", True)
         x, y, weight = options["x"], options["y"], options["sample_weight"]
-        x, y, weight = self.in_shares(x, y, weight, size, shuffle, training=True)
+        x, y, weight = self.in_shares(x, y, weight, size, "train", shuffle)
         if x is not options["x"]:
             options = {**options, "x": x, "y": y, "sample_weight": weight}
             options |= {"batch_size": None, "shuffle": False}
         if validation_data is not None:
             size = options.get("validation_batch_size") or size
             first, y, weight = keras.utils.unpack_x_y_sample_weight(validation_data)
-            x, *_ = self.in_shares(first, y, weight, size, False, training=False)
+            x, *_ = self.in_shares(first, y, weight, size, "test")
             validation_data = validation_data if x is first else x
         return options, validation_data
+
+    def in_shares_to_predict(self, x, labels, batch_size):
+        """What `predict` gives Keras, and in batches of what size, in shares."""
+        shared, *_ = self.in_shares(x, labels, None, batch_size, "predict")
+        if shared is not x:
+            return shared, None
+        return x if labels is None else (x, labels), batch_size
 
     def shared_evaluation(self, x, y, sample_weight, options):
         """What `evaluate` gives Keras of its arguments, in shares."""
         size = options.get("batch_size")
         first, weight = x, sample_weight
-        x, y, weight = self.in_shares(x, y, weight, size, False, training=False)
+        x, y, weight = self.in_shares(x, y, weight, size, "test")
         if x is not first:
             options = {k: v for k, v in options.items() if k != "batch_size"}
         return {"x": x, "y": y, "sample_weight": weight, **options}
