@@ -230,7 +230,7 @@ def test_verify_checks_every_file(exported):
         (("sample", "PRESET", "--out", "s.jpg"), "must end in .png"),
         (("sample", "PRESET", "--out", "file.png"), "exists already"),
         (("evaluate", "PRESET", "--out", "none/m.json"), "there is no folder"),
-        (("export", "PRESET", "none/x.onnx"), "there is no folder none"),
+        (("export", "PRESET", "none/x.onnx"), "there is no folder 'none'"),
         (("export", "PRESET", "folder.png"), "exists already"),
         (("train", "dense_vae_digits", "--out", "file.png/run"), "Not a directory"),
         (("demo", "--out", "folder.png", "--preset", "tini"), "no preset 'tini'"),
