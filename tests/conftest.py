@@ -1,5 +1,6 @@
 """Settings of the whole suite, made before any test imports Keras."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -23,6 +24,11 @@ def pytest_configure(config):
         "cross_backend: starts a process for each backend; once is enough, under any.",
     )
     config.addinivalue_line(
+        "markers",
+        "one_backend(why): says on others what it says on one; `make test` has it on "
+        "PyTorch, the fastest.",
+    )
+    config.addinivalue_line(
         "markers", "slow: left out unless -m names it, as `make test-slow` does."
     )
 
@@ -33,6 +39,37 @@ def pytest_collection_modifyitems(config, items):
     slow = [item for item in items if item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in slow]
+
+
+def pytest_collection_finish():
+    """What was imported stays: looking through it for garbage takes a twelfth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_optimized_graphs():
+    """TensorFlow takes longer to optimize graphs of tiny models than to run them."""
+    if "tensorflow" in sys.modules:
+        import tensorflow as tf
+
+        off = {"disable_meta_optimizer": True}
+        tf.config.optimizer.set_experimental_options(off)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def forked_exports():
+    """Exports made in this process share what they import: see the module."""
+    from forked_exports import ForkedExports
+
+    from export.convert import process
+
+    forked = ForkedExports()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "subprocess", forked)
+        yield
+    forked.close()
 
 
 @pytest.fixture(autouse=True, scope="module")

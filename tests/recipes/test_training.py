@@ -27,6 +27,10 @@ from recipes.runs import training as recipe_training
 from recipes.runs.run import Run, make_optimizer
 from recipes.runs.training import finetune, train
 
+once = pytest.mark.one_backend(
+    "a run, its end and its going on are tried on every backend"
+)
+
 HERE = Path(__file__).resolve().parent
 EPOCHS = 4
 
@@ -264,6 +268,7 @@ def test_finished_run_is_not_overwritten(finished):
     assert (finished.out / "checkpoint.npz").read_bytes() == before
 
 
+@once
 def test_trained_run_without_its_preset_is_finished_without_training(
     copied, finished, monkeypatch
 ):
@@ -296,6 +301,7 @@ def test_unfinished_run_is_neither_overwritten_nor_taken_for_finished(interrupte
         ({}, {"learning_rate": 0.5}, "learning_rate=0.01 .now 0.5."),
     ],
 )
+@once
 def test_resume_with_other_settings_is_refused(interrupted, options, changes, name):
     before = (interrupted / "checkpoint.npz").read_bytes()
     with pytest.raises(ValueError, match=f"other settings.*{name}"):
@@ -360,6 +366,7 @@ def test_killed_run_resumes_to_the_result_of_an_uninterrupted_one(finished, tmp_
     assert int(model.steps_trained) in {10 * e for e in range(2, EPOCHS + 1)}
 
 
+@once
 def test_two_runs_do_not_share_a_folder(tmp_path):
     out = tmp_path / "run"
     with Run(out, "first", 0, False) as first:
@@ -370,6 +377,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
         pass
 
 
+@once
 def test_a_preset_without_its_card_is_not_finished(finished, tmp_path, monkeypatch):
     out = Path(shutil.copytree(finished.out, tmp_path / "run"))
     shutil.rmtree(out / "preset")
@@ -389,6 +397,7 @@ def test_a_preset_without_its_card_is_not_finished(finished, tmp_path, monkeypat
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.9])
 @pytest.mark.parametrize("damage", ["truncated", "flipped"])
+@once
 def test_damaged_checkpoint_is_refused(interrupted, tmp_path, damage, place):
     content = bytearray((interrupted / "checkpoint.npz").read_bytes())
     position = int(place * len(content))
@@ -423,6 +432,7 @@ def test_optimizer_skips_steps_where_a_training_says_so():
     assert optimizer.inner_optimizer.global_clipnorm == 5
 
 
+@once
 def test_unwritable_output_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
@@ -479,6 +489,7 @@ def test_learning_rate_must_be_above_zero(finished):
         finetune(finished.preset, draw_images(), learning_rate=-0.1)
 
 
+@once
 def test_finetuning_that_gains_nothing_says_so_and_leaves_no_preset(finished, tmp_path):
     options = {"learning_rate": 10.0, "epochs": 1, "out": tmp_path, "console": quiet()}
     with pytest.raises(ValueError, match="^Nothing was gained, so no preset .* before"):
@@ -492,6 +503,7 @@ def test_finetuning_that_gains_nothing_says_so_and_leaves_no_preset(finished, tm
         )
 
 
+@once
 def test_too_few_images_to_validate_are_one_sentence(finished, tmp_path):
     options = {"epochs": 1, "learning_rate": 10.0, "console": quiet()}
     with pytest.raises(ValueError, match="^The images of .* at least 3, to tr"):
@@ -553,6 +565,7 @@ def test_keep_best_stops_early_and_puts_the_best_back(elbos, options, expected):
     assert epochs_until_stop(elbos, **options) == expected
 
 
+@once
 def test_early_stopping_ends_a_run_and_its_resume(tmp_path, monkeypatch):
     # A learning rate of 0: no epoch after the first is better but by luck.
     recipe = tiny_recipe(
@@ -570,6 +583,7 @@ def test_early_stopping_ends_a_run_and_its_resume(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", [n for n in RECIPES if n in zoo.list_presets()])
+@once
 def test_shipped_presets_have_the_published_figures_of_their_recipes(name):
     info = zoo.preset_info(name)
     published = published_of(info)
@@ -597,6 +611,7 @@ def test_ours_has_no_more_draws_than_the_published_figure():
     assert further_draws([*known, Published("b", "2", "mig")], 1000) == [128]
 
 
+@once
 def test_shipped_flow_is_what_its_recipe_builds():
     from recipes.conv_vae_mnist import build_model
 

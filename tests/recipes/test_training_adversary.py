@@ -12,6 +12,10 @@ from recipes.recipe import Recipe, Training
 from recipes.runs import callbacks as run_callbacks
 from recipes.runs.training import finetune, train
 
+pytestmark = pytest.mark.one_backend(
+    "runs of recipes are tried on every backend by test_training"
+)
+
 
 def build_model(beta, seed, dtype):
     return zoo.AdversarialAutoencoder(

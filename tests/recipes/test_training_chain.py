@@ -13,6 +13,10 @@ from recipes.common.histories import read_histories
 from recipes.recipe import Recipe, Training
 from recipes.runs.training import train
 
+pytestmark = pytest.mark.one_backend(
+    "runs of recipes are tried on every backend by test_training"
+)
+
 
 def build_model(beta, seed, dtype):
     return zoo.DenseVAE(

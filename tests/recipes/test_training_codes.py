@@ -15,6 +15,10 @@ from recipes.recipe import Recipe, Training
 from recipes.runs import callbacks as run_callbacks
 from recipes.runs.training import finetune, train
 
+pytestmark = pytest.mark.one_backend(
+    "runs of recipes are tried on every backend by test_training"
+)
+
 
 def draw_images(count, seed):
     """Two bright squares, on the diagonal or off it, of 16 levels."""

@@ -23,6 +23,10 @@ from zoo.generation import scaled
 from zoo.latents import LatentSpec
 from zoo.objectives import ELBOTerms, LatentGroup
 
+pytestmark = pytest.mark.one_backend(
+    "runs of recipes are tried on every backend by test_training"
+)
+
 SHAPE = (8, 8, 1)
 NAMES = ("top", "bottom")
 

@@ -4,9 +4,14 @@ import dataclasses
 
 import guide
 import numpy as np
+import pytest
 
 import zoo
 from recipes.runs.training import train
+
+pytestmark = pytest.mark.one_backend(
+    "runs of recipes are tried on every backend by test_training"
+)
 
 
 def test_recipe_of_the_guide_trains(tmp_path):

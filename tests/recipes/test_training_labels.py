@@ -21,6 +21,10 @@ from recipes.recipe import Recipe, Training
 from recipes.runs.gain import Gain
 from recipes.runs.training import finetune, train
 
+pytestmark = pytest.mark.one_backend(
+    "runs of recipes are tried on every backend by test_training"
+)
+
 SIZE = 12
 
 

@@ -9,6 +9,10 @@ import zoo
 pytest.importorskip("mlflow.keras")
 import mlflow  # noqa: E402
 
+pytestmark = pytest.mark.one_backend(
+    "callbacks are tried on every backend by test_training_tensorboard"
+)
+
 BACKEND = keras.backend.backend()
 X = np.random.default_rng(0).random((64, 8, 8, 1), dtype="float32")
 LABELS = np.arange(64) % 3

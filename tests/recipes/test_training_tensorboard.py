@@ -18,6 +18,10 @@ from recipes.runs.tensorboard import (
     TensorBoardScalars,
 )
 
+once = pytest.mark.one_backend(
+    "what a callback sees is tried on every backend with the model of one vector"
+)
+
 BACKEND = keras.backend.backend()
 ROOT = Path(__file__).resolve().parents[2]
 X = np.random.default_rng(0).random((48, 8, 8, 1), dtype="float32")
@@ -170,6 +174,7 @@ def test_nothing_is_compiled_after_the_first_epoch(tmp_path):
     assert len(set(counted.counts[1:])) == 1 and counted.counts[0] > 0
 
 
+@once
 def test_without_validation_it_is_shown_at_the_end_of_an_epoch(tmp_path):
     model = make_dense()
     images = TensorBoardImages(tmp_path, VALIDATION, reconstructions=False)
@@ -184,6 +189,7 @@ def test_without_validation_it_is_shown_at_the_end_of_an_epoch(tmp_path):
     assert len(list((tmp_path / "images").iterdir())) == 2
 
 
+@once
 def test_conditional_model_shows_each_class(tmp_path):
     labels = np.arange(48) % 3
     model = make_dense(zoo.ConditionalVAE, num_classes=3, prior="label_normal")
@@ -203,6 +209,7 @@ def test_conditional_model_shows_each_class(tmp_path):
     assert bars[:, 2].sum() == pytest.approx(kl, rel=1e-3)
 
 
+@once
 def test_conditional_model_of_attributes_shows_those_of_the_images(tmp_path):
     model = make_dense(zoo.ConditionalVAE, num_attributes=2)
     labels = np.random.default_rng(0).random((48, 2), dtype="float32")
@@ -213,6 +220,7 @@ def test_conditional_model_of_attributes_shows_those_of_the_images(tmp_path):
     assert_same_picture(read_events(tmp_path / "images")["samples"][1], samples)
 
 
+@once
 def test_learned_prior_shows_each_latent_against_its_own_moments(tmp_path):
     model = make_dense(prior="flow")
     latents = TensorBoardLatents(tmp_path, VALIDATION)
@@ -223,6 +231,7 @@ def test_learned_prior_shows_each_latent_against_its_own_moments(tmp_path):
     assert (kl >= 0).all()
 
 
+@once
 def test_codes_are_counted_and_not_drawn_without_a_prior(tmp_path):
     levels = 2
     model = zoo.VQVAE(
@@ -251,6 +260,7 @@ def test_codes_are_counted_and_not_drawn_without_a_prior(tmp_path):
     assert events["latents/codebook_usage"][1] == pytest.approx(usage)
 
 
+@once
 def test_mistakes_are_told_in_a_sentence_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     for kind in (TensorBoardScalars, TensorBoardImages, TensorBoardLatents):
@@ -294,6 +304,7 @@ log.close()
 """
 
 
+@once
 def test_event_file_needs_no_tensorflow(tmp_path):
     process = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW],

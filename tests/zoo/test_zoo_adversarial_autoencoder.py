@@ -14,10 +14,22 @@ from numpy_reference import (
     noise_of,
     softplus,
 )
-from zoo_helpers import LOGS, SHAPE, array, losses_after, quick_compile, random_weights
+from zoo_helpers import (
+    LOGS,
+    SHAPE,
+    array,
+    first_everywhere,
+    losses_after,
+    quick_compile,
+    random_weights,
+)
 
 import zoo
 from zoo.schedules import LinearWarmup
+
+once = pytest.mark.one_backend(
+    "test_zoo_auxiliary has each optimizer's part on every backend"
+)
 
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
 ADVERSARIAL_LOGS = LOGS | {"adversarial_loss", "discriminator_loss"}
@@ -67,6 +79,7 @@ def test_same_weights_and_noise_give_the_losses_of_numpy():
     np.testing.assert_allclose(of_discriminator, cross_entropy, rtol=1e-4)
 
 
+@once
 def test_latents_are_drawn_to_the_prior_of_the_model(images):
     """Not to N(0, I), nor each image's: what is imposed is the prior as it stands."""
     prior = wide(2.0, -1.0)
@@ -90,6 +103,7 @@ def test_latents_are_drawn_to_the_prior_of_the_model(images):
     assert array(posterior.mean).std(axis=0).min() > 0.2
 
 
+@once
 def test_prior_that_learns_is_fitted_to_the_latents(images):
     """One component: the mean and variance of the latents have the most density."""
     model = make(prior=wide(0.0))
@@ -107,7 +121,7 @@ def test_prior_that_learns_is_fitted_to_the_latents(images):
     )
 
 
-@pytest.mark.parametrize("prior", ["flow", "vamp"])
+@pytest.mark.parametrize("prior", first_everywhere(["flow", "vamp"], once))
 def test_all_parts_are_trained_with_any_prior(images, prior):
     model = make(prior=prior)
     quick_compile(model, Adam(0.01), discriminator_optimizer=Adam(0.01))
@@ -119,6 +133,7 @@ def test_all_parts_are_trained_with_any_prior(images, prior):
 
 
 @pytest.mark.parametrize("still", ["autoencoder", "discriminator"])
+@once
 def test_each_optimizer_moves_its_own_weights_alone(images, still):
     model = make(prior="mixture")
     rates = (0.0, 0.1) if still == "autoencoder" else (0.01, 0.0)
@@ -138,6 +153,7 @@ def test_each_optimizer_moves_its_own_weights_alone(images, still):
         assert not any(moved) if name == still else all(moved), name
 
 
+@once
 def test_figures_of_likelihood_come_with_a_remark(images):
     model = make()
     said = "No likelihood of this AdversarialAutoencoder is to be reported: "
@@ -188,6 +204,7 @@ def test_bad_arguments_get_one_sentence(case):
     assert "\n" not in str(caught.value)
 
 
+@once
 def test_bad_optimizers_get_one_sentence():
     model = make()
     both = {"discriminator_optimizer": "sgd", "auxiliary_optimizer": "adam"}

@@ -26,6 +26,8 @@ from zoo_helpers import (
 import zoo
 from zoo.schedules import LinearWarmup
 
+once = pytest.mark.one_backend("the losses are those of NumPy on every backend")
+
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
 JUDGED = {"adversarial_loss", "feature_loss", "discriminator_loss"}
 
@@ -74,6 +76,7 @@ def test_same_weights_and_noise_give_the_losses_of_numpy():
     np.testing.assert_allclose(of_adversary, cross_entropy, rtol=1e-4)
 
 
+@once
 def test_what_pixels_blur_an_adversary_sharpens():
     """Latents tell nothing: pixels are best guessed grey, images are black and white.
 
@@ -151,6 +154,7 @@ def test_name_makes_one_of_the_models_seed_and_dtype():
     assert one.adversary.stages[0].compute_dtype == "bfloat16"
 
 
+@once
 def test_figures_of_likelihood_come_with_a_remark(images):
     with pytest.warns(UserWarning, match="No likelihood .* follows an adversary"):
         make_dense(adversary="patches").elbo(images[:2], seed=0)

@@ -22,6 +22,8 @@ import zoo
 from zoo.applications import AnomalyDetector
 from zoo.applications.scores import SCORES, smoothing_matrix
 
+once = pytest.mark.one_backend("NumPy around scores that are exact on every backend")
+
 BINARY = np.random.default_rng(2).integers(0, 2, (40, *SHAPE)).astype("float32")
 
 
@@ -111,6 +113,7 @@ def test_level_ratio_draws_the_finer_levels_from_the_prior():
     np.testing.assert_allclose(found + elbo, expected, rtol=1e-4)
 
 
+@once
 def test_classes_are_tried_out_and_the_best_is_taken():
     model = zoo.ConditionalVAE(SHAPE, 2, num_classes=3, hidden_units=(6,), seed=0)
     x = BINARY[:5]
@@ -136,6 +139,7 @@ def test_classes_are_tried_out_and_the_best_is_taken():
     assert np.all(np.isfinite(scores_of(model, "regret", x, num_draws=4)))
 
 
+@once
 def test_codes_are_scored_by_the_elbo():
     model = zoo.VQVAE(SHAPE, 8, 4, filters=(4,), seed=0)
     elbo = model.elbo(BINARY[:5], seed=3)["elbo"]
@@ -144,12 +148,14 @@ def test_codes_are_scored_by_the_elbo():
         AnomalyDetector(model, "regret").fit(BINARY)
 
 
+@once
 def test_heat_map_adds_up_to_the_reconstruction(model):
     detector = AnomalyDetector(model, "reconstruction").fit(BINARY)
     total = -detector.heat_map(BINARY).sum(axis=(1, 2))
     np.testing.assert_allclose(total, detector.score_samples(BINARY), rtol=1e-5)
 
 
+@once
 def test_smoothed_error_is_that_of_a_gaussian_filter(model):
     """By SciPy's filter; the edge, where its filters end otherwise, is left out."""
     x = np.zeros((2, *SHAPE), "float32")
@@ -168,6 +174,7 @@ def test_smoothed_error_is_that_of_a_gaussian_filter(model):
     np.testing.assert_allclose(found, wanted, rtol=0.02)
 
 
+@once
 def test_smoothed_error_is_that_of_the_mean_of_all_draws(model):
     spec = AnomalyDetector(model, "smoothed_error", num_draws=5).fit(BINARY).spec
     noise = np.repeat(spec.noise(model), len(BINARY), axis=1)
@@ -181,6 +188,7 @@ def test_smoothed_error_is_that_of_the_mean_of_all_draws(model):
 
 
 @pytest.mark.parametrize("score", [s for s in SCORES if s != "level_ratio"])
+@once
 def test_one_image_has_one_score(model, score):
     detector = AnomalyDetector(model, score, num_draws=3).fit(BINARY)
     together = detector.score_samples(BINARY)
@@ -194,6 +202,7 @@ def test_one_image_has_one_score(model, score):
 
 
 @pytest.mark.parametrize("quantile", [0.5, 0.9])
+@once
 def test_quantile_is_the_share_of_normal_images(model, quantile):
     detector = AnomalyDetector(model, quantile=quantile).fit(BINARY)
     found = detector.predict(BINARY)
@@ -207,6 +216,7 @@ def test_quantile_is_the_share_of_normal_images(model, quantile):
     np.testing.assert_array_equal(detector.fit_predict(BINARY), found)
 
 
+@once
 def test_it_is_an_estimator_of_scikit_learn(model):
     detector = AnomalyDetector(model, "elbo", num_draws=2)
     assert is_outlier_detector(detector)
@@ -221,6 +231,7 @@ def test_it_is_an_estimator_of_scikit_learn(model):
     np.testing.assert_array_equal(scored, 1)
 
 
+@once
 def test_detectors_are_kept_whole(tmp_path, model):
     detector = AnomalyDetector(model, "typicality", 0.8, num_draws=3).fit(BINARY)
     detector.save_to_preset(tmp_path / "kept", {"summary": "Of noise."})
@@ -257,11 +268,13 @@ BAD = {
 
 
 @pytest.mark.parametrize("options, sentence", BAD.values(), ids=BAD)
+@once
 def test_options_out_of_range_are_refused(model, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         AnomalyDetector(model, **options).fit(BINARY)
 
 
+@once
 def test_what_is_no_model_and_what_cannot_be_scored_is_refused(model):
     with pytest.raises(TypeError, match="`model` must be a model of the zoo.* got str"):
         AnomalyDetector("dense_vae_mnist").fit(BINARY)
@@ -278,6 +291,7 @@ def test_what_is_no_model_and_what_cannot_be_scored_is_refused(model):
 
 
 @pytest.mark.parametrize("method", ["score_samples", "predict", "heat_map"])
+@once
 def test_nothing_is_scored_before_fit(model, method):
     with pytest.raises(NotFittedError, match="not fitted yet"):
         getattr(AnomalyDetector(model), method)(BINARY)
@@ -285,6 +299,7 @@ def test_nothing_is_scored_before_fit(model, method):
 
 @settings(max_examples=15, deadline=None)
 @given(shape=st.lists(st.integers(0, 9), max_size=5).map(tuple))
+@once
 def test_images_of_other_shapes_are_refused_in_a_sentence(model, shape):
     if shape[1:] == SHAPE or shape[1:] == (64,):
         return

@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zoo_helpers import first_everywhere
 
 import zoo
 from zoo.applications import compress, decompress
 from zoo.applications.bits_back import container, exact
 from zoo.applications.bits_back import grids as bins
+
+once = pytest.mark.one_backend(
+    "NumPy's coder; test_zoo_compression_backends reads its files on every backend"
+)
 
 SHAPE = (8, 9, 1)
 GREY = {"likelihood": "discretized_logistic_mixture"}
@@ -64,7 +69,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", first_everywhere(MODELS, once))
 def test_images_come_out_as_they_went_in(name):
     model, x = unsettle(MODELS[name]()), binary(9)
     seen = []
@@ -78,12 +83,16 @@ def test_images_come_out_as_they_went_in(name):
 
 @pytest.mark.parametrize("shape", [SHAPE, (8, 8, 3)])
 @pytest.mark.parametrize("likelihood", ["discretized_logistic_mixture", "categorical"])
+@once
 def test_images_of_256_levels_come_out_as_they_went_in(shape, likelihood):
     model, x = unsettle(dense(shape, likelihood=likelihood), 0.1), on_levels(3, shape)
     np.testing.assert_array_equal(decompress(model, compress(model, x)), x)
 
 
-@pytest.mark.parametrize("prior", ["standard_normal", "label_normal", "label_flow"])
+@pytest.mark.parametrize(
+    "prior",
+    first_everywhere(["label_flow", "label_normal", "standard_normal"], once),
+)
 def test_labels_go_with_the_file(prior):
     model = zoo.ConditionalVAE(
         SHAPE, 2, num_classes=3, hidden_units=(8,), prior=prior, seed=0
@@ -95,6 +104,7 @@ def test_labels_go_with_the_file(prior):
         compress(model, x)
 
 
+@once
 def test_labels_of_ladders_and_of_priors_of_codes_go_with_the_file():
     x, labels = binary(5), np.arange(5) % 2
     prior = zoo.CodePrior(11, (2, 3), 8, 1, 2, num_classes=2)
@@ -110,11 +120,13 @@ def model():
 
 @given(count=st.sampled_from([1, 2, 5]), seed=st.integers(0, 99))
 @settings(max_examples=8, deadline=None)
+@once
 def test_any_images_come_out(model, count, seed):
     x = binary(count, seed=seed)
     np.testing.assert_array_equal(decompress(model, compress(model, x)), x)
 
 
+@once
 def test_a_file_takes_what_the_elbo_says():
     model = dense()
     model.compile(keras.optimizers.Adam(1e-2))
@@ -130,6 +142,7 @@ def test_a_file_takes_what_the_elbo_says():
     assert bits - 100 < size < 1.01 * bits + 8 * 120
 
 
+@once
 def test_a_flow_takes_what_the_elbo_says():
     prior = zoo.priors.Flow(2, num_layers=4, hidden_units=8, mixing=True, seed=0)
     model = unsettle(zoo.DenseVAE(SHAPE, 2, (8,), prior=prior, seed=0), 0.4)
@@ -139,6 +152,7 @@ def test_a_flow_takes_what_the_elbo_says():
     assert size < 1.01 * bits / math.log(2) + 8 * 150
 
 
+@once
 def test_notes_are_what_makes_close_roundings_the_same(monkeypatch):
     """With a margin as wide as all, every rounding is noted, and read."""
     monkeypatch.setattr(bins, "MARGIN", 0.2)
@@ -155,6 +169,7 @@ def test_notes_are_what_makes_close_roundings_the_same(monkeypatch):
     np.testing.assert_array_equal(decompress(model, file), x)
 
 
+@once
 def test_the_digest_is_of_what_a_model_computes(tmp_path):
     model = dense()
     model.save_to_preset(tmp_path / "a")
@@ -175,12 +190,14 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
+@once
 def test_a_damaged_file_is_refused(model, name):
     file = FAULTS[name](compress(model, binary(3)))
     with pytest.raises(ValueError, match="`data` must be .* cut off or altered"):
         decompress(model, file)
 
 
+@once
 def test_other_files_are_refused(model):
     with pytest.raises(ValueError, match="`data` must be .* another kind"):
         decompress(model, b"\x89PNG and so on")
@@ -194,6 +211,7 @@ def test_other_files_are_refused(model):
         decompress(dense(), compress(model, binary(3)))
 
 
+@once
 def test_lists_that_end_too_early_are_refused(model):
     found = container.Container.from_bytes(compress(model, binary(3)))
     for changed in (
@@ -207,18 +225,21 @@ def test_lists_that_end_too_early_are_refused(model):
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "continuous_bernoulli"])
+@once
 def test_likelihoods_without_levels_are_refused(likelihood):
     with pytest.raises(ValueError, match="`model` must have a likelihood of levels"):
         compress(dense(likelihood=likelihood), binary(2))
 
 
 @pytest.mark.parametrize("prior", ["mixture", "vamp"])
+@once
 def test_other_priors_are_refused(prior):
     for make in (dense, ladder):
         with pytest.raises(ValueError, match="`model` must have latents with a prior"):
             compress(make(prior=prior), binary(2))
 
 
+@once
 def test_images_off_the_levels_are_refused(model):
     with pytest.raises(ValueError, match=r"`x` must have pixels that are 0 or 1.*0\.5"):
         compress(model, np.full((2, *SHAPE), 0.5, "float32"))
@@ -229,6 +250,7 @@ def test_images_off_the_levels_are_refused(model):
         compress(None, binary(2))
 
 
+@once
 def test_attributes_are_refused():
     model = zoo.ConditionalVAE(SHAPE, 2, num_attributes=2, seed=0)
     with pytest.raises(ValueError, match="labels that are classes"):

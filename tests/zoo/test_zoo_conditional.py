@@ -10,6 +10,10 @@ import zoo
 from zoo.distributions import DiagonalNormal, kl_divergence, kl_per_unit
 from zoo.evaluation.latents import kl_per_latent
 
+once = pytest.mark.one_backend(
+    "labels become vectors that the ELBO is tried with on every backend"
+)
+
 NETWORKS = {
     "dense": {"hidden_units": (4,)},
     "conv": {"filters": (2, 3), "blocks_per_stage": 1, "hidden_units": 4},
@@ -95,6 +99,7 @@ def test_elbo_is_that_of_the_label_vectors_written_out(images, labels):
     np.testing.assert_allclose(array(terms.kl), kl, rtol=2e-5)
 
 
+@once
 def test_kl_between_gaussians_matches_sampling():
     rng = np.random.default_rng(0)
     mean, log_var, prior_mean, prior_log_var = rng.normal(size=(4, 3, 2))
@@ -108,6 +113,7 @@ def test_kl_between_gaussians_matches_sampling():
     assert np.all(array(kl_per_unit(posterior, prior)) >= 0)
 
 
+@once
 def test_learned_prior_starts_as_standard_normal():
     plain, learned = make_conditional(), make_conditional(prior="label_normal")
     labels = np.array([0, 2, 1])
@@ -140,6 +146,7 @@ def test_attributes_condition_as_classes_do(images, labels):
         attributes.classify(images)
 
 
+@once
 def test_one_label_serves_all_samples_and_latents():
     model = make_conditional()
     z = np.random.default_rng(0).standard_normal((4, 2), dtype="float32")
@@ -156,6 +163,7 @@ def test_one_label_serves_all_samples_and_latents():
     )
 
 
+@once
 def test_likelihood_of_several_draws_uses_each_images_label(images, labels):
     model = make_conditional()
     random_weights(model, seed=2)
@@ -168,6 +176,7 @@ def test_likelihood_of_several_draws_uses_each_images_label(images, labels):
         np.testing.assert_allclose(together[own], alone[own], rtol=1e-5)
 
 
+@once
 def test_classify_is_bayes_rule(images, labels):
     model = make_conditional()
     random_weights(model, seed=3)
@@ -247,6 +256,7 @@ def test_fit_takes_labels_from_streams_and_beside_weights(images, labels):
         ([[0, 1], [1, 2]] * 2, r"got shape \(4, 2\)"),
     ],
 )
+@once
 def test_wrong_labels_get_one_sentence(images, given, said):
     model = make_conditional()
     quick_compile(model)
@@ -259,6 +269,7 @@ def test_wrong_labels_get_one_sentence(images, given, said):
         model.sample(4, given)
 
 
+@once
 def test_labels_may_be_names(images):
     names = ["cat", "dog", "owl"]
     model = make_conditional(class_names=names)
@@ -290,6 +301,7 @@ def test_labels_may_be_names(images):
         model.fit(iter([(images[:2], np.array(["owl", "cat"]))]), verbose=0)
 
 
+@once
 def test_labels_of_the_wrong_kind_are_refused(images):
     model = make_conditional()
     with pytest.raises(TypeError, match="whole numbers from 0 to 2"):

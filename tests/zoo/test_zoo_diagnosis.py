@@ -10,6 +10,8 @@ from zoo.evaluation.diagnosis import diagnose_codes, diagnose_groups, diagnose_l
 from zoo.evaluation.information import mutual_information
 from zoo.evaluation.latents import kl_per_latent
 
+pytestmark = pytest.mark.one_backend("sentences and figures of NumPy")
+
 
 @pytest.mark.parametrize(
     ("kl", "words"),

@@ -22,6 +22,8 @@ from zoo.evaluation.disentanglement import (
     sap,
 )
 
+pytestmark = pytest.mark.one_backend("metrics of NumPy")
+
 SMALL = {"num_train": 400, "num_test": 200}
 SCORES = {
     "mig",

@@ -31,6 +31,8 @@ from zoo.schedules import LinearWarmup
 from zoo.training.auxiliary import held
 from zoo.training.split_optimizer import SplitOptimizer, split
 
+once = pytest.mark.one_backend("losses, steps and presets are tried on every backend")
+
 FACTOR_LOGS = LOGS | {"total_correlation", "discriminator_loss"}
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
 
@@ -106,6 +108,7 @@ def test_permutation_keeps_columns_and_breaks_rows():
     np.testing.assert_array_equal(again, first)  # the model's seed decides
 
 
+@once
 def test_discriminator_learns_a_known_total_correlation():
     """Density-ratio trick: for a Gaussian, TC = -1/2 log(1 - correlation^2)."""
     rng = np.random.default_rng(0)
@@ -142,6 +145,7 @@ def test_discriminator_learns_a_known_total_correlation():
 
 
 @pytest.mark.parametrize("still", ["vae", "discriminator"])
+@once
 def test_each_optimizer_moves_its_own_weights_alone(images, still):
     model = make_factor(gamma=20.0)
     rates = (0.0, 0.1) if still == "vae" else (0.01, 0.0)
@@ -230,6 +234,7 @@ def test_fit_lowers_the_loss_and_logs_the_discriminator(images):
     assert history["discriminator_loss"][0] == pytest.approx(np.log(2), abs=0.3)
 
 
+@once
 def test_default_discriminator_and_its_optimizer_are_those_of_the_paper():
     model = zoo.FactorVAE(SHAPE, 3, filters=(2,))
     shapes = [tuple(v.shape) for v in model.discriminator.trainable_variables[::2]]
@@ -369,6 +374,7 @@ def test_preset_keeps_the_discriminator_and_training_goes_on(images, tmp_path):
     assert info["parameters"] > loaded.discriminator.count_params() > 0
 
 
+@once
 def test_keras_file_round_trip(images, tmp_path):
     model = make_factor()
     quick_compile(model, Adam(0.01))
@@ -378,6 +384,7 @@ def test_keras_file_round_trip(images, tmp_path):
     assert not any(moved(sum(parts(model), []), sum(parts(loaded), [])))
 
 
+@once
 def test_using_the_model_needs_no_discriminator(images):
     model, other = make_factor(), make_factor()
     random_weights(model, seed=1)
@@ -392,6 +399,7 @@ def test_using_the_model_needs_no_discriminator(images):
         np.testing.assert_array_equal(use(model), use(other))
 
 
+@once
 def test_other_objectives_serve_beside_the_discriminator(images):
     model = make_factor(objective=ImportanceWeighted(3), gamma=1.0)
     quick_compile(model)
@@ -409,6 +417,7 @@ def test_other_objectives_serve_beside_the_discriminator(images):
 # The optimizer of two.
 
 
+@once
 def test_learning_rate_is_that_of_the_vae(images):
     model = make_factor()
     quick_compile(model, Adam(0.01), discriminator_optimizer=Adam(0.02))
@@ -493,6 +502,7 @@ def test_bad_arguments_get_one_sentence(case):
     assert "\n" not in str(caught.value)
 
 
+@once
 def test_bad_optimizers_get_one_sentence():
     model = make_factor()
     with pytest.raises(ValueError, match="same object: give each part its own"):

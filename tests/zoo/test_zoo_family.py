@@ -32,6 +32,8 @@ from zoo.objectives import DIP, ELBO, MMD, Capacity, TotalCorrelation
 from zoo.priors import StandardNormal
 from zoo.schedules import LinearWarmup
 
+once = pytest.mark.one_backend("each loss is that of NumPy on every backend")
+
 RNG = np.random.default_rng(0)
 K, N, D = 2, 5, 3
 SIZE = 40  # of the data set
@@ -165,6 +167,7 @@ def test_total_correlation_weighs_the_three_parts(estimator):
     )
 
 
+@once
 def test_stratified_weights_estimate_the_aggregate_posterior_without_bias():
     """The average over all batches of an image and two others is q(z) itself."""
     densities = np.random.default_rng(1).random(6) + 0.1  # of a z under six posteriors
@@ -179,6 +182,7 @@ def test_stratified_weights_estimate_the_aggregate_posterior_without_bias():
     assert average("mws") < 0.5 * densities.mean()  # a lower bound, as it is proved
 
 
+@once
 def test_estimators_on_a_gaussian_whose_total_correlation_is_known():
     """q(z) = N(0, C): TC = -1/2 log det of its correlation matrix."""
     covariance = np.array([[1.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 1.0]])
@@ -209,6 +213,7 @@ def test_estimators_on_a_gaussian_whose_total_correlation_is_known():
     assert np.all(np.abs(estimate("mws") - exact - excess) < [0.1, 0.05, 0.1])
 
 
+@once
 def test_total_correlation_of_independent_latents_is_zero():
     rng = np.random.default_rng(0)
     terms = known_terms(
@@ -221,6 +226,7 @@ def test_total_correlation_of_independent_latents_is_zero():
     assert array(parts[1]).mean() == pytest.approx(0, abs=0.03)
 
 
+@once
 def test_both_estimators_push_correlated_means_apart():
     """Less correlation is a smaller loss: the gradient says so, whatever the bias."""
     rng = np.random.default_rng(0)
@@ -380,6 +386,7 @@ def test_family_trains_and_goes_on_from_a_preset(images, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", FAMILY)
+@once
 def test_preset_keeps_the_objective(tmp_path, name):
     model = make_beta(**FAMILY[name])
     model.save_to_preset(tmp_path / "preset")
@@ -450,6 +457,7 @@ def test_objectives_by_name():
     ],
     ids=lambda objective: type(objective).__name__,
 )
+@once
 def test_configuration_round_trip(objective):
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(objective)))
     again = objectives.get(config)
@@ -513,6 +521,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
+@once
 def test_bad_arguments_get_one_sentence(case):
     make, error, match = BAD[case]
     with pytest.raises(error, match=match) as caught:
@@ -521,6 +530,7 @@ def test_bad_arguments_get_one_sentence(case):
 
 
 @pytest.mark.parametrize("objective", [TotalCorrelation(1.0, 9), MMD()])
+@once
 def test_batch_of_one_image_is_refused(images, objective):
     one = known_terms(MEAN[:1], LOG_VAR[:1], NOISE[:, :1], LOG_LIKELIHOOD[:, :1])
     said = "images of a batch with each other: .*at least 2 images; got a batch of 1"

@@ -11,6 +11,8 @@ from zoo_helpers import SHAPE, array, gradient, make_dense, quick_compile
 import zoo
 from zoo.models.unknown_labels import every_class, some_classes
 
+once = pytest.mark.one_backend("terms, training and presets are tried on every backend")
+
 UNKNOWN = -1
 
 
@@ -157,6 +159,7 @@ def test_likelihood_of_a_stack_is_the_sum_over_all_its_latents(images):
 
 
 @pytest.mark.parametrize("number", (2, 3))
+@once
 def test_some_classes_stand_for_all_on_average(number):
     logits = np.array([0.3, -0.5, 1.0, 0.1, -1.2], "float32")
     values = np.array([3.0, -1.0, 0.5, 2.0, 7.0], "float32")
@@ -183,6 +186,7 @@ def test_some_classes_stand_for_all_on_average(number):
     )
 
 
+@once
 def test_a_known_class_is_all_that_counts_among_some_classes():
     log_probs = ops.log_softmax(ops.convert_to_tensor([[5.0, 0.0, 0.0, 0.0]] * 2))
     labels = ops.convert_to_tensor(np.array([3, 0], "int32"))
@@ -228,6 +232,7 @@ def test_four_labels_are_enough_for_two_patterns(blobs, kind):
             np.testing.assert_array_equal(array(new), old)
 
 
+@once
 def test_how_well_labels_are_told_is_logged_whatever_it_weighs(blobs):
     x, y, _ = blobs
     model = make_semi(num_classes=2, classification_weight=0.0)
@@ -239,6 +244,7 @@ def test_how_well_labels_are_told_is_logged_whatever_it_weighs(blobs):
     assert logs["accuracy"] == pytest.approx(np.mean(probs.argmax(1) == y))
 
 
+@once
 def test_free_bits_count_the_label_as_one_latent(blobs):
     x, _, few = blobs
     free = zoo.objectives.ELBO(free_bits=0.1)
@@ -248,6 +254,7 @@ def test_free_bits_count_the_label_as_one_latent(blobs):
     assert np.isfinite(logs["loss"][0])
 
 
+@once
 def test_images_with_labels_are_repeated(make):
     model = make(labelled_share=0.5)
     labels = np.full(110, UNKNOWN)
@@ -257,6 +264,7 @@ def test_images_with_labels_are_repeated(make):
     assert make(labelled_share=0.0).epoch_length(110, labels) == 110
 
 
+@once
 def test_weights_of_samples_follow_the_images_that_are_repeated(blobs):
     x, _, few = blobs
     model = make_semi(num_classes=2)
@@ -269,6 +277,7 @@ def test_weights_of_samples_follow_the_images_that_are_repeated(blobs):
     assert logs["loss"][0] > 0
 
 
+@once
 def test_a_share_is_held_out_before_images_are_repeated(blobs):
     x, _, few = blobs
     model = make_semi(num_classes=2)
@@ -376,6 +385,7 @@ def test_a_preset_and_a_keras_file_are_the_same_model(random_model, images, tmp_
         (np.array(["a"] * 200), "must be whole numbers"),
     ),
 )
+@once
 def test_labels_that_nothing_can_be_learned_from_are_refused(
     make, blobs, labels, words
 ):
@@ -406,11 +416,13 @@ def test_what_makes_images_of_labels_needs_them(random_model):
         ({"beta": (1.0, 1.0)}, "one weight"),
     ),
 )
+@once
 def test_arguments_out_of_range_are_refused(make, options, words):
     with pytest.raises((ValueError, TypeError), match=words):
         make(**options)
 
 
+@once
 def test_a_base_is_copied_without_its_prior(images):
     base = make_dense(prior="flow")
     set_weights(base, seed=1)

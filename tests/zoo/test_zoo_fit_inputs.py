@@ -14,6 +14,8 @@ from zoo_helpers import (
     trainable,
 )
 
+once = pytest.mark.one_backend("every form of images trains on every backend")
+
 BATCH = 16
 ORDERED = {"shuffle": False, "verbose": 0}
 
@@ -148,6 +150,7 @@ def test_finite_generator_gives_one_epoch(x, model):
     ],
     ids=["tensor", "list", "float64", "bool"],
 )
+@once
 def test_arrays_of_other_kinds_train_as_float32_does(x, fit, by_array, form):
     check_same(fit(form(x), batch_size=BATCH, epochs=2), by_array)
 
@@ -228,6 +231,7 @@ def check_validation(history, after_training, names=LOGS):
 
 
 @pytest.mark.parametrize("form", FORMS)
+@once
 def test_validation_data_in_every_form(x, fit, after_training, form):
     _, history = fit(
         x,
@@ -282,6 +286,7 @@ def test_validation_split_takes_the_last_images_and_their_weights(images, fit):
 
 
 @pytest.mark.parametrize("stream", [*STREAMS, pytest.param(generator, id="generator")])
+@once
 def test_evaluate_takes_every_stream(x, model, stream):
     expected = model.evaluate(x, batch_size=BATCH, verbose=0)
     steps = 4 if stream is generator else None

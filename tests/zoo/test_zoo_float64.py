@@ -10,12 +10,14 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from zoo_helpers import BACKEND, random_weights
+from zoo_helpers import BACKEND, first_everywhere, random_weights
 
 import zoo
 from zoo import precision
 from zoo.likelihoods import Categorical, DiscretizedLogisticMixture
 from zoo.networks.cache import StaticCache
+
+once = pytest.mark.one_backend("test_figures_are_those_of_every_backend compares them")
 
 HERE = Path(__file__).resolve().parent
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -152,7 +154,7 @@ def is_double(weight):
     return dtype == "float64" or not dtype.startswith("float")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", first_everywhere(KINDS, once))
 def test_figures_are_float64_and_do_not_depend_on_the_batch(folder, kind):
     model = zoo.from_preset(folder / kind, dtype="float64")
     assert all(map(is_double, model.weights))
@@ -175,7 +177,7 @@ def test_figures_are_float64_and_do_not_depend_on_the_batch(folder, kind):
         )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", first_everywhere(KINDS, once))
 def test_made_loaded_or_saved_it_is_the_same_model(folder, tmp_path, kind):
     with precision.scope("float64"):
         made = MAKE[kind](seed=0, name="vae", dtype="float64")
@@ -207,6 +209,7 @@ def assert_same_weights(one, other):
 
 
 @pytest.mark.parametrize("kind", ["flow", "codes"])
+@once
 def test_terms_of_the_elbo_are_float32(folder, kind):
     model, plain = (
         zoo.from_preset(folder / kind, dtype=d) for d in ("float64", "float32")
@@ -219,6 +222,7 @@ def test_terms_of_the_elbo_are_float32(folder, kind):
         np.testing.assert_allclose(given[name], values, rtol=1e-4, atol=1e-3)
 
 
+@once
 def test_what_encode_returns_is_float64_and_knows_its_kl(folder):
     model, plain = (
         zoo.from_preset(folder / "flow", dtype=d) for d in ("float64", "float32")
@@ -233,6 +237,7 @@ def test_what_encode_returns_is_float64_and_knows_its_kl(folder):
     np.testing.assert_allclose(images, model.reconstruct(x), **EXACT)
 
 
+@once
 def test_codes_of_float64_are_those_that_the_prior_was_fitted_to(folder):
     model, plain = (
         zoo.from_preset(folder / "codes", dtype=d) for d in ("float64", None)

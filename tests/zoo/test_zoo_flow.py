@@ -26,6 +26,10 @@ from zoo.objectives import ELBO
 from zoo.priors import Flow, StandardNormal
 from zoo.priors.flow import fixed_dimensions
 
+once = pytest.mark.one_backend(
+    "a flow's ELBO is that of NumPy on every backend: test_zoo_golden"
+)
+
 # A layer that mixes is affine but for its coupling: smaller weights take it as far.
 MIXING = {"mixing": True, "scale": 0.3}
 LABEL = {"label_dim": 3, "label": (0.5, -1, 2)}
@@ -45,6 +49,7 @@ def make_flow(latent_dim, scale=0.5, label=None, **options):
     ("latent_dim", "options"),
     [(2, {}), (3, LABEL), (5, {}), (3, MIXING), (4, MIXING | LABEL)],
 )
+@once
 def test_density_is_the_change_of_variables(latent_dim, options):
     """log N(noise) - log |det dz/dnoise|, with differences for derivatives."""
     prior = make_flow(latent_dim, **options)
@@ -72,6 +77,7 @@ def test_density_is_the_change_of_variables(latent_dim, options):
     "options",
     ({"num_layers": 8}, {"num_layers": 24, "mixing": True, "scale": 0.1} | LABEL),
 )
+@once
 def test_noise_comes_back(options):
     prior = make_flow(6, **options)
     noise = np.random.default_rng(0).standard_normal((3, 50, 6)).astype("float32")
@@ -83,6 +89,7 @@ def test_noise_comes_back(options):
 
 
 @pytest.mark.parametrize("options", ({"scale": 0.6}, MIXING, MIXING | LABEL))
+@once
 def test_density_integrates_to_one(options):
     side = np.linspace(-24, 24, 961)
     grid = np.stack(np.meshgrid(side, side), axis=-1).astype("float32")
@@ -93,6 +100,7 @@ def test_density_integrates_to_one(options):
 
 
 @pytest.mark.parametrize("mixing", (False, True))
+@once
 def test_it_starts_as_standard_normal(mixing):
     prior = Flow(3, seed=0, mixing=mixing, label_dim=2)
     prior.build()
@@ -107,6 +115,7 @@ def test_it_starts_as_standard_normal(mixing):
 
 
 @pytest.mark.parametrize("latent_dim", (2, 3, 4, 9, 20, 32))
+@once
 def test_any_two_dimensions_meet(latent_dim):
     layers = [fixed_dimensions(latent_dim, layer) for layer in range(10)]
     for fixed, other in zip(layers[::2], layers[1::2], strict=True):
@@ -117,6 +126,7 @@ def test_any_two_dimensions_meet(latent_dim):
 
 
 @pytest.mark.parametrize(("latent_dim", "layers"), [(2, 6), (9, 8), (40, 12)])
+@once
 def test_by_default_any_two_dimensions_meet(latent_dim, layers):
     prior = zoo.priors.get("flow", latent_dim)
     assert prior.num_layers == prior.get_config()["num_layers"] == layers
@@ -138,6 +148,7 @@ def test_huge_log_scales_stay_finite(sign):
     assert np.isfinite(slope).all()
 
 
+@once
 def test_kl_at_draws_is_the_kl_on_average():
     """At its start, against the closed form; then against draws of the ratio."""
     rng = np.random.default_rng(0)
@@ -153,6 +164,7 @@ def test_kl_at_draws_is_the_kl_on_average():
     np.testing.assert_allclose(array(terms.elbo), -array(terms.kl), atol=1e-6)
 
 
+@once
 def test_likelihood_of_a_known_model_is_exact():
     model = linear_model(0.1, 1.05, prior="flow")
     estimate = model.log_marginal_likelihood(
@@ -161,6 +173,7 @@ def test_likelihood_of_a_known_model_is_exact():
     np.testing.assert_allclose(estimate, exact_log_likelihood(), atol=0.02)
 
 
+@once
 def test_training_finds_latents_that_are_not_gaussian():
     """Latents on a ring, which N(0, I) of the same variance describes badly."""
     rng = np.random.default_rng(0)
@@ -223,6 +236,7 @@ def test_mixed_precision_leaves_it_in_float32(images, dtype):
     )
 
 
+@once
 def test_names_and_seeds_give_the_same_prior():
     one, same, other = (make_dense(prior="flow", seed=s) for s in (3, 3, 4))
     assert isinstance(one.prior, Flow) and one.prior.latent_dim == 2
@@ -252,6 +266,7 @@ def test_a_trained_model_goes_on_with_it(grey):
     )
 
 
+@once
 def test_each_label_has_a_density_of_its_own(images):
     """Every draw of each image is scored given that image's label."""
     model = zoo.ConditionalVAE(
@@ -281,6 +296,7 @@ def test_each_label_has_a_density_of_its_own(images):
     np.testing.assert_allclose(given[1], shift * where, rtol=1e-4, atol=1e-5)
 
 
+@once
 def test_conditional_models_share_one_prior(images):
     labels = np.arange(64) % 3
     model = zoo.ConditionalVAE((8, 8, 1), 2, 3, hidden_units=(4,), prior="flow", seed=0)
@@ -314,6 +330,7 @@ def test_conditional_models_share_one_prior(images):
         ),
     ],
 )
+@once
 def test_bad_arguments_are_one_sentence(make, match):
     with pytest.raises(ValueError, match=match) as caught:
         make()

@@ -13,6 +13,8 @@ from zoo_helpers import BACKEND, LOGS, array, quick_compile, random_weights
 import zoo
 from zoo import threefry
 
+once = pytest.mark.one_backend("the ELBO is that of NumPy on every backend")
+
 SHAPE = (9, 10, 2)  # padded to 12 x 12
 LEVELS = ((4, 1, 2), (2, 2, 1))
 GROUPS = {"z_3x3_1": (3, 3, 2), "z_6x6_1": (6, 6, 1), "z_6x6_2": (6, 6, 1)}
@@ -62,6 +64,7 @@ def test_importance_weights_tighten_the_bound(model):
     assert few < many
 
 
+@once
 def test_posteriors_that_are_the_priors_make_no_kl():
     model = make()
     random_weights(model, seed=5, scale=0.4)
@@ -106,6 +109,7 @@ def test_encode_gives_the_row_that_generate_makes_the_image_of(model):
     np.testing.assert_allclose(array(posterior.kl()), each, rtol=1e-5)
 
 
+@once
 def test_draws_from_the_posterior_follow_the_levels(model):
     """As `elbo_terms` draws them: each group is given the draw before it."""
     posterior = model.encode(X, LABELS)
@@ -141,6 +145,7 @@ def test_samples_are_made_of_the_numbers_of_a_seed(model):
     assert np.abs(other - images).max() > 1e-2
 
 
+@once
 def test_temperature_of_all_levels_and_of_each(model):
     noise = threefry.normals(3, 5, sum(SIZES))
     scale = np.repeat(np.float32([0.2, 1.5, 1.5]), SIZES)
@@ -208,6 +213,7 @@ def test_each_level_or_group_has_a_weight_of_its_own():
         (((6, 1, 1), (3, 1, 1), (1, 1, 1)), ["2x2", "4x4", "12x12"]),
     ],
 )
+@once
 def test_any_number_of_levels_on_any_grids(levels, grids):
     model = zoo.HierarchicalVAE(SHAPE, levels, filters=2, blocks_per_level=0, seed=0)
     assert [spec.name for spec in model.latents] == [f"z_{grid}_1" for grid in grids]
@@ -241,6 +247,7 @@ def test_any_number_of_levels_on_any_grids(levels, grids):
         (LEVELS, {"objective": "dip_i"}, "DIP is an objective for one group"),
     ],
 )
+@once
 def test_levels_that_cannot_be_are_refused(levels, options, said):
     with pytest.raises(ValueError, match=said) as caught:
         make(levels, **options)
@@ -258,6 +265,7 @@ def test_levels_that_cannot_be_are_refused(levels, options, said):
         (lambda m: m.encode(X[:2], [0, 3]), "from 0 to 2 of shape"),
     ],
 )
+@once
 def test_wrong_use_is_refused(model, use, said):
     with pytest.raises(ValueError, match=said) as caught:
         use(model)

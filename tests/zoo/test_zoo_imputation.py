@@ -13,6 +13,8 @@ import zoo
 from zoo.applications import chains, imputation, impute, impute_with_diagnosis
 from zoo.likelihoods import Gaussian, Likelihood
 
+once = pytest.mark.one_backend("every backend draws from the exact posterior")
+
 PIXELS, SIGMA, OFFSET = 64, 0.2, 0.5
 RNG = np.random.default_rng(0)
 W = np.linalg.qr(RNG.standard_normal((PIXELS, 2)))[0] * [0.6, 0.3]
@@ -96,6 +98,7 @@ def test_latents_are_those_of_the_exact_posterior_whatever_the_encoder(method):
         assert diagnosis.r_hat[0] < 1.3
 
 
+@once
 def test_pseudo_gibbs_follows_the_encoder_be_it_right_or_wrong():
     x, means, _ = linear_draws("pseudo_gibbs", 0.0, 1.0, pixels="mean")
     mean, covariance = exact_posterior(x)
@@ -108,6 +111,7 @@ def test_pseudo_gibbs_follows_the_encoder_be_it_right_or_wrong():
 
 
 @pytest.mark.parametrize("method", ["metropolis", "importance"])
+@once
 def test_missing_pixels_have_the_exact_mean_and_covariance(method):
     x, drawn, _ = linear_draws(method)
     mean, covariance = exact_posterior(x)
@@ -134,6 +138,7 @@ def bernoulli_model():
 
 
 @pytest.mark.parametrize("method", ["metropolis", "importance"])
+@once
 def test_bernoulli_pixels_are_white_as_often_as_quadrature_says(method):
     model, slopes, offsets = bernoulli_model()
     grid = np.linspace(-6, 6, 2001)
@@ -211,6 +216,7 @@ def test_every_model_keeps_what_is_observed_and_scores_given_latents(name):
     np.testing.assert_allclose(again, given, rtol=1e-4, atol=1e-4)
 
 
+@once
 def test_a_seed_fixes_the_draws_in_whatever_batches(monkeypatch):
     model = make_dense(likelihood=Gaussian(scale=0.3))
     options = {"num_steps": 6, "burn_in": 4}
@@ -226,6 +232,7 @@ def test_a_seed_fixes_the_draws_in_whatever_batches(monkeypatch):
     np.testing.assert_allclose(first, one[:, :1], atol=1e-4)
 
 
+@once
 def test_a_colour_image_may_lack_channels_where_they_are_independent():
     x = RNG.random((2, 8, 8, 3), dtype="float32").round()
     mask = RNG.random((8, 8, 3)) < 0.5
@@ -247,6 +254,7 @@ def test_a_likelihood_without_draws_is_refused():
         impute(model, X, UPPER)
 
 
+@once
 def test_chains_that_have_not_mixed_are_warned_of():
     rows = np.array([[1.01, 2.0], [5.0, 300.0]])
     metropolis = imputation.ImputationDiagnosis("metropolis", *rows)

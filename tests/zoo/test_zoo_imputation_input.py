@@ -10,6 +10,8 @@ from zoo_helpers import SHAPE, make_dense
 import zoo
 from zoo.applications import impute, impute_with_diagnosis
 
+pytestmark = pytest.mark.one_backend("masks of NumPy, and what is refused")
+
 UPPER = np.arange(8)[:, None] < np.full(8, 4)
 X = np.random.default_rng(0).random((3, *SHAPE), dtype="float32").round()
 DENSE = make_dense()

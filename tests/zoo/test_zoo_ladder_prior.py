@@ -9,6 +9,10 @@ from zoo_helpers import array, quick_compile, random_weights
 
 import zoo
 
+once = pytest.mark.one_backend(
+    "each prior is trained, scored and sampled on every backend"
+)
+
 SHAPE = (9, 10, 2)
 LEVELS = ((4, 1, 2), (2, 2, 1))
 FIRST, ROW = 18, 90
@@ -61,6 +65,7 @@ def test_ladder_with_a_prior_is_trained_scored_sampled_and_saved(prior, tmp_path
     assert few < many
 
 
+@once
 def test_a_mixture_that_is_the_standard_normal_changes_nothing():
     plain, _ = make(seed=0)
     model, _ = make(zoo.priors.Mixture(FIRST, 1), seed=0)
@@ -77,6 +82,7 @@ def test_a_mixture_that_is_the_standard_normal_changes_nothing():
         np.testing.assert_allclose(*drawn, atol=1e-6)
 
 
+@once
 def test_kl_to_a_normal_distribution_of_the_label_is_in_closed_form():
     model, _ = make("label_normal", seed=0)
     q = model.encode(X, LABELS)["z_3x3_1"]
@@ -96,6 +102,7 @@ def test_kl_to_a_normal_distribution_of_the_label_is_in_closed_form():
     np.testing.assert_allclose(array(q.kl()), expected, rtol=1e-4)
 
 
+@once
 def test_vamp_is_the_mixture_of_the_first_groups_posteriors():
     model, _ = make("vamp", seed=0)
     pseudo = array(model.prior.pseudo_inputs())

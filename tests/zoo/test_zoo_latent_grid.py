@@ -9,6 +9,8 @@ from zoo_helpers import array, quick_compile, random_weights
 
 import zoo
 
+once = pytest.mark.one_backend("a model of every backend is trained and kept")
+
 
 def make_model(image_shape=(12, 8, 1), channels=2, filters=(4, 3), **options):
     height, width = (-(-size // 2 ** len(filters)) for size in image_shape[:2])
@@ -29,6 +31,7 @@ def make_model(image_shape=(12, 8, 1), channels=2, filters=(4, 3), **options):
     st.integers(1, 3),
     st.lists(st.integers(1, 4), min_size=1, max_size=3),
 )
+@once
 def test_any_image_size(shape, channels, filters):
     model = make_model(shape, channels, tuple(filters))
     random_weights(model, seed=0)
@@ -38,6 +41,7 @@ def test_any_image_size(shape, channels, filters):
     assert array(model.encode(x).mean).shape == (3, model.latent_dim)
 
 
+@once
 def test_a_latent_is_seen_where_it_lies():
     # Without blocks nothing reaches further than the kernels at the grid's position.
     model = zoo.ConvVAE(
@@ -58,6 +62,7 @@ def test_a_latent_is_seen_where_it_lies():
     assert 20 - 6 <= columns.min() and columns.max() < 24 + 6
 
 
+@once
 def test_posteriors_start_narrow_and_means_follow_the_image():
     model = make_model()
     x = np.random.default_rng(0).random((2, 12, 8, 1), dtype="float32")
@@ -79,6 +84,7 @@ def test_it_trains_and_comes_back_from_a_preset(tmp_path):
     )
 
 
+@once
 def test_every_position_sees_the_label():
     model = zoo.ConditionalVAE(
         (16, 16, 1),

@@ -15,6 +15,8 @@ import zoo
 from zoo import applications
 from zoo.applications import paths, projections, vectors
 
+pytestmark = pytest.mark.one_backend("NumPy around `encode` and `decode`")
+
 DIMS = 4
 
 

@@ -29,6 +29,10 @@ from zoo.generation import scaled
 from zoo.latents import LatentSpec, NoiseSpec
 from zoo.objectives import DIP, ELBO, ELBOTerms, LatentGroup, TotalCorrelation
 
+once = pytest.mark.one_backend(
+    "likelihood, training and presets are tried on every backend"
+)
+
 TOP, LOW = 1, LATENT_DIM
 A = np.array([[0.8], [-0.5]])  # z_low = A z_top + ...
 S = np.array([0.36, 0.75])  # variances of z_low given z_top
@@ -170,6 +174,7 @@ def test_elbo_is_below_the_likelihood_and_importance_weights_reach_it(known):
     assert bounds[2] == pytest.approx(exact.mean(), abs=0.02)
 
 
+@once
 def test_kl_of_the_groups_adds_up(known):
     terms = known.elbo(IMAGES, seed=0)
     np.testing.assert_allclose(
@@ -229,6 +234,7 @@ def test_free_bits_of_each_group(known, free_bits):
 
 
 @pytest.mark.parametrize("objective", (DIP(), TotalCorrelation(1.0, 9), "dip_ii"))
+@once
 def test_objectives_of_one_group_are_refused(objective):
     said = "is an objective for one group of latents; TwoLevels has 2: top, low"
     with pytest.raises(ValueError, match=said):
@@ -239,6 +245,7 @@ def test_objectives_of_one_group_are_refused(objective):
 # Sampling.
 
 
+@once
 def test_one_way_to_sample(known):
     assert known.can_sample and known.noise == NoiseSpec(normals=TOP + LOW)
     images = known.sample(7, seed=3)
@@ -254,6 +261,7 @@ def test_one_way_to_sample(known):
     np.testing.assert_allclose(images, expected, atol=1e-5)
 
 
+@once
 def test_temperature_scales_all_levels(known):
     noise = threefry.normals(3, 5, TOP + LOW)
     half = known.sample(5, seed=3, temperature=0.5)
@@ -304,6 +312,7 @@ def test_encode_gives_the_groups(known):
         (lambda z: {**z, "top": z["top"][:2]}, "must be of one number; got"),
     ],
 )
+@once
 def test_latents_of_other_groups_are_refused(known, change, said):
     z = {"top": np.zeros((3, TOP), "f4"), "low": np.zeros((3, LOW), "f4")}
     assert tuple(known.decode(z).shape) == (3, *SHAPE)

@@ -22,6 +22,8 @@ from zoo.likelihoods import (
     Likelihood,
 )
 
+once = pytest.mark.one_backend("scores are tried on every backend")
+
 ALL = {
     "bernoulli": Bernoulli(),
     "continuous bernoulli": ContinuousBernoulli(),
@@ -85,6 +87,7 @@ def test_coder_finds_each_pixels_score_channel_by_channel(name, channels):
 @given(
     st.sampled_from(OF_LEVELS), st.floats(-2, 30), st.integers(0, 99), st.integers(0, 2)
 )
+@once
 def test_levels_probabilities_sum_to_one_for_any_parameters(name, size, seed, channel):
     likelihood = ALL[name]
     x, parameters = draws(likelihood, shape=(1, 1, 2, 4), scale=10.0**size, seed=seed)
@@ -117,6 +120,7 @@ def test_draws_are_a_function_of_noise_in_range_and_follow_the_seed(name):
 
 
 @pytest.mark.parametrize("name", ["bernoulli", "categorical", "mixture"])
+@once
 def test_frequencies_of_draws_match_probabilities(name):
     # Pairs of channels: the second depends on the first one drawn.
     likelihood, count = ALL[name], 40_000
@@ -187,6 +191,7 @@ def test_continuous_bernoulli_has_finite_gradients_at_every_logit():
     np.testing.assert_allclose(found[:-2], 0.3 - mean + variance, atol=1e-4)
 
 
+@once
 def test_grey_pixels_under_a_bernoulli_are_remarked_on_once(grey, images):
     model = make_dense()
     with warnings.catch_warnings():
@@ -229,6 +234,7 @@ class LaplaceVAE(zoo.DenseVAE):
     """In the module of its likelihood, which the export's own process imports."""
 
 
+@once
 def test_users_likelihood_trains_and_is_kept_by_presets(grey, tmp_path):
     model = make_dense(LaplaceVAE, likelihood=Laplace())
     quick_compile(model, "adam")
@@ -245,6 +251,7 @@ def test_users_likelihood_trains_and_is_kept_by_presets(grey, tmp_path):
 @pytest.mark.parametrize(
     "method, arguments", [("from_noise", 2), ("level_log_probs", 2), ("sample", 1)]
 )
+@once
 def test_what_a_likelihood_lacks_is_said(method, arguments):
     values = [ops.zeros((1, 2, 2, 1)), 0][:arguments]
     if method == "from_noise":

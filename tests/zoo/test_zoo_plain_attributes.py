@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from zoo_helpers import LOGS, SHAPE, array, quick_compile
+from zoo_helpers import LOGS, SHAPE, array, first_everywhere, quick_compile
 
 import zoo
+
+once = pytest.mark.one_backend("one builds them on every backend, as the others do")
 
 LATENT_DIM = 2
 
@@ -123,7 +125,10 @@ USES = {
 }
 
 
-@pytest.mark.parametrize("name", USES)
+@pytest.mark.parametrize(
+    "name",
+    first_everywhere(USES, once),
+)
 def test_first_use_of_a_model_builds_them(images, name):
     model = MODELS["dense"]()
     if name in ("predict", "train_on_batch"):

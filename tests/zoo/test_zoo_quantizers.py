@@ -22,6 +22,8 @@ from zoo.quantizers import (
 from zoo.schedules import ExponentialDecay
 from zoo.training.metrics import CodebookUsage, Perplexity
 
+once = pytest.mark.one_backend("the contract, and training, are tried on every backend")
+
 K, D = 6, 3
 MAKERS = {
     "ema": lambda k=K: EMAQuantizer(k, D, seed=0),
@@ -87,6 +89,7 @@ def test_quantizer_keeps_its_contract(features, name, training):
 
 
 @pytest.mark.parametrize("name", MAKERS)
+@once
 def test_loss_of_an_example_does_not_depend_on_the_batch(features, name):
     quantizer = MAKERS[name]()
     whole, part = run(quantizer, features), run(quantizer, features[:1])
@@ -95,6 +98,7 @@ def test_loss_of_an_example_does_not_depend_on_the_batch(features, name):
 
 
 @pytest.mark.parametrize("name", MAKERS)
+@once
 def test_quantizer_comes_back_from_its_configuration(features, name):
     quantizer = MAKERS[name]()
     run(quantizer, features, training=True)
@@ -124,6 +128,7 @@ def test_quantizer_computes_in_float32_inside_mixed_precision(features, name):
 
 
 @pytest.mark.parametrize("name", set(MAKERS) - {"fsq", "fsq, channels", "fsq, depth"})
+@once
 def test_codebook_of_one(features, name):
     quantizer = MAKERS[name](1)
     for training in (True, False):
@@ -132,6 +137,7 @@ def test_codebook_of_one(features, name):
 
 
 @pytest.mark.parametrize("name", MAKERS)
+@once
 def test_codebook_larger_than_the_batch(name):
     quantizer = MAKERS[name](100)
     tiny = np.random.default_rng(0).standard_normal((1, 2, 2, D))
@@ -142,6 +148,7 @@ def test_codebook_larger_than_the_batch(name):
 
 
 @pytest.mark.parametrize("name", MAKERS)
+@once
 def test_features_of_another_width_are_refused(name):
     with pytest.raises(ValueError, match="`features` must have 3 channels"):
         MAKERS[name]().build((None, 4, 4, 5))
@@ -293,6 +300,7 @@ def test_dead_codes_come_back_with_their_sums(features):
     assert np.abs(codebook).max() < 5
 
 
+@once
 def test_restarts_keep_up_with_features_that_move_away(features):
     quantizer = EMAQuantizer(K, D, decay=0.9, seed=0)
     run(quantizer, features, training=True)
@@ -334,6 +342,7 @@ def test_residual_levels_quantize_what_is_left(features):
     np.testing.assert_allclose(out.loss, loss, rtol=1e-4)
 
 
+@once
 def test_residual_levels_take_over_options():
     level = EMAQuantizer(K, D, decay=0.5, commitment=2.0)
     quantizer = ResidualQuantizer(K, D, depth=2, level=level, seed=0)
@@ -346,6 +355,7 @@ def test_residual_levels_take_over_options():
 
 
 @pytest.mark.parametrize("levels", [(2,), (3,), (4,), (8, 5, 5), (3, 2, 4), (7, 6)])
+@once
 def test_fsq_codes_and_vectors_are_a_bijection(levels):
     quantizer = FiniteScalarQuantizer(levels)
     quantizer.build((None, 1, 1, len(levels)))
@@ -407,6 +417,7 @@ def test_fsq_of_two_levels_is_symmetric_about_zero():
     "size, levels",
     [(2, (2,)), (64, (4, 4, 4)), (512, (8, 4, 4, 4)), (1000, (8, 5, 5, 5)), (7, (7,))],
 )
+@once
 def test_fsq_finds_levels_of_a_size(size, levels):
     quantizer = FiniteScalarQuantizer.of_size(size, 16)
     assert quantizer.levels == levels
@@ -566,6 +577,7 @@ def test_perplexity_and_usage_of_known_counts():
         ),
     ],
 )
+@once
 def test_bad_arguments_of_quantizers_are_refused(make, error, said):
     with pytest.raises(error, match=said) as caught:
         make()

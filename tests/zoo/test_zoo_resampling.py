@@ -7,6 +7,8 @@ import pytest
 
 from zoo.applications.resampling import Reservoir, split_r_hat
 
+pytestmark = pytest.mark.one_backend("NumPy alone")
+
 RNG = np.random.default_rng(0)
 
 

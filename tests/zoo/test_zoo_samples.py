@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from zoo.evaluation.samples import frechet_distance, precision_recall
 
+pytestmark = pytest.mark.one_backend("metrics of NumPy")
+
 RNG = np.random.default_rng(0)
 
 

@@ -11,6 +11,10 @@ from zoo import threefry
 from zoo.evaluation import likelihood as evaluation
 from zoo.evaluation.latents import active_units
 
+once = pytest.mark.one_backend(
+    "models of every backend are tried against NumPy: test_zoo_golden"
+)
+
 image_shapes = st.tuples(
     st.integers(8, 20), st.integers(8, 20), st.sampled_from([1, 3])
 )
@@ -39,6 +43,7 @@ def likelihood_of(name):
     st.booleans(),
     likelihoods,
 )
+@once
 def test_dense_vae_takes_any_image_size(shape, latent_dim, units, gated, likelihood):
     model = zoo.DenseVAE(
         shape,
@@ -61,6 +66,7 @@ def test_dense_vae_takes_any_image_size(shape, latent_dim, units, gated, likelih
     st.integers(0, 2),
     likelihoods,
 )
+@once
 def test_conv_vae_takes_any_image_size(
     shape, latent_dim, filters, block, blocks, likelihood
 ):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from zoo_helpers import SHAPE, array, make_dense
+from zoo_helpers import SHAPE, array, make_dense, quick_compile
 
 import zoo
 from zoo.training.steps import LEAST, MOST, steps_in_one_call
@@ -26,7 +26,7 @@ def nothing(step, logs):
 def fitted(steps="auto", x=IMAGES, model=None, **options):
     model = model or make_dense()
     keras.utils.set_random_seed(0)
-    model.compile("adam", steps_per_execution=steps)
+    quick_compile(model, "adam", steps_per_execution=steps)
     options = {"batch_size": 8, "epochs": 2, "verbose": 0, **options}
     return model, model.fit(x, **options).history
 

@@ -12,6 +12,8 @@ from zoo_helpers import SHAPE, resigned
 import zoo
 from zoo.presets import files
 
+pytestmark = pytest.mark.one_backend("files are judged before any backend computes")
+
 layers = keras.layers
 
 

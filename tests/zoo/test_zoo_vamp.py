@@ -10,6 +10,8 @@ from zoo_helpers import SHAPE, array, make_dense, quick_compile, random_weights
 import zoo
 from zoo.priors import Vamp
 
+once = pytest.mark.one_backend("the density is tried on every backend")
+
 
 @pytest.fixture
 def model():
@@ -32,6 +34,7 @@ def test_density_is_the_mixture_of_posteriors(model):
     np.testing.assert_allclose(array(given), expected, rtol=1e-5, atol=1e-5)
 
 
+@once
 def test_density_integrates_to_one(model):
     side = np.linspace(-12, 12, 601)
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -40,6 +43,7 @@ def test_density_integrates_to_one(model):
     assert mass == pytest.approx(1, abs=1e-3)
 
 
+@once
 def test_kl_is_that_of_quadrature(model):
     """The KL of one posterior, estimated at draws and summed over a grid."""
     x = np.random.default_rng(0).random((1, *SHAPE), dtype="float32")
@@ -77,6 +81,7 @@ def test_training_moves_pseudo_inputs_and_samples_follow(images, tmp_path):
     assert np.isfinite(loaded.fit(images, verbose=0).history["loss"]).all()
 
 
+@once
 def test_pseudo_inputs_may_begin_as_images(images):
     prior = Vamp(SHAPE, 5)
     prior.begin_with(images[:5])
@@ -118,6 +123,7 @@ def test_pseudo_inputs_may_begin_as_images(images):
         (lambda: Vamp(SHAPE).log_prob(np.zeros((1, 2))), "needs its model"),
     ],
 )
+@once
 def test_bad_arguments_are_one_sentence(make, match):
     with pytest.raises(ValueError, match=match) as caught:
         make()

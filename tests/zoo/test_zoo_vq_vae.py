@@ -25,6 +25,8 @@ from zoo.quantizers import (
 )
 from zoo.schedules import ExponentialDecay
 
+once = pytest.mark.one_backend("the ELBO and training are tried on every backend")
+
 SHAPE = (9, 11, 1)
 GRID = (5, 6)
 K, D = 8, 3
@@ -158,6 +160,7 @@ def test_same_weights_give_the_same_figures_on_every_backend(x):
 EXPECTED = {"codes": 957, "loss": 12.13022, "elbo": -813.3132}
 
 
+@once
 def test_gumbel_bounds_are_of_drawn_codes(x):
     model = make("gumbel")
     random_weights(model, seed=0)
@@ -173,6 +176,7 @@ def test_gumbel_bounds_are_of_drawn_codes(x):
     assert elbo < bounds[0] < bounds[1]
 
 
+@once
 def test_beta_weighs_the_kl_of_uncertain_codes(x):
     for beta in (0.0, 2.0):
         model = make("gumbel", beta=beta)
@@ -182,6 +186,7 @@ def test_beta_weighs_the_kl_of_uncertain_codes(x):
         assert logs["loss"] == pytest.approx(expected, rel=1e-5)
 
 
+@once
 def test_sample_weights_scale_an_example_s_whole_loss(x):
     model = make("gradient")
     quick_compile(model)
@@ -200,6 +205,7 @@ def test_sample_weights_scale_an_example_s_whole_loss(x):
         ((9, 17, 3), (2, 2, 2), (2, 3)),
     ],
 )
+@once
 def test_any_image_size_becomes_a_grid(image_shape, filters, grid):
     model = make(shape=image_shape, filters=filters, likelihood="gaussian")
     random_weights(model, seed=0)
@@ -211,6 +217,7 @@ def test_any_image_size_becomes_a_grid(image_shape, filters, grid):
     assert 0 <= decoded.min() and decoded.max() <= 1
 
 
+@once
 def test_bits_per_dim_of_levels():
     images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3)) / 255
     model = make(shape=(8, 8, 3), likelihood="discretized_logistic_mixture")
@@ -368,6 +375,7 @@ GOOD = np.zeros((2, *GRID), "int32")
         (GOOD - 1, ValueError, "got values from -1 to -1"),
     ],
 )
+@once
 def test_wrong_codes_are_refused(model, codes, error, said):
     with pytest.raises(error, match=f"^`codes` must .*{said}") as caught:
         model.decode(codes)
@@ -383,6 +391,7 @@ def test_wrong_codes_are_refused(model, codes, error, said):
         (lambda x: np.repeat(x, 3, -1), "1 channel"),
     ],
 )
+@once
 def test_bad_images_are_refused(model, x, method, change, said):
     before = array(model.quantizer.codebook)
     with pytest.raises(ValueError, match=f"^`x` .*{said}"):
@@ -390,6 +399,7 @@ def test_bad_images_are_refused(model, x, method, change, said):
     np.testing.assert_array_equal(array(model.quantizer.codebook), before)
 
 
+@once
 def test_labels_are_refused(model, x):
     for call in (
         lambda: model.fit(x, np.zeros(48), verbose=0),
@@ -413,6 +423,7 @@ def test_labels_are_refused(model, x):
         (lambda: make(beta=-1), "`beta` .*got -1"),
     ],
 )
+@once
 def test_bad_constructor_arguments_are_refused(build, said):
     with pytest.raises(ValueError, match=said) as caught:
         build()

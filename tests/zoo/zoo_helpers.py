@@ -25,6 +25,12 @@ needs_torch = pytest.mark.skipif(
 )
 
 
+def first_everywhere(values, once):
+    """Parameters of which all but the first have a mark, `one_backend`."""
+    first, *rest = values
+    return [first, *(pytest.param(value, marks=once) for value in rest)]
+
+
 class NoiselessVAE(zoo.DenseVAE):
     """Draws the posterior mean: steps depend on weights and images alone."""
 
