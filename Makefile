@@ -113,12 +113,12 @@ test-cross-backend: $(VENV)/.installed-test
 	KERAS_BACKEND=torch $(PYTEST) -m cross_backend $(CROSS_TESTS)
 
 test-export: $(VENV)/.installed-test
-	@echo "== export and runtime (from torch)"
-	KERAS_BACKEND=torch $(PYTEST) $(EXPORT_TESTS)
+	@echo "== export and runtime (on tensorflow)"
+	KERAS_BACKEND=tensorflow $(PYTEST) $(EXPORT_TESTS)
 
 test-explorer: $(VENV)/.installed-test built-explorer
 	@echo "== the explorer's page, in a browser"
-	KERAS_BACKEND=torch $(PYTEST) -s $(EXPLORER_TESTS)
+	KERAS_BACKEND=tensorflow $(PYTEST) -s $(EXPLORER_TESTS)
 
 test-once: $(VENV)/.installed-test
 	@echo "== data, command line, demo, documentation, project (on torch)"

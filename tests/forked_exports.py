@@ -6,6 +6,7 @@ its own, in which no other was. Tests of same bytes compare them with a fresh on
 """
 
 import contextlib
+import gc
 import json
 import os
 import subprocess
@@ -64,6 +65,8 @@ def serve():
     os.dup2(2, 1)
     from export.convert import conversion
 
+    gc.freeze()  # what is imported is no garbage, and a fork is soon gone
+    gc.disable()
     for line in sys.stdin:
         request = json.loads(line)
         with tempfile.TemporaryFile() as said:

@@ -363,7 +363,7 @@ def test_quantized_files_draw_the_same_codes(tmp_path):
 def test_same_bytes_from_another_backend(codes, check_same_bytes):
     if codes.labels is None:
         pytest.skip("one model is enough: the one with labels and levels")
-    check_same_bytes(codes.model, codes.report, "tensorflow")
+    check_same_bytes(codes.model, codes.report, "torch")
 
 
 # What a code may differ by.

@@ -142,7 +142,7 @@ def test_quantized_weights_are_smaller_and_close(model, exports, kind, factor):
     sampler.verify()
 
 
-@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+@pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_same_bytes_from_every_backend(backend, model, exports, check_same_bytes):
     check_same_bytes(model, exports[None], backend)
 

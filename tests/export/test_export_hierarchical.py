@@ -77,7 +77,7 @@ def test_sampler_and_generator_draw_as_generate_does(ladder):
 @pytest.mark.slow  # a dense model is converted on every backend, each time
 def test_bytes_do_not_depend_on_the_backend(ladder, check_same_bytes):
     model, report, _ = ladder
-    check_same_bytes(model, report, "tensorflow")
+    check_same_bytes(model, report, "torch")
 
 
 # Which level does what.

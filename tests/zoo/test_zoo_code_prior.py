@@ -463,7 +463,7 @@ def test_seed_draws_what_threefry_says(trained):
             trained.sample(1, seed=seed)
 
 
-@pytest.mark.parametrize("quantizer", ["residual", "gumbel"])
+@pytest.mark.parametrize("quantizer", first_everywhere(["residual", "gumbel"], once))
 def test_prior_of_other_codes(quantizer, x):
     model = make_model(quantizer, prior=prior_for(quantizer), dtype="mixed_bfloat16")
     model.fit_prior(x, epochs=1, batch_size=16, verbose=0, **QUICK)

@@ -4,7 +4,14 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from zoo_helpers import LOGS, SHAPE, array, quick_compile, random_weights
+from zoo_helpers import (
+    LOGS,
+    SHAPE,
+    array,
+    first_everywhere,
+    quick_compile,
+    random_weights,
+)
 
 import zoo
 from zoo.distributions import DiagonalNormal, kl_divergence, kl_per_unit
@@ -31,7 +38,7 @@ def labels():
     return np.arange(64) % 3
 
 
-@pytest.mark.parametrize("networks", NETWORKS)
+@pytest.mark.parametrize("networks", first_everywhere(NETWORKS, once))
 @pytest.mark.parametrize("prior", ("standard_normal", "label_normal", "label_flow"))
 def test_fit_lowers_the_loss_and_the_label_matters(images, labels, networks, prior):
     # Bright where the label is 1: the label alone says a lot.

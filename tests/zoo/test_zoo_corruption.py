@@ -68,6 +68,7 @@ def test_the_encoder_sees_the_corrupted_image_the_likelihood_the_clean_one(kind)
         assert not np.allclose(array(plain.groups[0].kl), kls[0], rtol=1e-3)
 
 
+@pytest.mark.one_backend("what each part sees is tried on every backend")
 def test_a_model_trained_so_takes_noise_away(images):
     rng = np.random.default_rng(3)
     flipped = rng.random(images.shape) < 0.2

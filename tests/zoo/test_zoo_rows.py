@@ -133,6 +133,7 @@ def test_evaluate_takes_rows(compiled_model, x):
     assert figures[0] == pytest.approx(figures[1], rel=1e-5)
 
 
+@pytest.mark.one_backend("training on rows is tried on every backend")
 def test_prior_of_codes_is_trained_on_rows():
     images = np.random.default_rng(0).random((20, *SHAPE), dtype="float32")
     weights = []
