@@ -262,7 +262,17 @@ def test_a_circle_by_way_of_a_package_is_found(tmp_path):
 
 # The rooms of recipes/, from the ground up: each may import those before it. On top
 # are the recipes themselves; what a recipe is, recipe.py, is for all.
-ROOMS = ("common", "data", "metrics", "plots", "documents", "runs", "commands", "")
+ROOMS = (
+    "common",
+    "data",
+    "bulk",
+    "metrics",
+    "plots",
+    "documents",
+    "runs",
+    "commands",
+    "",
+)
 
 
 def room_of(name):

@@ -14,6 +14,7 @@ from recipes.common.files import make_whole_folder
 from recipes.common.opening import open_preset, open_source
 from recipes.common.progress import working
 from recipes.data import load_images
+from recipes.data.binarize import binarize_each
 from recipes.data.every import load_every
 from recipes.data.open import open_source as open_images
 from recipes.data.reading import print_report, reading_images
@@ -93,17 +94,8 @@ def _normal_images(preset, data, reading):
         images, report = every.images, every.report
         words = f"{len(images):,} images of {every.name}"
     if preset.entry("dataset").get("binarized"):
-        images = _binarized(images)
+        images = binarize_each(images)
     return images, words, report
-
-
-def _binarized(images):
-    """Grey images as a model of binary ones takes them: each by itself.
-
-    `recipes.data.binarize` draws on from image to image, so that a picture's bits, and
-    with them its score, would depend on the pictures before it.
-    """
-    return (np.random.default_rng(0).random(images.shape[1:]) < images).astype("f4")
 
 
 def score(detector, data, out, num_shown, reading, backend, overwrite):
@@ -124,7 +116,7 @@ def score(detector, data, out, num_shown, reading, backend, overwrite):
         with reading_images():
             every = load_every(data, image_shape=shape, **reading)
         print_report(every.report, Terminal(stderr=True))
-        images = _binarized(every.images) if kept.get("binary") else every.images
+        images = binarize_each(every.images) if kept.get("binary") else every.images
         with working(f"Scoring {len(images):,} images"):
             decisions = scorer.decision_function(images)
         order = np.argsort(decisions, kind="stable")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from recipes.commands import bulk
 from recipes.commands.options import (
     Backend,
     DataDir,
@@ -78,11 +79,15 @@ def fit(
 def score(
     detector: Detector,
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Images: a folder, or a name.")
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Images: a folder, or a name; or shards (s3://..., 'in/*.parquet').",
+        ),
     ],
     out: Annotated[
-        Path, typer.Option(help="Folder for scores.csv and index.html.")
-    ] = Path("anomalies"),
+        str, typer.Option(help="Folder for scores.csv and index.html, or of shards.")
+    ] = "anomalies",
     num_shown: Annotated[
         int, typer.Option("-n", "--num-shown", min=1, help="Pictures on the page.")
     ] = 24,
@@ -91,12 +96,20 @@ def score(
     overwrite: Overwrite = False,
     strict: Strict = False,
     invert: Invert = False,
+    kind: bulk.ShardFormat = "parquet",
+    workers: bulk.Workers = 1,
 ):
-    """Scores each image: a CSV, and a page of the most unusual ones and where."""
+    """Scores each image: a CSV, and a page of the most unusual ones and where.
+
+    Of shards: the score of each image into shards in the folder or address --out.
+    """
+    if bulk.are_shards(data):
+        bulk.score(detector, data, out, kind, workers, invert, backend)
+        return
     from recipes.commands import anomaly
 
     reading = {"data_dir": data_dir, "strict": strict, "invert": invert}
-    anomaly.score(detector, data, out, num_shown, reading, backend, overwrite)
+    anomaly.score(detector, data, Path(out), num_shown, reading, backend, overwrite)
 
 
 @app.command()

@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 import typer
 import typer.core
 
-from recipes.commands import anomaly_cli, compressing, hub, imputing, latent_tools
+from recipes.commands import (
+    anomaly_cli,
+    bulk,
+    compressing,
+    hub,
+    imputing,
+    latent_tools,
+)
 from recipes.commands.options import (
     Augment,
     Backend,
@@ -55,6 +62,8 @@ app = typer.Typer(
 
 PICK, TRAIN, DEPLOY, LOOK = "Pick a model", "Train it", "Deploy it", "Look around"
 USE = "Use it"
+# Samples.
+ONE_PICTURE = 10_000
 
 
 def print_version(wanted: bool):
@@ -97,24 +106,38 @@ def sample(
     source: Annotated[
         str, typer.Argument(metavar="P", help="Preset, run, or ONNX file.")
     ],
-    out: Annotated[Path, typer.Option(help="The picture.")] = Path("samples.png"),
+    out: Annotated[
+        str, typer.Option(help="The picture; or folder or address of shards.")
+    ] = "samples.png",
     num_samples: Annotated[
-        int, typer.Option("-n", "--num-samples", min=1, max=10_000)
+        int, typer.Option("-n", "--num", "--num-samples", min=1)
     ] = 64,
     label: Annotated[
         str | None, typer.Option(help="Class to draw, by name or number; else all.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes the draw.")] = 0,
     temperature: Annotated[float, typer.Option(min=0, help="Scale of the prior.")] = 1,
+    shards: Annotated[
+        int | None, typer.Option(min=1, help="So many files instead of a picture.")
+    ] = None,
+    kind: bulk.ShardFormat = "parquet",
+    workers: bulk.Workers = 1,
     backend: Backend = None,
     overwrite: Overwrite = False,
 ):
     """Draws images from a preset, or from an ONNX file without Keras."""
+    options = label, seed, temperature, backend
+    if shards:
+        bulk.sample(source, out, num_samples, shards, kind, workers, *options)
+        return
+    if num_samples > ONE_PICTURE:
+        raise typer.BadParameter(
+            f"A picture holds at most {ONE_PICTURE:,} samples: give --shards for files "
+            "of more."
+        )
     from recipes.commands import deploy
 
-    deploy.sample(
-        source, out, num_samples, label, seed, temperature, backend, overwrite
-    )
+    deploy.sample(source, Path(out), num_samples, *options, overwrite)
 
 
 app.command(rich_help_panel=PICK)(hub.pull)
@@ -220,7 +243,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Fixes the noise.")] = 0,
     backend: Backend = None,
     out: Annotated[
-        Path | None, typer.Option(help="JSON file; a .md beside it has the table.")
+        str | None, typer.Option(help="JSON file; a .md beside it has the table.")
     ] = None,
     overwrite: Overwrite = False,
     resume: Annotated[
@@ -231,18 +254,30 @@ def evaluate(
     ] = False,
     strict: Strict = False,
     invert: Invert = False,
+    kind: bulk.ShardFormat = "parquet",
+    workers: bulk.Workers = 1,
 ):
-    """Scores a preset on test images: likelihood, latents, reconstructions, samples."""
+    """Scores a preset on test images: likelihood, latents, reconstructions, samples.
+
+    Of shards (--data in/, s3://..., 'in/*.parquet'): the ELBO of each image, and given
+    K its likelihood, into shards in the folder or address --out.
+    """
     from recipes.common.files import check_output
     from recipes.common.opening import open_preset
 
     if (preset is None) == (compare is None):
         raise typer.BadParameter("Give one preset, or two with --compare.")
+    if data and bulk.are_shards(data):
+        if not preset or not out or save:
+            raise typer.BadParameter("Of shards give one preset, and --out, no --save.")
+        options = num_importance_samples, seed, invert, backend
+        bulk.evaluate(preset, data, out, kind, workers, *options)
+        return
     if save and (data or compare or invert):
         raise typer.BadParameter("--save keeps figures on the preset's own data alone.")
     if resume and (compare or not out):
         raise typer.BadParameter("--resume goes on with one preset's --out.")
-    kept = None
+    kept, out = None, Path(out) if out else None
     if out:
         check_output(out, overwrite, ".json")
         check_output(out.with_suffix(".md"), overwrite)
@@ -274,6 +309,7 @@ app.add_typer(
     help="Finds unusual images: fit a threshold, score a folder, export.",
 )
 imputing.add_to(app, USE)
+app.command(rich_help_panel=USE)(bulk.encode)
 compressing.add_to(app, USE)
 latent_tools.add_to(app, USE)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 
+from recipes.commands import bulk
 from recipes.commands.options import (
     Backend,
     DataDir,
@@ -29,18 +30,24 @@ _HALVES = ("lower", "upper", "left", "right")
 def impute(
     preset: PresetName,
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Images: a folder, or a name.")
-    ],
-    missing: Annotated[
         str,
-        typer.Option(
-            help="lower, upper, left, right, random (every other), or a picture "
-            "that is white where pixels are missing."
+        typer.Argument(
+            metavar="DATA",
+            help="Images: a folder, or a name; or shards (s3://..., 'in/*.parquet').",
         ),
     ],
+    missing: Annotated[
+        str | None,
+        typer.Option(
+            help="lower, upper, left, right, random (every other), or a picture "
+            "that is white where pixels are missing. Of shards else their column "
+            "'observed'."
+        ),
+    ] = None,
     out: Annotated[
-        Path, typer.Option(help="A .png to look at, or an .npz with all draws.")
-    ] = Path("imputed.png"),
+        str,
+        typer.Option(help="A .png to look at, an .npz with all draws, or of shards."),
+    ] = "imputed.png",
     num_images: Annotated[
         int, typer.Option("-n", "--num-images", min=1, help="The first so many.")
     ] = 8,
@@ -59,8 +66,23 @@ def impute(
     overwrite: Overwrite = False,
     strict: Strict = False,
     invert: Invert = False,
+    kind: bulk.ShardFormat = "parquet",
+    workers: bulk.Workers = 1,
 ):
-    """Fills in missing pixels: draws, their mean and how far they differ."""
+    """Fills in missing pixels: draws, their mean and how far they differ.
+
+    Of shards: all images, into shards in the folder or address --out.
+    """
+    if bulk.are_shards(data):
+        size = tuple(open_preset(preset).info["image_shape"])[:2]
+        observed = None if missing is None else ~missing_pixels(missing, size, seed)
+        options = {"num_draws": num_draws, "method": method, "num_steps": num_steps}
+        given = data, out, kind, workers, seed, invert, backend
+        bulk.impute(preset, *given, observed=observed, label=label, **options)
+        return
+    if missing is None:
+        raise typer.BadParameter("Give --missing: which pixels are.")
+    out = Path(out)
     suffix = ".npz" if out.suffix == ".npz" else ".png"
     check_output(out, overwrite, suffix)
     found = open_preset(preset)

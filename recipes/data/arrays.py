@@ -22,8 +22,8 @@ _SPLIT_WORDS = {
     "validation": ("validation", "valid", "val"),
     "test": ("test", "testing"),
 }
-_IMAGE_WORDS = ("x", "images", "image", "imgs", "data")
-_LABEL_WORDS = ("y", "labels", "label", "targets", "target", "classes", "class")
+IMAGE_WORDS = ("x", "images", "image", "imgs", "data")
+LABEL_WORDS = ("y", "labels", "label", "targets", "target", "classes", "class")
 
 
 def from_arrays(images, labels=None, name: str = "arrays") -> Source:
@@ -65,14 +65,14 @@ def from_mapping(arrays: Mapping, name: str = "arrays") -> Source:
     image_keys = {
         split: key
         for split in _SPLIT_WORDS
-        if (key := _find(keys, split, _IMAGE_WORDS, alone=True)) is not None
+        if (key := _find(keys, split, IMAGE_WORDS, alone=True)) is not None
     }
     if "train" not in image_keys:
         image_keys = {"train": _single(arrays, keys, name)}
     splits = tuple(image_keys)
-    label_keys = {split: _find(keys, split, _LABEL_WORDS) for split in splits}
+    label_keys = {split: _find(keys, split, LABEL_WORDS) for split in splits}
     if len(splits) == 1 and label_keys["train"] is None:
-        label_keys["train"] = next((keys[w] for w in _LABEL_WORDS if w in keys), None)
+        label_keys["train"] = next((keys[w] for w in LABEL_WORDS if w in keys), None)
 
     def read(split: str) -> Part:
         key = image_keys[split]
@@ -184,7 +184,7 @@ def _find(keys, split, words, alone=False):
 
 def _single(arrays, keys, name):
     """The key of the only images there are: by its name, or else by its rank."""
-    for word in _IMAGE_WORDS:
+    for word in IMAGE_WORDS:
         if word in keys:
             return keys[word]
     for key in keys.values():

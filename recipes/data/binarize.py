@@ -1,4 +1,4 @@
-"""The one binarization of a test set, so that its figures can be compared."""
+"""Grey images as models of binary ones take them."""
 
 from __future__ import annotations
 
@@ -42,3 +42,23 @@ def binarize(images, seed: int = 0) -> np.ndarray:
         some = images[start : start + BLOCK]
         binary[start : start + BLOCK] = rng.random(some.shape) < some
     return binary
+
+
+def binarize_each(images) -> np.ndarray:
+    """Draws every pixel, each image by the same numbers, whatever stands beside it.
+
+    Of `binarize` an image's bits, and with them its score, depend on the images before.
+
+    Args:
+        images: array (N, H, W, C), pixels in [0, 1].
+
+    Returns:
+        float32 array of the same shape, every value 0.0 or 1.0.
+
+    Example:
+        >>> import numpy as np
+        >>> binarize_each(np.full((2, 1, 2, 1), 0.5)).ravel().tolist()
+        [0.0, 1.0, 0.0, 1.0]
+    """
+    drawn = np.random.default_rng(0).random(np.shape(images)[1:])
+    return (drawn < images).astype(np.float32)

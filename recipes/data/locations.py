@@ -64,8 +64,8 @@ def prepared_datasets(data_dir=None) -> list[str]:
     )
 
 
-def require(module: str):
-    """Imports `module`, or says what to install.
+def require(module: str, extra: str = "data"):
+    """Imports `module`, or says what to install: the package with that extra.
 
     Raises:
         ImportError: if the module is not installed.
@@ -74,8 +74,8 @@ def require(module: str):
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"Reading this data needs {module!r}, which could not be imported "
-            f'({error}); install it with: pip install "vae-zoo[data]"'
+            f"This needs {module!r}, which could not be imported "
+            f'({error}); install it with: pip install "vae-zoo[{extra}]"'
         ) from error
 
 

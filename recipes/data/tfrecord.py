@@ -1,4 +1,4 @@
-"""Reads TFRecord files without TensorFlow, and checks every checksum in them.
+"""Reads and writes TFRecord files without TensorFlow, with all their checksums.
 
 A record is an 8-byte little-endian length, a masked CRC-32C of it, the payload, and a
 masked CRC-32C of the payload.
@@ -6,6 +6,7 @@ masked CRC-32C of the payload.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +33,24 @@ def read_tfrecord(path) -> list[bytes]:
         >>> read_tfrecord(os.devnull)
         []
     """
-    content = Path(path).read_bytes()
+    return from_tfrecord(Path(path).read_bytes(), repr(str(path)))
+
+
+def from_tfrecord(content: bytes, what: str) -> list[bytes]:
+    """The payloads in the bytes of a TFRecord file, in order.
+
+    Args:
+        content: the bytes.
+        what: how errors name them.
+
+    Raises:
+        ValueError: if they are truncated or a checksum does not match.
+    """
     starts, lengths, position = [], [], 0
     while position < len(content):
         length = int.from_bytes(content[position : position + 8], "little")
         if position + _FRAME + length + 4 > len(content):
-            raise ValueError(f"{str(path)!r} is truncated or not a TFRecord file.")
+            raise ValueError(f"{what} is truncated or not a TFRecord file.")
         starts.append(position + _FRAME)
         lengths.append(length)
         position += _FRAME + length + 4
@@ -49,11 +62,35 @@ def read_tfrecord(path) -> list[bytes]:
     for first, count in ((starts - _FRAME, eight), (starts, lengths)):
         stored = _u32(data, first + count)
         if not np.array_equal(_masked_crcs(data, first, count), stored):
-            raise ValueError(f"{str(path)!r} is damaged: a checksum does not match.")
+            raise ValueError(f"{what} is damaged: a checksum does not match.")
     return [
         content[start : start + length]
         for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
     ]
+
+
+def to_tfrecord(payloads) -> bytes:
+    """The bytes of a TFRecord file of some payloads.
+
+    Example:
+        >>> from_tfrecord(to_tfrecord([b"one", b"two"]), "these")
+        [b'one', b'two']
+    """
+    payloads = list(payloads)
+    lengths = [len(payload).to_bytes(8, "little") for payload in payloads]
+    checksums = [_checksums(stretches) for stretches in (lengths, payloads)]
+    parts = zip(lengths, checksums[0], payloads, checksums[1], strict=True)
+    return b"".join(itertools.chain.from_iterable(parts))
+
+
+def _checksums(stretches) -> list[bytes]:
+    """Masked checksums of some bytes each, as they stand in a file."""
+    if not stretches:
+        return []
+    sizes = np.array([len(stretch) for stretch in stretches])
+    starts = np.cumsum(sizes) - sizes
+    crcs = _masked_crcs(np.frombuffer(b"".join(stretches), np.uint8), starts, sizes)
+    return [crc.tobytes() for crc in crcs.astype("<u4")]
 
 
 def _masked_crcs(data, starts, lengths) -> np.ndarray:

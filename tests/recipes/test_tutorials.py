@@ -32,6 +32,7 @@ FILL_IN = ROOT / "recipes" / "fill_in_pixels.md"
 FEW_LABELS = ROOT / "recipes" / "learn_from_few_labels.md"
 STYLE = ROOT / "recipes" / "sort_by_style.md"
 COMPRESS = ROOT / "recipes" / "compress_a_data_set.md"
+BULK = ROOT / "recipes" / "work_in_bulk.md"
 # README.md runs on the backend of the other tests. This one compiles nothing.
 BACKEND = {"KERAS_BACKEND": "torch"}
 
@@ -63,7 +64,7 @@ def run_through(path, folder):
 
 
 TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, FILL_IN, COMPRESS, FEW_LABELS, STYLE, DEPLOY]
-TUTORIALS += [SERVE]
+TUTORIALS += [SERVE, BULK]
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
@@ -122,6 +123,15 @@ def test_serve(tmp_path):
     run_through(SERVE, tmp_path)
     assert (tmp_path / "service" / "inference_service.yaml").is_file()
     assert (tmp_path / "logged" / "MLmodel").is_file()
+
+
+def test_work_in_bulk(tmp_path):
+    run_through(BULK, tmp_path)
+    counts = {
+        name: len(list((tmp_path / name).glob("part-*")))
+        for name in ("drawn", "latents", "figures", "scores", "filled")
+    }
+    assert counts == {n: 1 if n == "filled" else 10 for n in counts}
 
 
 def test_compress_a_data_set(tmp_path):
