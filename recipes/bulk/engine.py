@@ -56,19 +56,18 @@ class Worker:
 
     Args:
         job: of `recipes.bulk.jobs`.
-        shards: all of them.
+        shards: all of them, in the order of their numbers.
         storage: where they are written to.
         kind: one of `recipes.bulk.formats.FORMATS`.
     """
 
     def __init__(self, job: Job, shards: list[Shard], storage: Storage, kind: str):
-        self._job, self._storage, self._kind = job, storage, kind
-        self._shards = {shard.number: shard for shard in shards}
+        self.job, self.shards, self.storage, self.kind = job, shards, storage, kind
         self._loaded: Any = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row of Ray Data, {"number": of a shard}, to the `Report` as another."""
-        return dataclasses.asdict(self.work(self._shards[int(row["number"])]))
+        return dataclasses.asdict(self.work(self.shards[int(row["number"])]))
 
     def work(self, shard: Shard) -> Report:
         """Writes a shard."""
@@ -87,17 +86,17 @@ class Worker:
         except USER_ERRORS as error:
             return Report(shard.number, error=sentence(error), hopeless=True)
         try:
-            columns = self._job.columns(self._loaded, shard)
-            size = write_shard(self._storage, shard.stem, self._kind, columns)
+            columns = self.job.columns(self._loaded, shard)
+            size = write_shard(self.storage, shard.stem, self.kind, columns)
         except USER_ERRORS as error:
             return Report(shard.number, error=f"{shard.stem}: {sentence(error)}")
         rows = len(next(iter(columns.values())))
         return Report(shard.number, rows, size, time.perf_counter() - start)
 
     def _load(self):
-        if backend := self._job.model.backend:
+        if backend := self.job.model.backend:
             start_keras(backend)
-        return self._job.load()
+        return self.job.load()
 
 
 def use_one_thread() -> None:
@@ -125,7 +124,8 @@ def run(worker: Worker, shards: list[Shard], num_workers: int) -> Iterator[Repor
         return
     # Told to Ray's own programs, which write to the terminal by themselves.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    # And whether it tells its makers what it is used for.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray, data = require("ray", "ray"), require("ray.data", "ray")
     ours = not ray.is_initialized()
     if ours:
@@ -139,10 +139,10 @@ def run(worker: Worker, shards: list[Shard], num_workers: int) -> Iterator[Repor
         done = data.from_items(numbers, override_num_blocks=len(numbers)).map(
             Worker,
             fn_constructor_args=(
-                worker._job,
-                shards,
-                worker._storage,
-                worker._kind,
+                worker.job,
+                worker.shards,
+                worker.storage,
+                worker.kind,
             ),
             compute=data.ActorPoolStrategy(size=min(num_workers, len(shards))),
             num_cpus=1,
@@ -190,6 +190,6 @@ def _passed_on():
 
 def _share_of_gpus(ray, worker, num_workers):
     """What a model of Keras gets of the cluster's GPUs; exported ones need none."""
-    there = ray.cluster_resources().get("GPU", 0) if worker._job.model.backend else 0
+    there = ray.cluster_resources().get("GPU", 0) if worker.job.model.backend else 0
     share = there / num_workers
     return int(share) if share >= 1 else share

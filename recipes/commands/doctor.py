@@ -50,6 +50,11 @@ _EXTRAS = (
     ("export", "conversion to ONNX", ("keras", "tensorflow", "tf2onnx", "onnx")),
     ("compress", "lossless compression", ("constriction",)),
     ("hub", "presets on the hub", ("huggingface_hub",)),
+    (
+        "ray",
+        "work on millions of images",
+        ("fsspec", "pyarrow", "ray"),
+    ),
 )
 _NAMES = {
     "PIL": "pillow",
