@@ -64,19 +64,27 @@ def encode(
     out: Annotated[str, typer.Option(help="Folder or address of the shards.")],
     kind: ShardFormat = "parquet",
     workers: Workers = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the noise.")] = 0,
+    drawn: Annotated[
+        bool | None,
+        typer.Option(
+            "--binarize/--no-binarize",
+            help="Grey pixels become black or white by chance first; as a preset asks.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     backend: Backend = None,
     invert: Invert = False,
 ):
     """Writes the latents of images, q(z|x), shard by shard."""
-    model, facts = _model(source, backend)
-    if not model.backend:
+    model, facts = open_model(source, backend)
+    if drawn is not None:
+        facts["binary"] = drawn
+    elif not model.backend:
         Terminal(stderr=True).print(
-            "Note: exported files do not say whether their model takes images of two "
-            "levels alone: pixels are given to it as they are."
+            "Note: an exported model does not say whether it was trained on black and "
+            "white pixels alone: grey ones stay grey; else give --binarize."
         )
-    job, shards = _on_images(Encode, model, facts, data, invert, seed, data_dir)
+    job, shards = _on_images(Encode, model, facts, data, invert, data_dir=data_dir)
     do(job, shards, out, kind, workers)
 
 
@@ -94,7 +102,7 @@ def sample(
         label, seed, temperature: of `vae-zoo sample`.
         name: of the backend, or None.
     """
-    model, facts = _model(source, name)
+    model, facts = open_model(source, name)
     label = class_asked_for(label, facts.get("class_names"))
     job = Sample(model, seed, temperature, label, facts.get("num_classes"))
     do(job, shards_to_draw(num_samples, num_shards), out, kind, workers)
@@ -109,7 +117,7 @@ def evaluate(source, data, out, kind, workers, k, seed, invert, backend):
         k: importance samples, or None for the ELBO alone.
         seed, invert, backend: as in `encode`.
     """
-    model, facts = _model(source, backend, takes=("preset",))
+    model, facts = open_model(source, backend, takes=("preset",))
     options = {"num_importance_samples": k}
     job, shards = _on_images(Evaluate, model, facts, data, invert, seed, **options)
     do(job, shards, out, kind, workers)
@@ -118,7 +126,7 @@ def evaluate(source, data, out, kind, workers, k, seed, invert, backend):
 
 def score(detector, data, out, kind, workers, invert, backend):
     """Writes the score of each image of shards: as `encode`, of a detector."""
-    model, facts = _model(detector, backend)
+    model, facts = open_model(detector, backend)
     job, shards = _on_images(Score, model, facts, data, invert)
     do(job, shards, out, kind, workers)
     odd = rows = 0
@@ -133,7 +141,7 @@ def impute(source, data, out, kind, workers, seed, invert, backend, **options):
     Args:
         options: of `recipes.bulk.jobs.Impute`.
     """
-    model, facts = _model(source, backend, takes=("preset",))
+    model, facts = open_model(source, backend, takes=("preset",))
     options["label"] = class_asked_for(options["label"], facts.get("class_names"))
     job, shards = _on_images(Impute, model, facts, data, invert, seed, **options)
     do(job, shards, out, kind, workers)
@@ -203,15 +211,27 @@ def _on_images(kind, model, facts, data, invert, seed=0, data_dir=None, **option
     return kind(model, seed, **given, **options), shards
 
 
-def _model(source, backend, takes=("preset", "exported")):
-    """(the `Model`, what is known of it before it is loaded)."""
+def open_model(source, backend, takes=("preset", "exported")):
+    """A model that workers load, and what is known of it before.
+
+    Args:
+        source: as users name it.
+        backend: its name, or None.
+        takes: what it may be: "preset", "exported".
+
+    Returns:
+        the `Model`; its preset's or file's metadata, and `binary`.
+
+    Raises:
+        ValueError, FileNotFoundError: as `recipes.common.opening.open_source`.
+    """
     found = open_source(source, takes=takes)
     if found.kind == "exported":
         if found.path.is_dir():
             facts = export.Sampler(found.path).metadata
         else:
             facts = _exported(found.path)
-        facts = {**facts, "binary": bool(facts.get("anomaly", {}).get("binary"))}
+        facts = {**facts, "binary": bool((facts.get("anomaly") or {}).get("binary"))}
         path = found.path / "manifest.json" if found.path.is_dir() else found.path
         return Model(str(found.path), digest(path), None), facts
     preset = found.preset

@@ -103,6 +103,17 @@ def test_an_exported_scorer_says_the_same(detector, pictures, tmp_path):
     for name, score in one.items():
         assert other[name] == pytest.approx(score, rel=1e-4)
     assert "exists already" in fail("anomaly", "export", detector, file)
+    # Of shards, too.
+    digits = zoo.from_preset("dense_vae_digits").sample(9, seed=3).round()
+    (tmp_path / "shards").mkdir()
+    np.savez(tmp_path / "shards" / "a.npz", images=digits)
+    for scorer, name in ((detector, "of_keras"), (file, "of_onnx")):
+        out = "--out", tmp_path / name, "--format", "npz"
+        succeed("anomaly", "score", scorer, tmp_path / "shards", *out)
+    one, other = (
+        np.load(tmp_path / name / "a.npz")["score"] for name in ("of_keras", "of_onnx")
+    )
+    np.testing.assert_allclose(other, one, rtol=1e-4)
 
 
 def test_images_that_it_was_not_trained_on_are_all_taken(pictures, tmp_path):

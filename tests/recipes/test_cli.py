@@ -46,6 +46,25 @@ def images(tmp_path):
     return path
 
 
+def test_shards_of_an_exported_model_are_those_of_its_preset(
+    preset, exported, tmp_path
+):
+    for name, source in (("keras", preset), ("onnx", exported)):
+        drawn, codes = tmp_path / f"{name}_drawn", tmp_path / f"{name}_codes"
+        few = "--num", 30, "--shards", 2, "--format", "npz"
+        succeed("sample", source, *few, "--out", drawn)
+        given = "--format", "npz", "--binarize", "--out", codes
+        succeed("encode", source, tmp_path / "keras_drawn", *given)
+    for folder, column, atol in (("drawn", "image", 1), ("codes", "mean", 1e-4)):
+        for part in ("part-00000-of-00002.npz", "part-00001-of-00002.npz"):
+            keras, onnx = (
+                np.load(tmp_path / f"{name}_{folder}" / part)[column].astype("f4")
+                for name in ("keras", "onnx")
+            )
+            assert len(keras) == 15
+            np.testing.assert_allclose(onnx, keras, atol=atol)
+
+
 def damaged_copy(source, target, name, how):
     """Copies a folder with one of its files truncated or one bit of it flipped."""
     shutil.copytree(source, target)
