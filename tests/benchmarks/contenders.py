@@ -21,8 +21,6 @@ class Sizes(NamedTuple):
         rounds: turns of each contender that a claim is about.
         epochs, conv_epochs: counted in each turn, after one that is not.
         dense_images, conv_images: trained on in an epoch.
-        scanned_steps: in one call where the zoo is to scan them; epochs are made of
-            such calls alone.
         growing_dense_images, growing_conv_images: the same where sizes grow.
         hidden_units, image_sizes, counts: the sizes that grow.
         presets: whose decoders are sampled; the first also starts and grows.
@@ -34,7 +32,6 @@ class Sizes(NamedTuple):
     conv_epochs: int
     dense_images: int
     conv_images: int
-    scanned_steps: int
     growing_dense_images: int
     growing_conv_images: int
     hidden_units: tuple[int, ...]
@@ -50,7 +47,6 @@ FULL = Sizes(
     conv_epochs=3,
     dense_images=134 * BATCH_SIZE,
     conv_images=29 * BATCH_SIZE,
-    scanned_steps=67,
     growing_dense_images=100 * BATCH_SIZE,
     growing_conv_images=15 * BATCH_SIZE,
     hidden_units=(128, 512, 2048),
@@ -65,7 +61,6 @@ QUICK = Sizes(
     conv_epochs=1,
     dense_images=10 * BATCH_SIZE,
     conv_images=2 * BATCH_SIZE,
-    scanned_steps=5,
     growing_dense_images=10 * BATCH_SIZE,
     growing_conv_images=2 * BATCH_SIZE,
     hidden_units=(64, 128),
@@ -98,11 +93,7 @@ def dense(images, sizes, pythae_python):
         Contender(TORCH_LOOP, "peers_torch.py"),
         Contender(JAX_STEPS, "peers_jax.py", ("--loop=step",), claimed=False),
         Contender(JAX_SCAN, "peers_jax.py"),
-        dataclasses.replace(zoo_fit("tensorflow"), claimed=False),
-        zoo_fit("tensorflow", steps=sizes.scanned_steps),
-        dataclasses.replace(zoo_fit("jax"), claimed=False),
-        zoo_fit("jax", steps=sizes.scanned_steps),
-        zoo_fit("torch"),
+        *(zoo_fit(backend) for backend in BACKENDS),
         *(
             Contender(
                 stock_keras_name(backend),
@@ -143,10 +134,7 @@ def growing_dense(images, sizes):
         Contender(
             str(units),
             "measure_zoo.py",
-            (
-                f"--hidden={units}",
-                f"--steps={sizes.growing_dense_images // BATCH_SIZE}",
-            ),
+            (f"--hidden={units}",),
             "jax",
         )
         for units in sizes.hidden_units
@@ -167,15 +155,12 @@ def growing_conv(files, sizes):
     return rows
 
 
-def zoo_fit(backend, *options, steps=1):
-    if steps > 1:
-        options = (*options, f"--steps={steps}")
-    return Contender(zoo_name(backend, steps), "measure_zoo.py", options, backend)
+def zoo_fit(backend, *options):
+    return Contender(zoo_name(backend), "measure_zoo.py", options, backend)
 
 
-def zoo_name(backend, steps=1):
-    name = f"zoo on {BACKENDS[backend]}"
-    return f"{name}, steps_per_execution={steps}" if steps > 1 else name
+def zoo_name(backend):
+    return f"zoo on {BACKENDS[backend]}"
 
 
 def stock_keras_name(backend):

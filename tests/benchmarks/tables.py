@@ -110,7 +110,8 @@ def dense_section(record):
         *training_table(record["dense"], contenders.TORCH_LOOP),
         "",
         "The hand-written loops, stock Keras and pythae compute the loss alone; the "
-        "zoo's `fit` also computes ELBO, reconstruction, KL and active units.",
+        "zoo's `fit` also computes ELBO, reconstruction, KL and active units. It is "
+        'given nothing but `compile("adam")`.',
     ]
 
 
@@ -215,7 +216,7 @@ def growth_section(record):
         "One turn each, medians of its epochs or of five draws.",
         "",
         f"Training DenseVAE on JAX, {sizes['growing_dense_images']:,} images of "
-        f"{record['images']}, all steps of an epoch in one call:",
+        f"{record['images']}:",
         "",
         *table(("hidden units", *columns), training_rows(growth["dense"])),
         "",

@@ -11,6 +11,7 @@ import itertools
 import keras
 from keras import ops
 
+from zoo.networks.direct import through
 from zoo.networks.ladder_decoder import LadderDecoder, conv
 from zoo.networks.levels import check_levels, grid_of
 from zoo.networks.pair import Networks
@@ -90,14 +91,14 @@ class LadderEncoder(keras.layers.Layer):
         x = images
         if any(widths):
             x = ops.pad(x, ((0, 0), (0, widths[0]), (0, widths[1]), (0, 0)))
-        x = self.stem(space_to_depth(x, self.levels[-1].divisor))
+        x = through(self.stem, space_to_depth(x, self.levels[-1].divisor))
         features = []
         for i, stage in enumerate(self.stages):
             for block in stage:
-                x = block(x)
+                x = through(block, x)
             features.insert(0, x)
             if i < len(self.downs):
-                x = self.downs[i](x)
+                x = through(self.downs[i], x)
         return tuple(features)
 
 

@@ -189,7 +189,7 @@ class ELBOTrainer(
             if inputs.is_array(images):
                 size = without_rest(len(images), size, self.least_batch)
                 kwargs["validation_batch_size"] = size
-        with self.plain_errors(refusals), self.training_session(x) as x:
+        with self.plain_errors(refusals), self.training_session(x, callbacks) as x:
             options = {
                 "x": x,
                 "y": placeholder_labels(y, sample_weight),
@@ -201,12 +201,12 @@ class ELBOTrainer(
             options, validation_data = self.shared_options(options, validation_data)
             options = with_seeded_order(options, self.least_batch)
             # MLflow adds to the list of callbacks that it finds here.
-            callbacks = [] if callbacks is None else callbacks
-            options |= {"callbacks": callbacks, "validation_data": validation_data}
+            options["callbacks"] = self.with_own_callbacks(callbacks)
+            options["validation_data"] = validation_data
             return super().fit(epochs=epochs, verbose=verbose, **options)
 
     @contextlib.contextmanager
-    def training_session(self, x):
+    def training_session(self, x, callbacks):
         """Around one `fit`: yields what Keras is to iterate over in place of `x`."""
         yield x
 

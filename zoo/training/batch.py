@@ -42,7 +42,16 @@ class BatchLoss:
             values: tensor (N,).
             sample_weight: (N,), or None.
         """
-        getattr(self, f"{name}_tracker").update_state(values, sample_weight)
+        self.update_metric(getattr(self, f"{name}_tracker"), values, sample_weight)
+
+    def update_metric(self, metric, *values):
+        """Adds the numbers of a step to a metric, at once or before anyone reads it.
+
+        Args:
+            metric: a Keras metric to which the order of steps makes no difference.
+            values: what its `update_state` takes: tensors (N, ...) or scalars, or None.
+        """
+        metric.update_state(*values)
 
     def update_trackers(self, terms, sample_weight=None):
         """Adds a batch's `ELBOTerms` to the metrics."""
@@ -58,7 +67,7 @@ class BatchLoss:
         means = [_mean_over_draws(g) for g in terms.groups if not g.spec.is_codes]
         if means:
             rows = means[0] if len(means) == 1 else ops.concatenate(means, axis=-1)
-            self.active_units_tracker.update_state(rows)
+            self.update_metric(self.active_units_tracker, rows)
 
     def batch_loss(self, data, training):
         """The loss of one batch, before any scaling; updates the metrics.
@@ -105,7 +114,7 @@ class BatchLoss:
 
         for metric in self.metrics:
             if metric.name == "loss":
-                metric.update_state(loss, sample_weight=ops.shape(x)[0])
+                self.update_metric(metric, loss, ops.shape(x)[0])
         self.update_trackers(terms, sample_weight)
         return loss
 

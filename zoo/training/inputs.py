@@ -6,6 +6,9 @@ import numpy as np
 from zoo import validation
 from zoo.training import streams
 
+# Training images up to this size are kept on the device for the length of `fit`.
+RESIDENT_BYTES = 2 * 2**30
+
 
 def is_array(x):
     """Whether `x` is held in memory: a NumPy array, a tensor or nested lists."""

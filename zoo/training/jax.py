@@ -18,9 +18,6 @@ from zoo.training.jax_state import KeptState
 from zoo.training.rows import RowBatches
 from zoo.training.shares import SharedBatches, without_filling
 
-# Training images up to this size are kept on the device for the length of `fit`.
-RESIDENT_BYTES = 2 * 2**30
-
 
 class JAXTrainer(KeptState, ELBOTrainer):
     """`batch_loss` made a pure function of the model's variables.
@@ -197,10 +194,10 @@ class JAXTrainer(KeptState, ELBOTrainer):
         return super().test_on_batch(*args, **kwargs)
 
     @contextlib.contextmanager
-    def training_session(self, x):
+    def training_session(self, x, callbacks):
         if (
             inputs.is_array(x)
-            and x.nbytes <= RESIDENT_BYTES
+            and x.nbytes <= inputs.RESIDENT_BYTES
             and keras.distribution.distribution() is None
             # Keras calls the model on a batch if any layer is unbuilt, even unused.
             and all(layer.built for layer in self._flatten_layers())

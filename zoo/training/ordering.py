@@ -23,12 +23,12 @@ def with_seeded_order(options: dict[str, Any], least: int = 1) -> dict[str, Any]
 
     Returns:
         The same; on TensorFlow, arrays that are to be shuffled as one
-        tf.data.Dataset.
+        tf.data.Dataset, and on PyTorch as a DataLoader of tensors on the device.
     """
-    x = options["x"]
+    x, backend = options["x"], keras.backend.backend()
     inputs = x if isinstance(x, list) else [x]
     if (
-        keras.backend.backend() != "tensorflow"
+        backend == "jax"
         or not all(is_array(part) for part in inputs)
         or options.get("shuffle", True) is not True
         or options.get("steps_per_epoch") is not None
@@ -36,15 +36,18 @@ def with_seeded_order(options: dict[str, Any], least: int = 1) -> dict[str, Any]
         return options
     batch_size = options.get("batch_size") or 32
     size = options.get("validation_batch_size") or batch_size
-    loader = importlib.import_module("zoo.training.loaders.tensorflow")
+    loader = importlib.import_module(f"zoo.training.loaders.{backend}")
     packed = keras.utils.pack_x_y_sample_weight(
         tuple(x) if isinstance(x, list) else x,
         options.get("y"),
         options.get("sample_weight"),
     )
+    batches = loader.shuffled(packed, batch_size, least)
+    if batches is None:
+        return options
     return {
         **options,
-        "x": loader.shuffled(packed, batch_size, least),
+        "x": batches,
         "y": None,
         "sample_weight": None,
         "batch_size": batch_size,  # for those who log it

@@ -21,8 +21,9 @@ LEAST, MOST = 16, 128
 # So long at most a call should keep progress bars and interrupts waiting, in seconds,
 # by a guess at what a step takes: three passes of a multiplication and an addition.
 SECONDS, OPERATIONS_PER_SECOND = 1.0, 1e11
-_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin")
-_HOOKS += ("on_batch_end",)
+_HOOKS = tuple(
+    f"on_{of}batch_{at}" for of in ("train_", "test_", "") for at in ("begin", "end")
+)
 
 
 class StepsPerExecution:
@@ -50,6 +51,10 @@ class StepsPerExecution:
         """Whether several steps in one call are faster, on this backend."""
         return False
 
+    def with_own_callbacks(self, callbacks):
+        """What Keras is to call in place of `callbacks`, a list if it was one."""
+        return [] if callbacks is None else callbacks
+
     def set_steps(self, x, batch_size, callbacks, options):
         """Chooses how many steps `fit` runs in one call, if it is to choose.
 
@@ -65,7 +70,7 @@ class StepsPerExecution:
             inputs.is_array(x)
             and options.get("steps_per_epoch") is None
             and not self.run_eagerly
-            and not _watches_steps(callbacks)
+            and not watches_steps(callbacks)
             and self.steps_gain()
         ):
             batch_size = batch_size or 32
@@ -105,8 +110,8 @@ def _kernel_weights(model):
     return sum(math.prod(shape) for shape in shapes if len(shape) > 1)
 
 
-def _watches_steps(callbacks):
-    """Whether any callback does something at each step."""
+def watches_steps(callbacks):
+    """Whether any callback does something at each step of training or evaluation."""
     given = getattr(callbacks, "callbacks", callbacks) or []
     for callback in keras.tree.flatten(given):
         # Of Keras' own some do so only where they are told to.

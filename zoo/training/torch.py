@@ -3,6 +3,7 @@
 # Mixed into a model, whose attributes a checker does not know here.
 # pyright: reportAttributeAccessIssue=false
 
+import contextlib
 import types
 
 import keras
@@ -12,10 +13,14 @@ from torch.optim.adam import adam
 
 from zoo import precision
 from zoo.training.base import ELBOTrainer
+from zoo.training.gathering import GatheredMetrics
+from zoo.training.replaying import torch as replaying
 
 
-class TorchTrainer(ELBOTrainer):
+class TorchTrainer(GatheredMetrics, ELBOTrainer):
     """`batch_loss` and its backward pass."""
+
+    _replay: replaying.Replay | None = None  # in `fit`
 
     def compile(self, optimizer="adam", **kwargs):
         """See `ELBOTrainer.compile`."""
@@ -24,14 +29,31 @@ class TorchTrainer(ELBOTrainer):
 
     def train_step(self, data):
         variables = self.trainable_variables
-        for variable in variables:  # `zero_grad` would walk all modules first
-            variable.value.grad = None
-        loss = self.batch_loss(data, training=True)
-        self.optimizer.scale_loss(loss).backward()
-        gradients = [v.value.grad for v in variables]
+        gradients = self._replay.step(data) if self._replay else None
+        if gradients is None:
+            for variable in variables:  # `zero_grad` would walk all modules first
+                variable.value.grad = None
+            loss = self.batch_loss(data, training=True)
+            self.optimizer.scale_loss(loss).backward()
+            gradients = [v.value.grad for v in variables]
         with torch.no_grad():
             self.optimizer.apply(gradients, variables)
-        return self.training_logs()
+        return self.logs_of_step(self.training_logs)
+
+    @contextlib.contextmanager
+    def training_session(self, x, callbacks):
+        with self.logs_read_rarely(callbacks):
+            if self._gathered is not None and replaying.can_be_replayed(self):
+                self._replay = replaying.Replay(self)
+            try:
+                yield x
+            finally:
+                self._replay = None
+
+    def reset_metrics(self):  # what Keras does as an epoch begins
+        super().reset_metrics()
+        if self._replay:
+            self._replay.begin_epoch()
 
     def without_gradients(self):
         """See `Prediction.without_gradients`."""
@@ -43,7 +65,7 @@ class TorchTrainer(ELBOTrainer):
 
     def test_step(self, data):
         self.batch_loss(data, training=False)
-        return self.get_metrics_result()
+        return self.logs_of_step(self.get_metrics_result)
 
     def predict_step(self, data):
         return self.predict_batch(data)
