@@ -78,11 +78,14 @@ def shuffled(arrays, batch_size, least=1):
     rest = count % batch_size
     joined = batch_size + rest if 0 < rest < least and count > batch_size else 0
 
+    whole = (count - joined) // batch_size * batch_size
+
     def split(indices):
-        batches = tf.data.Dataset.from_tensor_slices(indices[: count - joined])
-        batches = batches.batch(batch_size)
-        if joined:
-            last = tf.data.Dataset.from_tensors(indices[count - joined :])
+        # By batches: one by one, numbers would take as long as a small step.
+        rows = tf.reshape(indices[:whole], (-1, batch_size))
+        batches = tf.data.Dataset.from_tensor_slices(rows)
+        if whole < count:
+            last = tf.data.Dataset.from_tensors(indices[whole:])
             batches = batches.concatenate(last)
         return batches
 
