@@ -15,6 +15,7 @@ from recipes.commands import (
     latent_tools,
 )
 from recipes.commands.options import (
+    Addresses,
     Augment,
     Backend,
     DataDir,
@@ -22,6 +23,7 @@ from recipes.commands.options import (
     Dtype,
     Epochs,
     Invert,
+    Machine,
     Memory,
     OtherData,
     Out,
@@ -155,6 +157,8 @@ def train(
     resume: Resume = False,
     start_from: StartFrom = None,
     devices: Devices = None,
+    machines: Addresses = None,
+    machine: Machine = None,
 ):
     """Trains a model as its recipe says, from scratch or from a preset of it."""
     from recipes.recipe import get_recipe
@@ -163,7 +167,7 @@ def train(
         get_recipe(recipe),
         ("vae-zoo",),
         backend,
-        devices,
+        (devices, machines, machine),
         epochs=epochs,
         dtype=dtype,
         data_dir=data_dir,
@@ -201,6 +205,8 @@ def finetune(
     memory: Memory = MEMORY,
     augment: Augment = None,
     devices: Devices = None,
+    machines: Addresses = None,
+    machine: Machine = None,
 ):
     """Trains a preset further, on your own images."""
     from recipes.common.opening import open_preset
@@ -210,7 +216,7 @@ def finetune(
         found.folder,
         data,
         backend,
-        devices,
+        (devices, machines, machine),
         epochs=epochs,
         dtype=dtype,
         data_dir=data_dir,

@@ -34,6 +34,10 @@ else:
     cuda = module.cuda
     devices += [cuda.get_device_name(i) for i in range(cuda.device_count())]
     devices += ["MPS"] * module.backends.mps.is_available()
+from recipes.common.dtypes import choose_dtype
+dtype = choose_dtype("auto", name)
+if dtype != "float32":
+    devices[-1] += f" (trained on in {dtype})"
 print("\\n" + json.dumps([module.__version__, devices]))
 """
 

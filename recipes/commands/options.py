@@ -11,7 +11,7 @@ Backend = Annotated[
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the images.")]
 Dtype = Annotated[
     str | None,
-    typer.Option(help="Such as mixed_bfloat16; float32 on a CPU if not given."),
+    typer.Option(help="Such as float32; auto, if not given: what the device gains by."),
 ]
 DataDir = Annotated[
     Path | None, typer.Option(help="Prepared TFDS data sets; else TFDS_DATA_DIR.")
@@ -33,6 +33,18 @@ Invert = Annotated[
 ]
 Devices = Annotated[
     str | None, typer.Option(help="How many share each batch: a number, or all.")
+]
+Addresses = Annotated[
+    str | None,
+    typer.Option(
+        "--machines",
+        metavar="HOST:PORT,...",
+        help="All that train together; the first one writes the run.",
+    ),
+]
+Machine = Annotated[
+    int | None,
+    typer.Option("--machine", help="Which of --machines this is, from 0."),
 ]
 OtherData = Annotated[
     str | None, typer.Option(help="Other images than those it was made for.")

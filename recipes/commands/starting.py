@@ -5,16 +5,17 @@ from recipes.common.devices import prepare_devices
 from recipes.common.progress import working
 
 
-def start_keras(backend, devices=None):
+def start_keras(backend, devices=None, machines=None):
     """Imports Keras on a backend, with something to look at meanwhile.
 
     Args:
         backend: its name, or None.
-        devices: as `recipes.common.devices.prepare_devices` takes it.
+        devices, machines: as `recipes.common.devices.prepare_devices` takes them.
     """
     backends.choose_backend(backend)
-    with working("Starting Keras"):
-        prepare_devices(devices, backend)
+    told = f" and waiting for {len(machines.addresses)} machines" if machines else ""
+    with working(f"Starting Keras{told}"):
+        prepare_devices(devices, backend, machines)
         backends.start_keras(backend)
 
 

@@ -1,14 +1,18 @@
 """Trains by a recipe or from a preset: for `vae-zoo` and the recipes' own scripts."""
 
+import contextlib
+
 import typer
 
 from recipes.commands.command_line import command_line
 from recipes.commands.options import (
+    Addresses,
     Backend,
     DataDir,
     Devices,
     Dtype,
     Epochs,
+    Machine,
     Out,
     Resume,
     Seed,
@@ -17,40 +21,53 @@ from recipes.commands.options import (
 from recipes.commands.starting import start_keras
 from recipes.common.errors import one_sentence_errors
 from recipes.common.interrupt import deaf_at_the_end
+from recipes.common.machines import read_machines, watched
 
 INTERRUPTED_RUN = "Interrupted: --resume goes on from the last epoch."
 
 
-def train_recipe(recipe, prog, backend, devices, **options):
+def train_recipe(recipe, prog, backend, shared, **options):
     """Trains a recipe in this process, on the backend that was asked for.
 
     Args:
         recipe: a `recipes.recipe.Recipe`.
         prog: how the program was called, for its records.
-        backend, devices: as `start_keras` takes them.
+        backend: as `start_keras` takes it.
+        shared: --devices, --machines and --machine.
         options: of `recipes.runs.training.train`.
     """
-    with one_sentence_errors(INTERRUPTED_RUN):
-        start_keras(backend, devices)
+    with _started(backend, *shared) as machines:
         from recipes.runs.training import train
 
-        return train(recipe, devices=devices, **options, command=command_line(prog))
+        options |= {"devices": shared[0], "machines": machines}
+        return train(recipe, **options, command=command_line(prog))
 
 
-def finetune_preset(preset, data, backend, devices, **options):
+def finetune_preset(preset, data, backend, shared, **options):
     """Fine-tunes a preset in this process, on the backend that was asked for.
 
     Args:
         preset, data: as `recipes.runs.training.finetune` takes them.
-        backend, devices: as `start_keras` takes them.
+        backend: as `start_keras` takes it.
+        shared: --devices, --machines and --machine.
         options: of `recipes.runs.training.finetune`.
     """
-    with one_sentence_errors(INTERRUPTED_RUN):
-        start_keras(backend, devices)
+    with _started(backend, *shared) as machines:
         from recipes.runs.training import finetune
 
+        options |= {"devices": shared[0], "machines": machines}
         command = command_line(("vae-zoo",))
-        return finetune(preset, data, devices=devices, **options, command=command)
+        return finetune(preset, data, **options, command=command)
+
+
+@contextlib.contextmanager
+def _started(backend, devices, addresses, machine):
+    """Around a training: Keras is there, errors are sentences; yields the machines."""
+    with one_sentence_errors(INTERRUPTED_RUN):
+        machines = read_machines(addresses, machine)
+        with watched(machines, INTERRUPTED_RUN):
+            start_keras(backend, devices, machines)
+            yield machines
 
 
 def run_script(recipe):
@@ -66,13 +83,15 @@ def run_script(recipe):
         resume: Resume = False,
         start_from: StartFrom = None,
         devices: Devices = None,
+        machines: Addresses = None,
+        machine: Machine = None,
     ):
         prog = ("python", "-m", f"recipes.{recipe.name}")
         train_recipe(
             recipe,
             prog,
             backend,
-            devices,
+            (devices, machines, machine),
             epochs=epochs,
             dtype=dtype,
             data_dir=data_dir,

@@ -34,6 +34,9 @@ def choose_backend(name=None):
         ImportError: for one that is not installed, or if none is.
     """
     _check_name(name)
+    # Of a GPU's memory what is needed, as PyTorch does; else nearly all at the start.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if "keras" in sys.modules:
         running = sys.modules["keras"].config.backend()
         if name not in (None, running):

@@ -5,17 +5,6 @@ import os
 import platform
 from pathlib import Path
 
-import keras
-
-
-def on_gpu():
-    """Whether the backend computes on a GPU."""
-    if keras.backend.backend() == "torch":  # has no keras.distribution
-        import torch
-
-        return torch.cuda.is_available()
-    return any(not d.startswith("cpu") for d in keras.distribution.list_devices())
-
 
 def hardware():
     """Cores and processor in words."""

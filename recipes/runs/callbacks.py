@@ -108,10 +108,12 @@ class Checkpoint(keras.callbacks.Callback):
         path: the file.
         best: the run's `KeepBest`.
         settings: JSON values that must be the same when the run is resumed.
+        writes: whether this process writes the file.
     """
 
-    def __init__(self, path, best, settings):
+    def __init__(self, path, best, settings, writes=True):
         super().__init__()
+        self.writes = writes
         self.path = Path(path)
         self.best = best
         self.settings = settings
@@ -132,6 +134,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.epochs_done = epoch + 1
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
+        if not self.writes:
+            return
         values = self._variables()
         arrays = {f"v{i}": np.asarray(to_numpy(v)) for i, v in enumerate(values)}
         best = self.best.best_weights or []
@@ -152,14 +156,17 @@ class Checkpoint(keras.callbacks.Callback):
             np.savez(file, state=np.array(json.dumps(state)), **arrays)
         os.replace(temporary, self.path)
 
-    def read(self):
+    def read(self, file=None):
         """Reads the file: how far its run came, and what goes on from there.
+
+        Args:
+            file: an open one in its place, where another machine has it.
 
         Raises:
             ValueError: if it was written with other settings, or is damaged.
         """
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with np.load(file or self.path, allow_pickle=False) as file:
                 state = json.loads(str(file["state"]))
                 values = [file[f"v{i}"] for i in range(state["num_values"])]
                 best = [file[f"b{i}"] for i in range(state["num_best"])]

@@ -1,7 +1,11 @@
 """One run in one folder, from first step to preset; can be killed and resumed."""
 
 import dataclasses
+import io
+import json
 import sys
+import zlib
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -11,6 +15,7 @@ from filelock import FileLock, Timeout
 import zoo
 from recipes.common.backend import versions
 from recipes.common.console import Terminal
+from recipes.common.devices import of_first
 from recipes.common.files import make_folder
 from recipes.common.interrupt import between_steps
 from recipes.common.progress import working
@@ -104,6 +109,8 @@ class Run:
         console: `rich.console.Console` for progress.
         settings: JSON values that must be the same when the run is resumed.
         start: `recipes.runs.start.Start`, where it goes on from a preset of its recipe.
+        machines: `recipes.common.machines.Machines` that train it, or None. The first
+            has the folder: no other looks at one or writes.
 
     Raises:
         FileExistsError: if the folder holds a run already and `resume` is False, or a
@@ -112,9 +119,19 @@ class Run:
     """
 
     def __init__(
-        self, folder, name, seed, resume, console=None, settings=None, start=None
+        self,
+        folder,
+        name,
+        seed,
+        resume,
+        console=None,
+        settings=None,
+        start=None,
+        machines=None,
     ):
         self.folder = Path(folder)
+        self.machines = machines
+        self.writes = machines is None or machines.is_first
         self.name = name
         self.seed = seed
         self.console = console or Terminal()
@@ -123,6 +140,10 @@ class Run:
         self.phases = {}
         self.logs = self.folder / "logs"
         self.checkpoint_path = self.folder / "checkpoint.npz"
+        # Of the operating system: it ends with the process, however that ends.
+        self._lock = FileLock(self.folder / ".lock") if self.writes else None
+        if not self.writes:
+            return
         if (self.folder / "preset").exists():
             raise FileExistsError(
                 f"{str(self.folder)!r} holds a finished run: choose another --out, or "
@@ -134,12 +155,11 @@ class Run:
                 "choose another --out, or remove it first."
             )
         make_folder(self.folder)
-        # Of the operating system: it ends with the process, however that ends.
-        self._lock = FileLock(self.folder / ".lock")
 
     def __enter__(self):
         try:
-            self._lock.acquire(timeout=0)
+            if self._lock:
+                self._lock.acquire(timeout=0)
         except Timeout:
             raise BlockingIOError(
                 f"Another run works in {str(self.folder)!r}: wait for it, or choose "
@@ -148,7 +168,8 @@ class Run:
         return self
 
     def __exit__(self, *error):
-        self._lock.release()
+        if self._lock:
+            self._lock.release()
 
     def fit(self, model, data, training, keep_start=False):
         """Trains `model` on `data.train`; leaves it with its best weights.
@@ -217,8 +238,8 @@ class Run:
             model,
             data,
             training,
-            TensorBoardImages(*shown, every=every),
-            TensorBoardLatents(*shown, every=every),
+            lambda: TensorBoardImages(*shown, every=every),
+            lambda: TensorBoardLatents(*shown, every=every),
             score_start=score if keep_start else None,
         )
 
@@ -240,13 +261,15 @@ class Run:
                 **options,
             )
 
-        samples = TensorBoardImages(
-            self.logs / "prior",
-            None,
-            reconstructions=False,
-            every=_epochs_between(training),
-            model=model,
-        )
+        def samples():
+            return TensorBoardImages(
+                self.logs / "prior",
+                None,
+                reconstructions=False,
+                every=_epochs_between(training),
+                model=model,
+            )
+
         self._train("prior", train, model.prior, data, training, samples)
 
     def _train(self, kind, train, model, data, training, *summaries, score_start=None):
@@ -258,7 +281,7 @@ class Run:
             train: function of options of `fit`.
             model: what it trains, to be given the best weights.
             data, training: as in `fit`.
-            summaries: callbacks of `recipes.runs.tensorboard`.
+            summaries: functions that make callbacks of `recipes.runs.tensorboard`.
             score_start: function of a metric's name to its value for the weights to
                 start with, where those may be the best; or None.
         """
@@ -282,10 +305,11 @@ class Run:
                 "augment": changes_of(data.train),
                 **dataclasses.asdict(training),
             },
+            writes=self.writes,
         )
         self.phases[name] = Phase(training, checkpoint)
-        if checkpoint.path.exists():
-            checkpoint.read()
+        self._check_same(checkpoint.settings, data.train)
+        if self._find(checkpoint):
             if checkpoint.stopped or checkpoint.epochs_done >= training.epochs:
                 self.console.print(f"The {name} was trained already.")
                 if best.best_weights is not None:
@@ -296,6 +320,7 @@ class Run:
             best.keep(score_start(metric), model)
         first_epoch = checkpoint.epochs_done
         average = [keras.callbacks.SwapEMAWeights()] if training.ema_momentum else []
+        scalars = partial(TensorBoardScalars, self.logs, prefix)
         with between_steps() as steps:
             train(
                 batch_size=training.batch_size,
@@ -306,10 +331,10 @@ class Run:
                 callbacks=[
                     run_callbacks.SeedEveryEpoch(self.seed),
                     best,
-                    *summaries,
+                    *(make() for make in summaries if self.writes),
                     *average,
                     keras.callbacks.TerminateOnNaN(),
-                    TensorBoardScalars(self.logs, prefix),
+                    *(make() for make in [scalars] if self.writes),
                     run_callbacks.ProgressBar(
                         self.console, training.epochs, first_epoch, metric, label
                     ),
@@ -317,6 +342,39 @@ class Run:
                     checkpoint,
                     run_callbacks.StopBetweenSteps(steps),
                 ],
+            )
+
+    def _find(self, checkpoint):
+        """Reads a checkpoint that the run's folder holds; whether there is one."""
+        path = checkpoint.path
+        if self.machines is None:
+            if path.exists():
+                checkpoint.read()
+            return path.exists()
+        held = path.read_bytes() if self.writes and path.exists() else b""
+        held = of_first(held, self.machines)
+        if held:
+            checkpoint.read(io.BytesIO(held))
+        return bool(held)
+
+    def _check_same(self, settings, images):
+        """Refuses to train with machines that were told otherwise.
+
+        Raises:
+            ValueError: naming what is not as on the first machine.
+        """
+        if self.machines is None:
+            return
+        some = np.ascontiguousarray(images[:64])
+        own = {**settings, "first images": zlib.crc32(some.tobytes())}
+        own = json.loads(json.dumps(own))
+        wanted = json.loads(of_first(json.dumps(own).encode(), self.machines))
+        if changed := sorted(name for name in own if own[name] != wanted.get(name)):
+            raise ValueError(
+                "All machines must be given the same options, data and seed: of "
+                f"{self.machines.addresses[0]} differ "
+                + ", ".join(f"{n}={own[n]!r} ({wanted.get(n)!r})" for n in changed)
+                + "."
             )
 
     def record(self, command, dtype):

@@ -8,8 +8,8 @@ import numpy as np
 
 import zoo
 from recipes.common.defaults import FINETUNING_BATCH, FINETUNING_RATE, MEMORY
-from recipes.common.devices import shared_by
-from recipes.common.provenance import on_gpu
+from recipes.common.devices import part, shared_by
+from recipes.common.dtypes import choose_dtype
 from recipes.common.published import further_draws
 from recipes.data import load_images
 from recipes.data.augment import check_kinds
@@ -38,6 +38,7 @@ def train(
     resume=False,
     start_from=None,
     devices=None,
+    machines=None,
     command=None,
     console=None,
     scored_on="test",
@@ -47,7 +48,8 @@ def train(
     Args:
         recipe: a `recipes.recipe.Recipe`.
         epochs: instead of the recipe's; schedules are stretched to fit.
-        dtype: dtype policy; None is float32 on a CPU, mixed_bfloat16 on a GPU.
+        dtype: dtype policy; None and "auto" are what the device gains by: see
+            `recipes.common.dtypes`.
         data_dir: folder of prepared TFDS data sets.
         out: folder of the run, `runs/<recipe>` if None.
         seed: fixes initial weights, validation split, order of batches and noise.
@@ -57,13 +59,15 @@ def train(
             The KL has its full weight from the start.
         devices: how many share each batch, as text, or "all": see
             `recipes.common.devices`. None is one.
+        machines: `recipes.common.machines.Machines` that train together, or None.
         command: how the run was started, for its records.
         console: `rich.console.Console` for progress.
         scored_on: the images that the figures are of, "test" or "validation": where
             settings are chosen by them, the test split is to be left alone.
 
     Returns:
-        `pathlib.Path` of the preset, `<out>/preset`.
+        `pathlib.Path` of the preset, `<out>/preset`; None where another machine
+        writes it.
 
     Raises:
         ValueError, OSError: if data or folders are not usable, or the preset to start
@@ -88,10 +92,12 @@ def train(
         prior_training = dataclasses.replace(
             prior_training, epochs=max(1, round(prior_training.epochs * share))
         )
-    shared, told_of_devices = shared_by(devices)
+    shared, told_of_devices = shared_by(devices, machines)
     keras.utils.set_random_seed(seed)  # of layers that a recipe gives no seed
     out = out or Path("runs") / recipe.name
-    with Run(out, recipe.name, seed, resume, console, start=start) as run:
+    with Run(
+        out, recipe.name, seed, resume, console, start=start, machines=machines
+    ) as run:
         with reading_images(run.console):
             data = load_images(
                 recipe.dataset,
@@ -101,7 +107,7 @@ def train(
                 seed=seed,
             )
         print_report(data.report, run.console)
-        print_report([told_of_devices] if devices else [], run.console)
+        print_report([told_of_devices] if told_of_devices else [], run.console)
 
         def build_model(dtype):
             steps = training.warmup_epochs * steps_per_epoch(data.train, training)
@@ -110,7 +116,7 @@ def train(
                 beta = zoo.schedules.LinearWarmup(steps, training.beta_start, beta)
             return recipe.build_model(beta=beta, seed=seed, dtype=dtype)
 
-        dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
+        dtype = choose_dtype(dtype, keras.backend.backend())
         with shared():
             fitted = build_model(dtype)
         told = len(data.report)
@@ -126,9 +132,13 @@ def train(
             run.fit(fitted, data, training, keep_start=start is not None)
             if prior_training is not None:
                 run.fit_prior(fitted, data, prior_training)
+            weights = fitted.get_weights()
+        part(machines)
+        if not run.writes:
+            return None
         # A preset is kept in float32, which every machine computes well.
         model = build_model("float32")
-        model.set_weights(fitted.get_weights())
+        model.set_weights(weights)
         if recipe.half_precision:
             zoo.presets.round_to_half(model)
         if scored_on == "validation":
@@ -183,6 +193,7 @@ def finetune(
     memory=MEMORY,
     augment=(),
     devices=None,
+    machines=None,
     command=None,
     console=None,
 ):
@@ -199,10 +210,12 @@ def finetune(
             of the steps and falls to 0.
         strict, invert, memory, augment: as in `recipes.data.load_images`. Where the
             images look like negatives of the preset's, this is said.
-        dtype, data_dir, out, seed, resume, devices, command, console: as in `train`.
+        dtype, data_dir, out, seed, resume, devices, machines, command, console: as in
+            `train`.
 
     Returns:
-        `pathlib.Path` of the new preset, `<out>/preset`.
+        `pathlib.Path` of the new preset, `<out>/preset`; None where another machine
+        writes it.
 
     Raises:
         ValueError, OSError: if preset, data or folders are not usable, or if the ELBO
@@ -215,8 +228,8 @@ def finetune(
     info = zoo.preset_info(preset)
     binarized = bool(info.get("dataset", {}).get("binarized"))
     model = zoo.from_preset(preset)
-    dtype = dtype or ("mixed_bfloat16" if on_gpu() else "float32")
-    shared, told_of_devices = shared_by(devices)
+    dtype = choose_dtype(dtype, keras.backend.backend())
+    shared, told_of_devices = shared_by(devices, machines)
     with shared():
         fitted = _in_dtype(model, dtype)
     options = {
@@ -241,9 +254,10 @@ def finetune(
             "weights": info.get("sha256", {}).get("model.weights.h5"),
             "inverted": invert,
         },
+        machines=machines,
     ) as run:
         print_report(data.report, run.console)
-        print_report([told_of_devices] if devices else [], run.console)
+        print_report([told_of_devices] if told_of_devices else [], run.console)
         print_polarity(model, info, data.train, invert, run.console)
         training = Training(
             epochs or _epochs_of_finetuning(data.train, batch_size),
@@ -258,8 +272,12 @@ def finetune(
             if isinstance(getattr(fitted, "prior", None), zoo.CodePrior):
                 # Its codes do not mean any more what they did.
                 run.fit_prior(fitted, data, training)
+            weights = fitted.get_weights()
+        part(machines)
+        if not run.writes:
+            return None
         tuned = _in_dtype(model, model.dtype_policy.name)
-        tuned.set_weights(fitted.get_weights())
+        tuned.set_weights(weights)
         gain = Gain.measure(model, tuned, data, binarized)
         gain.check()
         run.console.print(gain.sentence)

@@ -106,7 +106,7 @@ class JAXTrainer(KeptState, ELBOTrainer):
         ]
         data = without_filling(data, self._predict_sizes)
         with keras.StatelessScope(pairs):
-            return self.predict_batch(data), non_trainable
+            return _everywhere(self.predict_batch(data)), non_trainable
 
     def make_train_function(self, force=False):
         if self.train_function is not None and not force:
@@ -166,12 +166,15 @@ class JAXTrainer(KeptState, ELBOTrainer):
     def in_shares(self, x, y, sample_weight, batch_size, step, shuffle=False):
         """See `Shares.in_shares`."""
         distribution, sizes = keras.distribution.distribution(), None
-        if distribution is not None and inputs.is_array(x):
+        rows = isinstance(x, RowBatches)
+        if distribution is not None and (rows or inputs.is_array(x)):
             mesh = distribution.device_mesh
             devices = mesh.shape[mesh.axis_names.index(distribution.batch_dim_name)]
-            order = self.draw_order if shuffle else None
-            weights = None if sample_weight is None else np.asarray(sample_weight)
-            batches = RowBatches(x, y, weights, int(batch_size or 32), order)
+            batches = x
+            if not rows:
+                order = self.draw_order if shuffle else None
+                weights = None if sample_weight is None else np.asarray(sample_weight)
+                batches = RowBatches(x, y, weights, int(batch_size or 32), order)
             which = jax.process_index(), jax.process_count()
             x, y, sample_weight = SharedBatches(batches, devices, *which), None, None
             sizes = x.sizes
@@ -224,7 +227,7 @@ class JAXTrainer(KeptState, ELBOTrainer):
 
         def call(*arrays):
             with precision.scope(self.dtype_policy):
-                values = [v.value for v in self.variables]
+                values = [_here(v.value) for v in self.variables]
                 return jax.tree.map(np.asarray, stateless(values, arrays))
 
         return call
@@ -245,10 +248,25 @@ class JAXTrainer(KeptState, ELBOTrainer):
 
         def call(first, *rest):
             with precision.scope(self.dtype_policy):
-                values = [v.value for v in self.variables]
+                values = [_here(v.value) for v in self.variables]
                 return jax.tree.map(np.asarray, stateless(values, first, rest))
 
         return call
+
+
+def _everywhere(outputs):
+    """A step's outputs as each process has all of them, where several share a batch."""
+    distribution = keras.distribution.distribution()
+    if distribution is None or jax.process_count() == 1:
+        return outputs
+    mesh = distribution.device_mesh.backend_mesh
+    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    return jax.lax.with_sharding_constraint(outputs, whole)
+
+
+def _here(value):
+    """A variable's value as this process has it, where several train together."""
+    return value if value.is_fully_addressable else value.addressable_data(0)
 
 
 def _take(iterator, count):

@@ -46,7 +46,10 @@ class SharedBatches(keras.utils.PyDataset):
         filled = self._filled[len(parts[0])]
         here = filled // self.processes
         rows = np.arange(self.process * here, (self.process + 1) * here)
-        return tuple(part[np.minimum(rows, len(part) - 1)] for part in parts)
+        return tuple(
+            None if part is None else part[np.minimum(rows, len(part) - 1)]
+            for part in parts
+        )
 
 
 class Shares:

@@ -99,7 +99,7 @@ class TensorFlowTrainer(ELBOTrainer):
         # may count the step that finds its iterator at an end.
         with tf.control_dependencies([loss]):
             self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self.training_logs()
+        return _logs_of_workers(self.training_logs())
 
     def count_step(self, loss):
         """See `ELBOTrainer.count_step`; nor may this one: see `train_step`."""
@@ -108,7 +108,7 @@ class TensorFlowTrainer(ELBOTrainer):
 
     def test_step(self, data):
         self.batch_loss(data, training=False)
-        return self.get_metrics_result()
+        return _logs_of_workers(self.get_metrics_result())
 
     def predict_step(self, data):
         return self.predict_batch(data)
@@ -152,3 +152,12 @@ def _share_of_batch(data):
         return 1.0
     count = tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], "float32")
     return count / tf.distribute.get_replica_context().all_reduce("SUM", count)
+
+
+def _logs_of_workers(logs):
+    """Logs as rows, where Keras takes their mean over rows: of several machines'."""
+    strategy = tf.distribute.get_strategy()
+    machines = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    if not machines or not strategy.cluster_resolver.cluster_spec():
+        return logs
+    return {name: tf.reshape(value, (1,)) for name, value in logs.items()}
