@@ -65,8 +65,9 @@ def _started(backend, devices, addresses, machine):
     """Around a training: Keras is there, errors are sentences; yields the machines."""
     with one_sentence_errors(INTERRUPTED_RUN):
         machines = read_machines(addresses, machine)
-        with watched(machines, INTERRUPTED_RUN):
+        with watched(machines, INTERRUPTED_RUN) as all_are_there:
             start_keras(backend, devices, machines)
+            all_are_there()
             yield machines
 
 

@@ -9,12 +9,9 @@ import os
 import numpy as np
 
 from recipes.common.backend import choose_backend
-from recipes.common.machines import LOST_AFTER
+from recipes.common.machines import LOST_AFTER, START_WITHIN
 
 ALL = "all"
-
-# Seconds that machines wait for each other at the start.
-START_WITHIN = 300
 
 
 def prepare_devices(wanted, backend=None, machines=None):
@@ -70,7 +67,7 @@ def prepare_devices(wanted, backend=None, machines=None):
                     "task": {"type": "worker", "index": machines.number},
                 }
             )
-            _strategy_of_machines()  # TensorFlow wants it before anything is computed
+            _strategy_of_machines()  # before anything is computed
 
 
 def _join_on_jax(machines, count):
@@ -81,7 +78,7 @@ def _join_on_jax(machines, count):
         machines.number,
         local_device_ids=range(count) if count else None,
         cluster_detection_method="deactivate",
-        initialization_timeout=START_WITHIN,
+        initialization_timeout=2 * START_WITHIN,  # which ends sooner
         heartbeat_timeout_seconds=LOST_AFTER,
         shutdown_timeout_seconds=LOST_AFTER,
     )

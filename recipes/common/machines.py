@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import os
 import re
+import select
 import signal
 import sys
 import threading
@@ -18,6 +19,9 @@ from recipes.common.errors import one_sentence_errors, sentence
 
 # Seconds without a sign of life after which a machine counts as lost.
 LOST_AFTER = 30
+
+# Seconds that machines wait for each other at the start.
+START_WITHIN = 300
 
 # How the backends tell of a machine that went away.
 LOST = re.compile(
@@ -98,29 +102,36 @@ def watched(machines, interrupted):
         machines: `Machines`, or None.
         interrupted: what is said when the user interrupts.
 
+    Yields:
+        a function to call when all machines are there.
+
     Raises:
         SystemExit: when that process has ended, with its exit code.
-        RuntimeError: if another machine was lost, or the process ended by a signal.
+        RuntimeError: if another machine did not come or was lost, or the process ended
+            by a signal.
     """
     if machines is None:
-        yield
+        yield lambda: None
         return
     if not hasattr(os, "fork"):
         raise OSError("Several machines need a system that has `fork`, unlike Windows.")
     sys.stdout.flush()
     sys.stderr.flush()
     alive, held = os.pipe()  # by the one that waits: it reads as ended when that has
+    there, tells = os.pipe()
     child = os.fork()
     if child:
         os.close(alive)
-        _wait(child, machines)
+        os.close(tells)
+        _wait(child, there, machines)
     os.close(held)
+    os.close(there)
     threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
     code = 1
     with native_messages_hidden():  # a library's last words are pages of its stack
         try:
             with one_sentence_errors(interrupted), _plain_loss(machines):
-                yield
+                yield lambda: os.close(tells)
                 code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
@@ -132,10 +143,19 @@ def watched(machines, interrupted):
         os._exit(code)
 
 
-def _wait(child, machines):
+def _wait(child, there, machines):
     """Waits for the process that trains, and ends as it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # which that one is given as well
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    # Libraries that wait for others hear of nothing else.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
+    # It can be read when the other end is closed, which the end of a process does, too.
+    if not select.select([there], [], [], START_WITHIN)[0]:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise RuntimeError(
+            f"Not all of {', '.join(machines.addresses)} came within {START_WITHIN} "
+            "seconds: start the same command on each of them."
+        )
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code >= 0:
         raise SystemExit(code)
@@ -158,6 +178,14 @@ def _plain_loss(machines):
     try:
         yield
     except Exception as error:
-        if os.environ.get("VAE_ZOO_TRACEBACK") or not LOST.search(sentence(error)):
+        # What follows from a loss, such as a step without end, may hide it.
+        told = " ".join(map(sentence, _and_before(error)))
+        if os.environ.get("VAE_ZOO_TRACEBACK") or not LOST.search(told):
             raise
         raise RuntimeError(machines.lost) from error
+
+
+def _and_before(error):
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -15,7 +15,7 @@ from zoo import precision
 from zoo.training import inputs
 from zoo.training.base import ELBOTrainer
 from zoo.training.jax_state import KeptState
-from zoo.training.rows import RowBatches
+from zoo.training.rows import RowBatches, rows_behind
 from zoo.training.shares import SharedBatches, without_filling
 
 
@@ -166,7 +166,7 @@ class JAXTrainer(KeptState, ELBOTrainer):
     def in_shares(self, x, y, sample_weight, batch_size, step, shuffle=False):
         """See `Shares.in_shares`."""
         distribution, sizes = keras.distribution.distribution(), None
-        rows = isinstance(x, RowBatches)
+        rows = rows_behind(x) is not None
         if distribution is not None and (rows or inputs.is_array(x)):
             mesh = distribution.device_mesh
             devices = mesh.shape[mesh.axis_names.index(distribution.batch_dim_name)]

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from zoo import validation
+from zoo.training.streams import CheckedDataset
 
 
 class RowBatches(keras.utils.PyDataset):
@@ -56,6 +57,12 @@ class RowBatches(keras.utils.PyDataset):
         while beside and beside[-1] is None:
             beside.pop()
         return (images, *(None if part is None else part[chosen] for part in beside))
+
+
+def rows_behind(x):
+    """The `RowBatches` that a stream gives, checked as it comes or not; else None."""
+    x = x.data if isinstance(x, CheckedDataset) else x
+    return x if isinstance(x, RowBatches) else None
 
 
 def as_batches(model, rows, labels, weights, batch_size, shuffle, argument="x"):

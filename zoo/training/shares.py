@@ -6,15 +6,19 @@ same order, each brings its part, and images that fill a batch up are taken out 
 within the step: a step computes what one device would.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
+
+from zoo.training.rows import rows_behind
 
 
 class SharedBatches(keras.utils.PyDataset):
     """Batches filled up so that devices divide them, of each this process's part.
 
     Args:
-        batches: `zoo.training.rows.RowBatches`.
+        batches: `zoo.training.rows.RowBatches`, or such that are checked as they come.
         devices: how many share a batch.
         process, processes: which process this is, of how many.
 
@@ -25,7 +29,8 @@ class SharedBatches(keras.utils.PyDataset):
     def __init__(self, batches, devices, process=0, processes=1):
         super().__init__()
         self.batches, self.process, self.processes = batches, process, processes
-        count, size = len(batches.rows), batches.batch_size
+        held: Any = rows_behind(batches)
+        count, size = len(held.rows), held.batch_size
         self.sizes, self._filled = {}, {}
         for real in (min(size, count), count % size):
             if real and real not in self._filled:
