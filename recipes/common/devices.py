@@ -30,7 +30,7 @@ def prepare_devices(wanted, backend=None, machines=None):
     """
     if wanted is None and machines is None:
         return
-    wanted = wanted or ALL
+    wanted = ALL if wanted is None else wanted
     if wanted != ALL and not (wanted.isdecimal() and int(wanted) >= 1):
         raise ValueError(f"`devices` must be a number or {ALL!r}; got {wanted!r}.")
     name = choose_backend(backend)
@@ -105,7 +105,7 @@ def shared_by(wanted, machines=None):
     """
     if wanted is None and machines is None:
         return contextlib.nullcontext, None
-    wanted = wanted or ALL
+    wanted = ALL if wanted is None else wanted
     import keras
 
     if keras.backend.backend() == "jax":
