@@ -10,9 +10,6 @@ import zoo
 if keras.backend.backend() != "torch":
     pytest.skip("of PyTorch alone", allow_module_level=True)
 
-import torch
-
-from zoo.networks.direct import through
 from zoo.training import gathering
 from zoo.training.replaying import torch as replaying
 
@@ -144,16 +141,3 @@ def test_weights_of_examples_are_gathered_with_their_values():
     ]
     for name, values in histories[1].items():
         np.testing.assert_allclose(histories[0][name], values, rtol=1e-5, err_msg=name)
-
-
-def test_layers_are_called_by_keras_where_it_does_something():
-    layer, x = keras.layers.Dense(3), torch.ones(2, 3)
-    layer.build((None, 3))
-    calls = []
-    wanted = array(layer(x))
-    np.testing.assert_array_equal(array(through(layer, x)), wanted)
-    layer.register_forward_hook(lambda *given: calls.append(given))
-    through(layer, x)
-    assert calls
-    half = keras.layers.Dense(3, dtype="mixed_bfloat16")
-    assert through(half, x).dtype == torch.bfloat16  # and builds it

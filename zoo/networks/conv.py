@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.networks.direct import through
 from zoo.networks.grid import latent_grid_networks
 from zoo.networks.pair import Networks
 from zoo.networks.seeding import InitializerSeeds
@@ -65,10 +64,10 @@ class ConvEncoder(HalvingStages):
         self.built = True
 
     def call(self, images, condition=None):
-        x = through(self.flatten, self.halve(images))
+        x = self.flatten(self.halve(images))
         if self.condition_dim:
             x = ops.concatenate([x, ops.cast(condition, x.dtype)], axis=-1)
-        return through(self.head, through(self.hidden, x))
+        return self.head(self.hidden(x))
 
 
 class ConvDecoder(DoublingStages):
@@ -120,8 +119,7 @@ class ConvDecoder(DoublingStages):
         self.built = True
 
     def call(self, z):
-        x = through(self.project, through(self.hidden, z))
-        return self.double(through(self.unflatten, x))
+        return self.double(self.unflatten(self.project(self.hidden(z))))
 
 
 def conv_networks(

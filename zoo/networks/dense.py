@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.networks.direct import through
 from zoo.networks.pair import Networks
 from zoo.networks.seeding import InitializerSeeds
 from zoo.networks.sizes import check_sizes
@@ -61,9 +60,9 @@ class DenseStack(keras.layers.Layer):
 
     def call(self, x, training=False):
         for i, layer in enumerate(self.hidden):
-            x = through(layer, x)
+            x = layer(x)
             if self.norms:
-                x = through(self.norms[i], x, training=training)
+                x = self.norms[i](x, training=training)
                 x = x if self.gated else self.activation(x)
             if self.gated:
                 value, gate = ops.split(x, 2, axis=-1)
@@ -116,10 +115,10 @@ class DenseEncoder(keras.layers.Layer):
         self.built = True
 
     def call(self, images, condition=None, training=False):
-        x = through(self.flatten, images)
+        x = self.flatten(images)
         if self.condition_dim:
             x = ops.concatenate([x, ops.cast(condition, x.dtype)], axis=-1)
-        return through(self.head, through(self.stack, x, training=training))
+        return self.head(self.stack(x, training=training))
 
 
 class DenseDecoder(keras.layers.Layer):
@@ -163,8 +162,7 @@ class DenseDecoder(keras.layers.Layer):
         self.built = True
 
     def call(self, z, training=False):
-        x = through(self.head, through(self.stack, z, training=training))
-        return through(self.unflatten, x)
+        return self.unflatten(self.head(self.stack(z, training=training)))
 
 
 def dense_networks(

@@ -5,7 +5,6 @@ import math
 import keras
 from keras import ops
 
-from zoo.networks.direct import through
 from zoo.networks.pair import Networks
 from zoo.networks.seeding import InitializerSeeds
 from zoo.networks.stages import (
@@ -51,7 +50,7 @@ class GridEncoder(HalvingStages):
         self.built = True
 
     def call(self, images):
-        return through(self.head, self.halve(images))
+        return self.head(self.halve(images))
 
 
 class GridDecoder(DoublingStages):
@@ -92,7 +91,7 @@ class GridDecoder(DoublingStages):
         self.built = True
 
     def call(self, features):
-        return self.double(through(self.stem, features))
+        return self.double(self.stem(features))
 
 
 class LatentGridEncoder(GridEncoder):

@@ -11,7 +11,6 @@ import itertools
 import keras
 from keras import ops
 
-from zoo.networks.direct import through
 from zoo.networks.ladder_decoder import LadderDecoder, conv
 from zoo.networks.levels import check_levels, grid_of
 from zoo.networks.pair import Networks
@@ -91,14 +90,14 @@ class LadderEncoder(keras.layers.Layer):
         x = images
         if any(widths):
             x = ops.pad(x, ((0, 0), (0, widths[0]), (0, widths[1]), (0, 0)))
-        x = through(self.stem, space_to_depth(x, self.levels[-1].divisor))
+        x = self.stem(space_to_depth(x, self.levels[-1].divisor))
         features = []
         for i, stage in enumerate(self.stages):
             for block in stage:
-                x = through(block, x)
+                x = block(x)
             features.insert(0, x)
             if i < len(self.downs):
-                x = through(self.downs[i], x)
+                x = self.downs[i](x)
         return tuple(features)
 
 

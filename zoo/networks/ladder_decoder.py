@@ -6,7 +6,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.networks.direct import through
 from zoo.networks.levels import grid_of
 from zoo.networks.seeding import InitializerSeeds
 from zoo.networks.stages import ConvBlock, depth_to_space
@@ -76,7 +75,7 @@ class LadderGroup(keras.layers.Layer):
         """(mean, log-variance, update of the state) of the prior, and (mean,
         log-variance) of the posterior or None, of what `call` takes."""
         ends = [self.channels, 2 * self.channels]
-        mean, log_var, update = ops.split(through(self.prior, state), ends, axis=-1)
+        mean, log_var, update = ops.split(self.prior(state), ends, axis=-1)
         mean, log_var = at_least_float32(mean), squeezed(log_var)
         if image is None:
             return (mean, log_var, update), None
@@ -89,8 +88,8 @@ class LadderGroup(keras.layers.Layer):
         """The state after latents that were drawn, and what `told` said before."""
         mean, log_var, update = prior
         z = mean + ops.exp(0.5 * log_var) * ops.cast(drawn, mean.dtype)
-        state = state + update + through(self.project, ops.cast(z, state.dtype))
-        return through(self.block, state)
+        state = state + update + self.project(ops.cast(z, state.dtype))
+        return self.block(state)
 
 
 class LadderDecoder(keras.layers.Layer):
@@ -213,9 +212,7 @@ class LadderDecoder(keras.layers.Layer):
         if not number or level == self.level_of[number - 1]:
             return state
         factor = self.levels[level - 1].divisor // self.levels[level].divisor
-        return depth_to_space(
-            through(self.ups[level - 1], self.activation(state)), factor
-        )
+        return depth_to_space(self.ups[level - 1](self.activation(state)), factor)
 
     def call(self, state):
         """The likelihood's parameters (N, H, W, P) of the state at the end."""
@@ -260,11 +257,10 @@ class Cell(keras.layers.Layer):
         self.built = True
 
     def call(self, x, image=None):
-        x = through(self.reduce, self.activation(x))
+        x = self.reduce(self.activation(x))
         if image is not None:
-            x = _beside(x, through(self.reduce_image, self.activation(image)))
-        x = through(self.mix, self.activation(x))
-        return through(self.expand, self.activation(x))
+            x = _beside(x, self.reduce_image(self.activation(image)))
+        return self.expand(self.activation(self.mix(self.activation(x))))
 
 
 def squeezed(log_var):

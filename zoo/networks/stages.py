@@ -26,7 +26,6 @@ keeps decoders free of batch statistics.
 import keras
 from keras import ops
 
-from zoo.networks.direct import through
 from zoo.networks.sizes import check_sizes
 from zoo.validation import check_whole_number
 
@@ -112,10 +111,10 @@ class ConvBlock(keras.layers.Layer):
 
     def call(self, x):
         if self.kind == "plain":
-            return self.activation(through(self.mix, x))
-        update = through(self.reduce, self.activation(x))
-        update = through(self.mix, self.activation(update))
-        update = through(self.expand, self.activation(update))
+            return self.activation(self.mix(x))
+        update = self.reduce(self.activation(x))
+        update = self.mix(self.activation(update))
+        update = self.expand(self.activation(update))
         if self.kind == "gated":
             value, gate = ops.split(update, 2, axis=-1)
             update = value * ops.sigmoid(gate)
@@ -184,9 +183,9 @@ class HalvingStages(keras.layers.Layer):
     def halve(self, x):
         """(N, H, W, C) to activated features (N, h, w, filters[-1])."""
         for i, (down, stage) in enumerate(zip(self.downs, self.stages, strict=True)):
-            x = through(down, x if i == 0 else self.activation(x))
+            x = down(x if i == 0 else self.activation(x))
             for block in stage:
-                x = through(block, x)
+                x = block(x)
         return self.activation(x)
 
 
@@ -255,8 +254,8 @@ class DoublingStages(keras.layers.Layer):
             self.stages, self.ups, self.sizes, strict=True
         ):
             for block in stage:
-                x = through(block, x)
-            x = depth_to_space(through(up, self.activation(x)))
+                x = block(x)
+            x = depth_to_space(up(self.activation(x)))
             x = x[:, :height, :width, :]
         return x
 
