@@ -246,3 +246,10 @@ def test_numpy_form_survives_its_json_form(record):
     )
     np.testing.assert_array_equal(one(noise, labels), other(noise, labels))
     assert one(noise, labels).dtype == np.float32
+
+
+def test_two_backends_may_round_twice_as_much():
+    errors = {"ordinary": 1.5e-5, "extreme": 0.0, "latents": 0.0}
+    pipeline.check("sampler.onnx", errors, None, priors.flow.RECORD, backends=2)
+    with pytest.raises(export.ExportError, match="by 1.5e-05 .* than the 1e-05 that"):
+        pipeline.check("sampler.onnx", errors, None, priors.flow.RECORD)
