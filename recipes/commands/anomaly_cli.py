@@ -104,6 +104,7 @@ def score(
     Of shards: the score of each image into shards in the folder or address --out.
     """
     if bulk.are_shards(data):
+        bulk.refuse(overwrite=overwrite, strict=strict)
         bulk.score(detector, data, out, kind, workers, invert, backend)
         return
     from recipes.commands import anomaly

@@ -147,12 +147,32 @@ def impute(source, data, out, kind, workers, seed, invert, backend, **options):
     do(job, shards, out, kind, workers)
 
 
+def refuse(**options):
+    """Refuses options that were given and mean nothing of shards.
+
+    Args:
+        options: {name: value}, false where it was not given.
+
+    Raises:
+        typer.BadParameter: naming the first.
+    """
+    for name, value in options.items():
+        if value:
+            raise typer.BadParameter(
+                f"Of shards there is no --{name.replace('_', '-')}."
+            )
+
+
 def do(job, shards, out, kind, workers):
     """Does all shards that are missing, and says what there is then.
 
     Raises:
         ValueError: if shards could not be done; the others are written.
     """
+    if Path(str(out)).suffix in (".json", ".npz", ".png"):
+        raise ValueError(
+            f"The --out of shards must be a folder or an address; got {str(out)!r}."
+        )
     storage = Storage(out)
     missing = missing_shards(storage, shards, kind, job.facts())
     there = len(shards) - len(missing)

@@ -130,6 +130,7 @@ def sample(
     """Draws images from a preset, or from an ONNX file without Keras."""
     options = label, seed, temperature, backend
     if shards:
+        bulk.refuse(overwrite=overwrite)
         bulk.sample(source, out, num_samples, shards, kind, workers, *options)
         return
     if num_samples > ONE_PICTURE:
@@ -274,8 +275,9 @@ def evaluate(
     if (preset is None) == (compare is None):
         raise typer.BadParameter("Give one preset, or two with --compare.")
     if data and bulk.are_shards(data):
-        if not preset or not out or save:
-            raise typer.BadParameter("Of shards give one preset, and --out, no --save.")
+        if not preset or not out:
+            raise typer.BadParameter("Of shards give one preset, and --out.")
+        bulk.refuse(save=save, overwrite=overwrite, resume=resume, strict=strict)
         options = num_importance_samples, seed, invert, backend
         bulk.evaluate(preset, data, out, kind, workers, *options)
         return

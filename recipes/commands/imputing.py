@@ -74,6 +74,7 @@ def impute(
     Of shards: all images, into shards in the folder or address --out.
     """
     if bulk.are_shards(data):
+        bulk.refuse(overwrite=overwrite, strict=strict)
         size = tuple(open_preset(preset).info["image_shape"])[:2]
         observed = None if missing is None else ~missing_pixels(missing, size, seed)
         options = {"num_draws": num_draws, "method": method, "num_steps": num_steps}

@@ -318,6 +318,8 @@ def test_mistakes_are_told_before_the_work(digits, tmp_path):
     assert "is no address: Protocol not known: nowhere" in fail(*sample, "nowhere://x")
     assert "at most the number of samples, 1" in fail(*sample, out, "-n", 1)
     assert "at most 10,000" in fail("sample", DIGITS, "-n", 10_001, code=2)
+    assert "must be a folder or an address; got 'samples.png'" in fail(*sample[:-1])
+    assert "there is no --overwrite" in fail(*sample, out, "--overwrite", code=2)
     out.mkdir()
     (out / "mine.txt").write_text("mine")
     assert "holds files (mine.txt) and no plan.json" in fail(*sample, out)
