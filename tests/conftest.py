@@ -45,7 +45,8 @@ def pytest_collection_finish():
     """What was imported stays: looking through it for garbage takes a twelfth."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
+    # Models are rings of objects: those of tests that are over are to go before long.
+    gc.set_threshold(50_000, 10, 5)
 
 
 @pytest.fixture(autouse=True, scope="session")
