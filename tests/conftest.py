@@ -50,16 +50,6 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def no_optimized_graphs():
-    """TensorFlow takes longer to optimize graphs of tiny models than to run them."""
-    if "tensorflow" in sys.modules:
-        import tensorflow as tf
-
-        off = {"disable_meta_optimizer": True}
-        tf.config.optimizer.set_experimental_options(off)
-
-
-@pytest.fixture(autouse=True, scope="session")
 def forked_exports():
     """Exports made in this process share what they import: see the module."""
     from forked_exports import ForkedExports
