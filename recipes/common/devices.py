@@ -46,8 +46,10 @@ def prepare_devices(wanted, backend=None, machines=None):
         if count:
             config.update("jax_num_cpu_devices", count)
         # Of several steps under way, one's devices may wait for threads that another's
-        # hold, and both for ever.
+        # hold, and both for ever; so may devices in one step, each at several places at
+        # once, where XLA has no more threads than the machine has cores.
         config.update("jax_cpu_enable_async_dispatch", False)
+        os.environ.setdefault("NPROC", str(THREADS))
         if machines:
             _join_on_jax(machines, count)
     else:

@@ -218,7 +218,8 @@ def start(code, *arguments, **environment):
     path = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        # More threads for XLA than there are devices that wait for each other.
+        env={**os.environ, "PYTHONPATH": path, "NPROC": "64", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
