@@ -12,6 +12,8 @@ from recipes.common.backend import choose_backend
 from recipes.common.machines import LOST_AFTER, START_WITHIN
 
 ALL = "all"
+# Of XLA, where a processor stands for devices: enough for all that wait for each other.
+THREADS = 64
 
 
 def prepare_devices(wanted, backend=None, machines=None):
@@ -49,7 +51,7 @@ def prepare_devices(wanted, backend=None, machines=None):
         # hold, and both for ever; so may devices in one step, each at several places at
         # once, where XLA has no more threads than the machine has cores.
         config.update("jax_cpu_enable_async_dispatch", False)
-        os.environ.setdefault("NPROC", str(THREADS))
+        os.environ.setdefault("NPROC", str(max(THREADS, os.cpu_count() or 1)))
         if machines:
             _join_on_jax(machines, count)
     else:
