@@ -110,6 +110,7 @@ def test_doctor_tells_version_and_devices(tmp_path, monkeypatch):
         "__version__ = '1.2'\n"
         "devices = lambda: [N(platform='gpu', device_kind='H1'), N(platform='cpu', "
         "device_kind='cpu')]\n"
+        "local_devices = devices\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert doctor.probe("jax") == ("1.2", "H1, CPU", "works")
