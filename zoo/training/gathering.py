@@ -60,7 +60,8 @@ class GatheredMetrics:
     def logs_read_rarely(self, callbacks, rarely=True):
         """Around a loop of Keras: gathers metrics, unless a callback watches steps."""
         before = self._gathered
-        watched = self.run_eagerly or watches_steps(callbacks)
+        # Without `compile` there is nothing to ask, and Keras says so.
+        watched = not self.compiled or self.run_eagerly or watches_steps(callbacks)
         watched = watched or skipping(self.optimizer)  # whose log is of the last step
         self._gathered = Gathered() if rarely and not watched else None
         try:
