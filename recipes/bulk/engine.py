@@ -160,19 +160,19 @@ def run(worker: Worker, shards: list[Shard], num_workers: int) -> Iterator[Repor
 
 def _start(ray, num_workers):
     """Ray on this machine, or a place in the cluster that RAY_ADDRESS names."""
-    here = {}
-    if not os.environ.get("RAY_ADDRESS"):
-        here = {
+    told = _one_thread() | _passed_on()
+    if os.environ.get("RAY_ADDRESS"):
+        options = {"runtime_env": {"env_vars": told}}
+    else:
+        os.environ.update(told)  # which Ray's processes inherit, sooner than it tells
+        options = {
             "num_cpus": num_workers,
             "object_store_memory": _OBJECT_STORE,
             "include_dashboard": False,
         }
-    told = {"env_vars": _one_thread() | _passed_on()}
     try:
         with native_messages_hidden():
-            ray.init(
-                log_to_driver=False, logging_level="ERROR", runtime_env=told, **here
-            )
+            ray.init(log_to_driver=False, logging_level="ERROR", **options)
     except Exception as error:  # of many kinds, all about this machine
         raise RuntimeError(f"Ray cannot be started: {error}") from error
 
