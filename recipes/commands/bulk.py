@@ -221,12 +221,14 @@ def _on_images(kind, model, facts, data, invert, seed=0, data_dir=None, **option
     shape = tuple(facts["image_shape"])
     folder = Path(str(data)).expanduser()
     pictures = folder.is_dir() and not (folder / "dataset_info.json").is_file()
-    if are_shards(data) or pictures:
+    # An .npz file is one shard, all of it: of a data set a tenth would be test images.
+    if are_shards(data) or pictures or folder.suffix == ".npz":
         storage, shards = find_shards(data)
         reader = Reader(storage, shape, **reading).fitted(shards[0])
     else:
         reader = WholeSet(str(data), data_dir, shape, **reading)
         shards = reader.shards()
+        Terminal(stderr=True).print(f"Note: these are the test images of {data}.")
     given = {"reader": reader, "takes_labels": takes_labels(facts)}
     return kind(model, seed, **given, **options), shards
 
@@ -251,18 +253,28 @@ def open_model(source, backend, takes=("preset", "exported")):
             facts = export.Sampler(found.path).metadata
         else:
             facts = _exported(found.path)
-        facts = {**facts, "binary": bool((facts.get("anomaly") or {}).get("binary"))}
+        facts = {**facts, "binary": bool(_binary_detector(facts))}
         path = found.path / "manifest.json" if found.path.is_dir() else found.path
-        return Model(str(found.path), digest(path), None), facts
+        return Model(str(found.path.resolve()), digest(path), None), facts
     preset = found.preset
-    binary = bool(preset.entry("dataset").get("binarized"))
-    address = preset.address if preset.shipped or preset.hub else str(preset.folder)
+    # A detector knows what it was fitted on; else it is what the model was trained on.
+    binary = _binary_detector(preset.info)
+    if binary is None:
+        binary = bool(preset.entry("dataset").get("binarized"))
+    address = (
+        preset.address if preset.shipped or preset.hub else str(preset.folder.resolve())
+    )
     made = hashlib.sha256()
     for path in sorted(preset.folder.iterdir()):
         if path.suffix in (".json", ".h5") and path.name != METADATA:
             made.update(f"{path.name} {digest(path)}\n".encode())
     model = Model(address, made.hexdigest(), choose_backend(backend))
     return model, {**preset.info, "binary": binary}
+
+
+def _binary_detector(facts):
+    """Whether a detector takes black and white pixels alone; None of what is none."""
+    return (facts.get("anomaly") or {}).get("binary")
 
 
 def _exported(path):

@@ -232,6 +232,10 @@ def test_latents_are_those_of_the_model(model, digits, tmp_path):
 def test_latents_of_a_set_by_name_and_of_pictures(model, tmp_path):
     succeed("encode", DIGITS, "digits", "--out", tmp_path / "digits")
     assert columns_of(tmp_path / "digits")["label"].shape == (297,)
+    # Of a file all images, not those that a tenth would be tested on.
+    np.savez(tmp_path / "mine.npz", images=levels(model.sample(30, seed=2)))
+    succeed("encode", DIGITS, tmp_path / "mine.npz", "--out", tmp_path / "of_mine")
+    assert columns_of(tmp_path / "of_mine")["mean"].shape[0] == 30
     (tmp_path / "photos").mkdir()
     pixels = levels(model.sample(3, seed=1).round())
     for i, plane in enumerate(pixels[..., 0]):
@@ -271,6 +275,17 @@ def test_scores_are_those_of_the_detector(model, digits, tmp_path):
     wanted = detector.score_samples(digits[1] / np.float32(255))
     found = columns_of(out)
     np.testing.assert_allclose(found["score"], wanted, rtol=1e-4)
+    # One of grey images is given grey ones, whatever its model was trained on.
+    grey = model.sample(20, seed=6)
+    detector.fit(grey).save_to_preset(tmp_path / "of_grey")
+    np.savez(tmp_path / "grey.npz", images=grey)
+    given = tmp_path / "of_grey", f"{tmp_path}/grey*.npz", "--out", tmp_path / "scores"
+    succeed("anomaly", "score", *given)
+    wanted_grey = detector.score_samples(grey)
+    np.testing.assert_allclose(
+        columns_of(tmp_path / "scores")["score"], wanted_grey, rtol=1e-4
+    )
+    detector.fit(x)
     assert np.array_equal(found["anomaly"], found["score"] < detector.offset_)
     assert f"{found['anomaly'].sum()} of 60 images are anomalies" in said
 
