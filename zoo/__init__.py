@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         corruptions,
         distributions,
         evaluation,
+        event,
         latents,
         likelihoods,
         models,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         schedules,
         threefry,
         training,
+        vocabulary,
     )
     from zoo.autoencoder import Autoencoder
     from zoo.models.adversarial_autoencoder import AdversarialAutoencoder
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from zoo.models.hierarchical_vae import HierarchicalVAE
     from zoo.models.semi_supervised_vae import SemiSupervisedVAE
     from zoo.models.stacked_semi_supervised_vae import StackedSemiSupervisedVAE
+    from zoo.models.text_vae import TextVAE
     from zoo.models.vq_vae import VQVAE
     from zoo.networks.adversary import Adversary
     from zoo.presets.folder import list_presets, preset_info
@@ -64,11 +67,13 @@ __all__ = [
     "HierarchicalVAE",
     "SemiSupervisedVAE",
     "StackedSemiSupervisedVAE",
+    "TextVAE",
     "applications",
     "corruptions",
     "distributions",
     "download_preset",
     "evaluation",
+    "event",
     "from_preset",
     "latents",
     "likelihoods",
@@ -84,6 +89,7 @@ __all__ = [
     "threefry",
     "training",
     "upload_preset",
+    "vocabulary",
 ]
 
 # The same once more, for when the program runs.
@@ -100,6 +106,7 @@ _DEFINED_IN = {
     "HierarchicalVAE": "zoo.models.hierarchical_vae",
     "SemiSupervisedVAE": "zoo.models.semi_supervised_vae",
     "StackedSemiSupervisedVAE": "zoo.models.stacked_semi_supervised_vae",
+    "TextVAE": "zoo.models.text_vae",
     "VAE": "zoo.vae",
     "VQVAE": "zoo.models.vq_vae",
     "download_preset": "zoo.presets.hub.download",
@@ -122,5 +129,6 @@ __getattr__, __dir__ = lazy.attributes(
         "presets",
         "threefry",
         "upload_preset",
+        "vocabulary",
     ],
 )

@@ -1,4 +1,4 @@
-"""What all models of the zoo share: images in, an ELBO out, presets."""
+"""What all models of the zoo share: data in, an ELBO out, presets."""
 
 from typing import Any, Self
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import likelihoods, objectives, precision, validation
+from zoo import event, likelihoods, objectives, precision, validation
 from zoo.building import Building
 from zoo.draws import flatten_draws, of_first_draw, repeat
 from zoo.generation import Generation
@@ -32,7 +32,8 @@ class Autoencoder(
 
     Args:
         encoder, decoder: Keras layers.
-        image_shape: (H, W, C), H and W at least 8.
+        image_shape: what the model is of: (H, W, C) of images, H and W at least 8, or
+            a `zoo.event.Event`.
         likelihood, beta, objective, dynamic_binarization, seed, dtype, name, adversary:
             as in `zoo.VAE`.
         parts: {attribute: layer}, further networks of a subclass, as plain attributes.
@@ -56,7 +57,7 @@ class Autoencoder(
         self,
         encoder: Any,
         decoder: Any,
-        image_shape: tuple[int, int, int],
+        image_shape: Any,
         likelihood: Any = "bernoulli",
         beta: Any = 1.0,
         objective: Any = None,
@@ -68,7 +69,7 @@ class Autoencoder(
         adversary: Any = None,
     ):
         super().__init__(name=name, dtype=dtype)  # pyright: ignore
-        self.image_shape = validation.check_image_shape(image_shape)
+        self.event = event.of(image_shape)
         self.seed = None if seed is None else int(seed)
         self.dynamic_binarization = bool(dynamic_binarization)
         self.preset_name = None
@@ -87,7 +88,21 @@ class Autoencoder(
         self.objective.check_model(self)
         self.create_trackers()
         self.inference = InferenceFunctions(self)
-        self.build((None, *self.image_shape))
+        self.build((None, *self.event.shape))
+
+    @property
+    def image_shape(self):
+        """(H, W, C) of the images that it is a model of.
+
+        Raises:
+            AttributeError: if it is one of something else.
+        """
+        if not isinstance(self.event, event.Image):
+            raise AttributeError(
+                f"A {type(self).__name__} is a model of {self.event.noun}: it has no "
+                "image_shape."
+            )
+        return self.event.shape
 
     # Hooks: what a variant overrides.
 
@@ -125,11 +140,16 @@ class Autoencoder(
 
         Of several groups `z` is {name: draws}.
         """
-        return self.likelihood.log_prob(x, self.decode_draws(z, labels, training))
+        return self.score_draws(x, z, labels, training)[0]
+
+    def score_draws(self, x, z, labels=None, training=False):
+        """`log_likelihood`, and the parameters (K, N, H, W, P) that it is of."""
+        parameters = self.decode_draws(z, labels, training)
+        return self.likelihood.log_prob(x, parameters), parameters
 
     def prepare_images(self, x):
         """What training and evaluation steps do to images before anything else."""
-        x = ops.cast(x, "float32")
+        x = self.event.as_tensor(x)
         if self.dynamic_binarization:
             threshold = own_rows(
                 ops.shape(x)[0],
@@ -193,7 +213,7 @@ class Autoencoder(
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        x = validation.check_images(x, self.image_shape)
+        x = self.event.check(x)
         labels = self.known_labels(x, labels)
         self.build_remaining()
         with self.without_gradients(), precision.scope(self.dtype_policy):
@@ -257,7 +277,7 @@ class Autoencoder(
     def base_config(self):
         """The constructor arguments that all models share, as JSON values."""
         config = {
-            "image_shape": list(self.image_shape),
+            **self.event_config(),
             "likelihood": to_json(self.likelihood),
             "dynamic_binarization": self.dynamic_binarization,
             "seed": self.seed,
@@ -267,6 +287,10 @@ class Autoencoder(
         if self.adversary is not None:
             config["adversary"] = to_json(self.adversary)
         return config
+
+    def event_config(self):
+        """The constructor arguments that say what the model is of."""
+        return {"image_shape": list(self.image_shape)}
 
     def get_config(self):
         return {**self.base_config(), "objective": to_json(self.objective)}

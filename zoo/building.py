@@ -8,7 +8,7 @@ from keras import ops
 
 from zoo import precision
 
-# Images in the batch that nothing is computed of.
+# Rows of the batch that nothing is computed of.
 _BATCH = 2
 
 
@@ -54,9 +54,8 @@ class Building:
             object.__setattr__(self, "_never_built", left)
 
     def symbolic_batch(self):
-        """Images, and labels if the model takes them, as `keras.Input`."""
-        shape = (_BATCH, *self.image_shape)
-        batch = {"x": keras.Input(batch_shape=shape, dtype="float32")}
+        """Data, and labels if the model takes them, as `keras.Input`."""
+        batch = {"x": self.event.symbolic(_BATCH)}
         if getattr(self, "num_attributes", None) is not None:
             shape = (_BATCH, self.num_attributes)
             batch["labels"] = keras.Input(batch_shape=shape, dtype="float32")

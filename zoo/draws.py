@@ -14,7 +14,7 @@ def repeat(labels, draws):
         return None
     labels = ops.convert_to_tensor(labels)
     repeated = ops.broadcast_to(labels, (draws, *ops.shape(labels)))
-    return ops.reshape(repeated, (-1, *labels.shape[1:]))
+    return ops.reshape(repeated, (-1, *ops.shape(labels)[1:]))
 
 
 def of_first_draw(distribution, shape):

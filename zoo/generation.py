@@ -72,6 +72,18 @@ class Generation:
         """E[x|z] in [0, 1], (N, H, W, C), of latents as `draw_latents` gives them."""
         return self.likelihood.mean(self.decode_parameters(z, labels))
 
+    def draw(
+        self, noise=None, uniforms=None, temperature=1.0, labels=None, **options
+    ):
+        """What `generate` returns, of tensors: decoded latents from the prior.
+
+        Args:
+            noise, uniforms, temperature, labels: as for `draw_latents`.
+            options: further arguments for it.
+        """
+        z = self.draw_latents(noise, uniforms, temperature, labels, **options)
+        return self.expected_images(z, labels)
+
     # What helps to override them.
 
     def as_reals(self, numbers):
@@ -145,8 +157,7 @@ class Generation:
                 None if numbers is None else ops.convert_to_tensor(numbers, dtype)
                 for numbers in (noise, uniforms)
             )
-            z = self.draw_latents(noise, uniforms, temperature, labels)
-            return self.expected_images(z, labels)
+            return self.draw(noise, uniforms, temperature, labels)
 
     def sample(
         self,
@@ -236,8 +247,7 @@ class Generation:
 
         def generate(*arrays):
             inputs = dict(zip(names, arrays, strict=True))
-            z = self.draw_latents(**inputs, **options)
-            return self.expected_images(z, inputs.get("labels"))
+            return self.draw(**inputs, **options)
 
         # One form for each rank of the temperatures: a graph cannot have both.
         name = f"generate from {names} {options} {len(shape)}"

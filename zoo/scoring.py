@@ -83,7 +83,7 @@ class Scoring:
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        x = validation.check_images(x, self.image_shape, rows=True)
+        x = self.event.check(x, rows=True)
         labels = self.check_labels_of_images(labels, len(x), prior=False)
         return self.inference.batched("reconstruct", self.call, x, labels)
 
@@ -105,7 +105,7 @@ class Scoring:
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        x = validation.check_images(x, self.image_shape, rows=True)
+        x = self.event.check(x, rows=True)
         labels = self.check_labels_of_images(labels, len(x))
         self._remark(x)
         return likelihood_evaluation.elbo(self, x, labels, seed)
@@ -163,7 +163,7 @@ class Scoring:
                 (sum_k w_k)^2 / sum_k w_k^2 of the weights w_k whose mean is p(x), from
                 1, where one draw is all of it, to K, where all weigh the same.
         """
-        x = validation.check_images(x, self.image_shape, rows=True)
+        x = self.event.check(x, rows=True)
         labels = self.check_labels_of_images(labels, len(x))
         self._remark(x)
         k = validation.check_whole_number(

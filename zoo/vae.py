@@ -30,7 +30,7 @@ class VAE(Autoencoder):
         encoder: layer from images (N, H, W, C) to (N, 2 * latent_dim).
         decoder: layer from latents (N, latent_dim) to likelihood parameters
             (N, H, W, likelihood.parameters(C)).
-        image_shape: (H, W, C), H and W at least 8.
+        image_shape: (H, W, C), H and W at least 8; or a `zoo.event.Event`.
         latent_dim: number of latent dimensions.
         likelihood: "bernoulli", "continuous_bernoulli", "gaussian", "categorical" or
             "discretized_logistic_mixture", or a `zoo.likelihoods.Likelihood`.
@@ -73,7 +73,7 @@ class VAE(Autoencoder):
         self,
         encoder: keras.layers.Layer,
         decoder: keras.layers.Layer,
-        image_shape: tuple[int, int, int],
+        image_shape: Any,
         latent_dim: int,
         likelihood: Any = "bernoulli",
         prior: Any = "standard_normal",
@@ -104,7 +104,7 @@ class VAE(Autoencoder):
         self.label_dim = label_dim
         self.latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
         self.prior = priors.get(
-            prior, self.latent_dim, seed, label_dim, self.image_shape
+            prior, self.latent_dim, seed, label_dim, self.event.shape
         )
         self.complete()
 
@@ -202,8 +202,7 @@ class VAE(Autoencoder):
 
     def _terms(self, x, labels, posterior, z, training=False):
         # log p(x|z)
-        parameters = self.decode_draws(z, labels, training)
-        log_likelihood = self.likelihood.log_prob(x, parameters)
+        log_likelihood, parameters = self.score_draws(x, z, labels, training)
         prior = self.make_prior(labels)
         group = LatentGroup(self.latents[0], posterior, prior, z)
         return ELBOTerms(log_likelihood, (group,), images=x, parameters=parameters)
@@ -247,7 +246,7 @@ class VAE(Autoencoder):
         Raises:
             ValueError, TypeError: if `x` is not what the model takes.
         """
-        x = validation.check_images(x, self.image_shape)
+        x = self.event.check(x)
         labels = self.known_labels(x, labels)
         name = "encode" if labels is None else "encode given labels"
         parameters = self.inference.batched(name, self.encode_parameters, x, labels)

@@ -13,6 +13,7 @@ from zoo.likelihoods.categorical import Categorical
 from zoo.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from zoo.likelihoods.gaussian import Gaussian
 from zoo.likelihoods.logistic_mixture import DiscretizedLogisticMixture
+from zoo.likelihoods.tokens import TokenLikelihood
 from zoo.serialization import get_component
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "DiscretizedLogisticMixture",
     "Gaussian",
     "Likelihood",
+    "TokenLikelihood",
     "get",
 ]
 

@@ -8,10 +8,8 @@ import numpy.typing as npt
 from keras import ops
 
 from zoo import validation
-from zoo.class_names import checked_names
-from zoo.models.labelled import Labelled
+from zoo.models.labelled import Labelled, checked_kind, of_labels
 from zoo.models.networked import NetworkedVAE
-from zoo.priors import Flow, LabelNormal
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -74,24 +72,14 @@ class ConditionalVAE(Labelled, NetworkedVAE):
         adversary: Any = None,
         **network_options: Any,
     ):
-        if (num_classes is None) == (num_attributes is None):
-            raise ValueError(
-                "Give one of `num_classes` and `num_attributes`; got "
-                f"num_classes={num_classes!r}, num_attributes={num_attributes!r}."
-            )
-        if num_classes is not None:
-            num_classes = validation.check_whole_number(num_classes, "num_classes", 1)
-        else:
-            num_attributes = validation.check_whole_number(
-                num_attributes, "num_attributes", 1
-            )
-        class_names = checked_names(class_names, num_classes)
+        if num_classes is None and num_attributes is None:
+            raise ValueError("Give `num_classes`, or `num_attributes`; got neither.")
+        num_classes, num_attributes, class_names = checked_kind(
+            num_classes, num_attributes, class_names
+        )
         label_dim: Any = num_classes or num_attributes
         latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
-        if prior == "label_normal":
-            prior = LabelNormal(latent_dim, label_dim)
-        elif prior == "label_flow":
-            prior = Flow(latent_dim, seed=seed, label_dim=label_dim)
+        prior = of_labels(prior, latent_dim, label_dim, seed)
         super().__init__(
             image_shape,
             latent_dim,

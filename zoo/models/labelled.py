@@ -3,9 +3,14 @@
 # Mixed into a model, whose attributes a checker does not know here.
 # pyright: reportAttributeAccessIssue=false
 
+from typing import Any
+
 from keras import ops
 
+from zoo.class_names import checked_names
 from zoo.labels import check_labels, check_presence, wanted_labels
+from zoo.priors import Flow, LabelNormal
+from zoo.validation import check_whole_number
 
 
 class Labelled:
@@ -64,3 +69,30 @@ class Labelled:
         return check_labels(
             labels, count, self.num_classes, self.num_attributes, self.class_names
         )
+
+
+def checked_kind(num_classes: Any, num_attributes: Any, class_names: Any):
+    """(num_classes, num_attributes, class_names) of a model that may take labels.
+
+    Raises:
+        ValueError: if there are both, or names that are not as many as the classes.
+    """
+    if num_classes is not None and num_attributes is not None:
+        raise ValueError(
+            "Give one of `num_classes` and `num_attributes`; got "
+            f"num_classes={num_classes!r}, num_attributes={num_attributes!r}."
+        )
+    if num_classes is not None:
+        num_classes = check_whole_number(num_classes, "num_classes", 1)
+    if num_attributes is not None:
+        num_attributes = check_whole_number(num_attributes, "num_attributes", 1)
+    return num_classes, num_attributes, checked_names(class_names, num_classes)
+
+
+def of_labels(prior: Any, latent_dim: int, label_dim: int, seed: int | None) -> Any:
+    """A prior p(z|y) by its name, "label_normal" or "label_flow"; others as given."""
+    if prior == "label_normal":
+        return LabelNormal(latent_dim, label_dim)
+    if prior == "label_flow":
+        return Flow(latent_dim, seed=seed, label_dim=label_dim)
+    return prior

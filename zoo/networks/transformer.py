@@ -1,4 +1,4 @@
-"""A causal transformer, over a whole sequence or step by step with a cache."""
+"""A transformer, over a whole sequence or, if causal, step by step with a cache."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from zoo.validation import check_whole_number
 
 
 class TransformerBlock(keras.layers.Layer):
-    """Causal self-attention and a perceptron, each normalized first and added.
+    """Self-attention and a perceptron, each normalized first and added.
 
     Vaswani et al., "Attention Is All You Need", 2017; normalization first as in Radford
     et al., "Language Models are Unsupervised Multitask Learners", 2019.
@@ -80,13 +80,16 @@ class TransformerBlock(keras.layers.Layer):
             scores = ops.where(seen, scores, -1e9)
         return ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
 
-    def call(self, x):
-        """A whole sequence, (N, T, width) to (N, T, width)."""
+    def call(self, x, seen=None):
+        """A whole sequence, (N, T, width) to (N, T, width).
+
+        Args:
+            x: (N, T, width).
+            seen: what each place attends to, of a shape that broadcasts to
+                (N, heads, T, T); None for all.
+        """
         query, key, value = self._heads(x)
-        places = ops.arange(x.shape[1], dtype="int32")
-        weights = self._weights(
-            ops.einsum("nqhd,nkhd->nhqk", query, key), places <= places[:, None]
-        )
+        weights = self._weights(ops.einsum("nqhd,nkhd->nhqk", query, key), seen)
         return self._add(x, ops.einsum("nhqk,nkhd->nqhd", weights, value))
 
     def step(self, x, cache, layer):
@@ -106,8 +109,8 @@ class TransformerBlock(keras.layers.Layer):
         return self._add(x, ops.squeeze(ops.matmul(weights, values), axis=2))
 
 
-class CausalTransformer(keras.layers.Layer):
-    """Features of positions 0 to T - 1, each from those up to its own.
+class Transformer(keras.layers.Layer):
+    """Features of positions 0 to T - 1, each from those up to its own, or from all.
 
     Args:
         length: T.
@@ -115,16 +118,25 @@ class CausalTransformer(keras.layers.Layer):
         num_layers, num_heads: how many of each.
         dropout: see `TransformerBlock`.
         seed: integer that fixes the initial weights, or None.
+        causal: whether positions are kept from those after them.
 
     Raises:
         ValueError: for arguments out of range.
     """
 
     def __init__(
-        self, length, width, num_layers, num_heads, dropout=0.0, seed=None, **kwargs
+        self,
+        length,
+        width,
+        num_layers,
+        num_heads,
+        dropout=0.0,
+        seed=None,
+        causal=True,
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        self.length = length
+        self.length, self.causal = length, causal
         self.width = check_whole_number(width, "width", 1)
         self.num_heads = check_whole_number(num_heads, "num_heads", 1)
         if self.width % self.num_heads:
@@ -150,10 +162,22 @@ class CausalTransformer(keras.layers.Layer):
             block.build((None, self.length, self.width))
         self.built = True
 
-    def call(self, x):
-        """A whole sequence, (N, T, width) to (N, T, width)."""
+    def call(self, x, mask=None):
+        """A whole sequence, (N, t, width) to (N, t, width).
+
+        Args:
+            x: (N, t, width), t <= T.
+            mask: bool (N, t), the positions that others attend to; None for all.
+        """
+        seen = None
+        if self.causal:
+            places = ops.arange(ops.shape(x)[1], dtype="int32")
+            seen = places <= places[:, None]
+        if mask is not None:
+            mask = mask[:, None, None, :]
+            seen = mask if seen is None else ops.logical_and(seen, mask)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, seen=seen)
         return x
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from zoo.class_names import checked_names
-from zoo.networks.transformer import CausalTransformer
+from zoo.networks.transformer import Transformer
 from zoo.precision import at_least_float32
 from zoo.priors.drawing import draw_codes
 from zoo.training.code_prior import fit_code_prior
@@ -85,7 +85,7 @@ class CodePrior(keras.layers.Layer):
         self.fitted_to = fitted_to
         self.dropout = check_share(dropout, "dropout")
         dtype = self.dtype_policy
-        self.transformer = CausalTransformer(
+        self.transformer = Transformer(
             self.length,
             width,
             num_layers,

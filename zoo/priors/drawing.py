@@ -1,9 +1,10 @@
-"""Drawing codes from their logits, the same everywhere."""
+"""Drawing codes and tokens from their logits, the same everywhere."""
 
 from keras import ops
 
 from zoo.networks.cache import StaticCache
 from zoo.precision import at_least_float32
+from zoo.vocabulary import END
 
 
 def draw_codes(prior, uniforms, temperature, top_k=None, labels=None):
@@ -30,6 +31,45 @@ def draw_codes(prior, uniforms, temperature, top_k=None, labels=None):
     state = (codes, *prior.transformer.empty_cache(count, prior.length))
     codes = ops.fori_loop(0, prior.length, body, state)[0]
     return ops.reshape(codes, (-1, *prior.code_shape))
+
+
+def draw_tokens(decoder, context, uniforms, temperature):
+    """Tokens of texts one after another, up to their ends.
+
+    Args:
+        decoder: a `zoo.networks.text.TextDecoder`.
+        context: (N, context_dim).
+        uniforms: in [0, 1), (N, T); None where the temperature is 0.
+        temperature: () or (N,), divides the logits; 0 takes the most probable tokens.
+
+    Returns:
+        int32 (N, T), T the most that the decoder can; after an end, zeros.
+    """
+    count, length = ops.shape(context)[0], decoder.max_length
+    if uniforms is None:
+        uniforms = ops.full((count, length), 0.5)
+    uniforms = at_least_float32(uniforms)
+    places = ops.arange(length, dtype="int32")
+    zero = ops.zeros((), uniforms.dtype)
+
+    def body(place, state):
+        tokens, before, *states = state
+        place = ops.cast(place, "int32")
+        logits, states = decoder.step(before, context, states, place)
+        here = ops.sum(ops.where(places == place, uniforms, zero), axis=1)
+        token = next_token(logits, before, here, temperature)
+        tokens = ops.where(places == place, token[:, None], tokens)
+        return (tokens, token, *states)
+
+    tokens = ops.zeros((count, length), "int32")
+    begin = ops.full((count,), decoder.start, "int32")
+    state = (tokens, begin, *decoder.first_states(context, length))
+    return ops.fori_loop(0, length, body, state)[0]
+
+
+def next_token(logits, before, uniforms, temperature):
+    """The token that `choose` draws, or another END after one, int32 (N,)."""
+    return ops.where(before == END, END, choose(logits, uniforms, temperature))
 
 
 def choose(logits, uniforms, temperature, top_k=None):

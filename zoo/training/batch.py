@@ -62,7 +62,7 @@ class BatchLoss:
             for group in terms.groups:
                 self.log(f"kl_{group.spec.name}", group.kl, sample_weight)
         if self.likelihood.discretized:
-            nats_per_bit = math.prod(self.image_shape) * math.log(2)
+            nats_per_bit = self.event.size * math.log(2)
             self.log("bits_per_dim", -terms.elbo / nats_per_bit, sample_weight)
         means = [_mean_over_draws(g) for g in terms.groups if not g.spec.is_codes]
         if means:

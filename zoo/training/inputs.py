@@ -47,9 +47,9 @@ def check_data(
     """
     check_labels = check_labels or model.check_labels_of_images
     if x is None:
-        raise ValueError(f"`{argument}` must be images; got None.")
+        raise ValueError(f"`{argument}` must be {model.event.noun}; got None.")
     if is_array(x):
-        x = validation.check_images(x, model.image_shape, argument)
+        x = model.event.check(x, argument)
         model.remark_on(x)
         return x, check_labels(labels, len(x))
     if labels is not None:
@@ -61,7 +61,7 @@ def check_data(
     if not streaming or isinstance(x, (tuple, dict, str)):
         raise TypeError(
             f"`{argument}` must be an array, a tf.data.Dataset, a PyDataset, a "
-            f"generator or a DataLoader of images; got {type(x).__name__}."
+            f"generator or a DataLoader of {model.event.noun}; got {type(x).__name__}."
         )
     check = streams.BatchCheck(
         model, check_labels, argument, [] if errors is None else errors, least

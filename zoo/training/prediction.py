@@ -6,7 +6,6 @@
 import contextlib
 
 import keras
-from keras import ops
 
 from zoo import precision
 from zoo.training import inputs
@@ -54,5 +53,5 @@ class Prediction:
         x, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         if isinstance(x, (tuple, list)):
             x, labels = x
-        x = ops.cast(ops.convert_to_tensor(x), "float32")
+        x = self.event.as_tensor(x)
         return self.call(x, without_placeholder(labels))

@@ -78,9 +78,7 @@ def as_batches(model, rows, labels, weights, batch_size, shuffle, argument="x"):
     Raises:
         ValueError, TypeError: one sentence that says what was given and is wanted.
     """
-    validation.check_shape_and_dtype(
-        rows.shape, rows.dtype, model.image_shape, argument
-    )
+    model.event.check_shape_and_dtype(rows.shape, rows.dtype, argument)
     labels = model.check_labels_to_fit(labels, len(rows))
     weights = None if weights is None else np.asarray(weights)
     if weights is not None and len(weights) != len(rows):

@@ -6,7 +6,6 @@ import sys
 
 import keras
 
-from zoo import validation
 from zoo.class_names import is_text
 from zoo.training.placeholders import placeholder_labels, without_placeholder
 
@@ -24,7 +23,7 @@ class BatchCheck:
     """
 
     def __init__(self, model, check_labels, argument, errors, least=1):
-        self.image_shape = model.image_shape
+        self.event = model.event
         self.check_labels = check_labels
         self.argument = argument
         self.errors = errors
@@ -41,7 +40,7 @@ class BatchCheck:
             check_no_dictionary(batch, self.argument)
             batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
             images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
-            images = validation.check_images(images, self.image_shape, self.argument)
+            images = self.event.check(images, self.argument)
             if len(images) < self.least:
                 raise ValueError(
                     f"`{self.argument}` must give batches of at least {self.least} "

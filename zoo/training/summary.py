@@ -49,7 +49,8 @@ class Summary:
         with contextlib.ExitStack() as stack:
             for layer in self._flatten_layers(include_self=False):
                 stack.enter_context(_recorded(layer, record))
-            _trace(self, keras.KerasTensor((1, *self.image_shape)), self._one_label())
+            x = keras.KerasTensor((1, *self.event.shape), self.event.dtype)
+            _trace(self, x, self._one_label())
             for layer in self._flatten_layers(include_self=False, recursive=False):
                 shape = (layer._build_shapes_dict or {}).get("input_shape")
                 if layer not in shapes and shape:

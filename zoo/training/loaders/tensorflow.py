@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from zoo.event import Image
 from zoo.training.placeholders import without_placeholder
 
 
@@ -11,6 +12,8 @@ def checked(dataset, check):
 
     On suspicion `check` itself decides, which has the sentences.
     """
+
+    of_images = isinstance(check.event, Image)
 
     def report(*batch):
         check(batch)
@@ -22,7 +25,7 @@ def checked(dataset, check):
         yield (tf.reduce_min(pixels) >= 0) & (tf.reduce_max(pixels) <= 1)
         yield tf.size(images) > 0
         yield tf.shape(images)[0] >= check.least
-        yield tf.reduce_all(tf.equal(tf.shape(images)[1:], check.image_shape))
+        yield tf.reduce_all(tf.equal(tf.shape(images)[1:], check.event.shape))
         if labels is not None and (labels.dtype.is_floating or labels.dtype.is_integer):
             numbers = tf.cast(labels, "float32")
             yield tf.reduce_all(tf.abs(numbers) < float("inf"))
@@ -40,7 +43,7 @@ def checked(dataset, check):
         if images.dtype == tf.bool:
             return batch
         labels = without_placeholder(rest[0]) if rest else None
-        if images.shape.rank is None:
+        if images.shape.rank is None or not of_images:
             done = checked_by_python(batch)
         else:
             done = tf.cond(
@@ -49,7 +52,9 @@ def checked(dataset, check):
                 lambda: checked_by_python(batch),
             )
         with tf.control_dependencies([done]):
-            return (tf.ensure_shape(images, (None, *check.image_shape)), *rest)
+            if of_images:
+                images = tf.ensure_shape(images, (None, *check.event.shape))
+            return (images, *rest)
 
     return dataset.map(map_batch)
 
