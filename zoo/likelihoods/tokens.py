@@ -35,9 +35,8 @@ class TokenLikelihood(Likelihood):
     def log_prob_per_dim(self, x, parameters):
         """What each token adds to `log_prob`, (..., N, T): nothing after the end."""
         x = ops.cast(x, "int32")
-        # Chosen by comparing, which a compiler joins with the rest.
-        every = ops.arange(parameters.shape[-1], dtype="int32")
-        chosen = ops.sum(ops.where(x[..., None] == every, parameters, 0.0), axis=-1)
+        here = ops.broadcast_to(x, ops.shape(parameters)[:-1])
+        chosen = ops.take_along_axis(parameters, here[..., None], axis=-1)[..., 0]
         log_probs = chosen - ops.logsumexp(parameters, axis=-1)
         return ops.where(is_scored(x), log_probs, 0.0)
 

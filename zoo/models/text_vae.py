@@ -14,6 +14,8 @@ from zoo.models.labelled import Labelled, checked_kind, of_labels
 from zoo.networks.text import make_text_networks
 from zoo.priors.drawing import draw_tokens
 from zoo.serialization import to_json
+from zoo.training.inputs import is_array, split_validation
+from zoo.training.text_rows import TextRows
 from zoo.vae import VAE
 from zoo.vocabulary import END, Vocabulary
 
@@ -278,6 +280,53 @@ class TextVAE(Labelled, VAE):
         uniforms = uniforms[:, self._prior_uniforms :]
         context = self.context(z, labels)
         return draw_tokens(self.decoder, context, uniforms, temperature)
+
+    # Training.
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Trains on texts or their tokens: see `ELBOTrainer.fit`.
+
+        Of arrays and lists a batch has texts of like length, and is no wider than they
+        need: which ones come together is drawn anew every epoch.
+        """
+        if validation_split:
+            (x, y, sample_weight), validation_data = split_validation(
+                self.event.check(x), y, sample_weight, validation_split
+            )
+        if isinstance(validation_data, tuple):
+            given, *beside = validation_data
+            validation_data = (self._by_length(given, "validation_data"), *beside)
+        elif validation_data is not None:
+            validation_data = self._by_length(validation_data, "validation_data")
+        return super().fit(
+            self._by_length(x, "x"),
+            y,
+            batch_size,
+            epochs,
+            verbose,
+            callbacks,
+            validation_data=validation_data,
+            sample_weight=sample_weight,
+            **kwargs,
+        )
+
+    def _by_length(self, x, argument):
+        """Tokens or texts that are in memory as `TextRows`; streams as they are."""
+        if x is None or not (is_array(x) or isinstance(x, str)):
+            return x
+        return TextRows(self.event.check(x, argument))
 
     # Saving and loading.
 

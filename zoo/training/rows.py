@@ -1,4 +1,4 @@
-"""Images that are read when a batch of them is wanted: from a disk, changed at random.
+"""Data that are read when a batch of them is wanted: from a disk, changed at random.
 
 What counts as such is told by `zoo.validation.is_rows`.
 """
@@ -14,8 +14,9 @@ class RowBatches(keras.utils.PyDataset):
     """Batches of rows, in the order in which `fit` would go through an array of them.
 
     Args:
-        rows: images (N, H, W, C). Where it has `draw(indices, rng)`, that is asked
-            instead, with a `numpy.random.Generator` that epoch and batch decide.
+        rows: images (N, H, W, C), or of another event. Where it has
+            `draw(indices, rng)`, that is asked instead, with a `numpy.random.Generator` that epoch and batch
+            decide; where it has `arrange(order, batch_size)`, for another order.
         labels, weights: arrays (N, ...) that go with them, or None.
         batch_size: the last batch may be smaller.
         draw_order: function of a number of images that draws an order of them; None
@@ -44,6 +45,8 @@ class RowBatches(keras.utils.PyDataset):
             self._is_new = False
             if self.draw_order is not None:
                 self._order = self.draw_order(len(self.rows))
+                if hasattr(self.rows, "arrange"):
+                    self._order = self.rows.arrange(self._order, self.batch_size)
             if hasattr(self.rows, "draw"):
                 self._epoch_seed = int(np.random.randint(2**31))
         start = index * self.batch_size
@@ -104,3 +107,4 @@ def validation_batches(model, validation_data, batch_size):
     return as_batches(
         model, rows, labels, weights, batch_size, False, "validation_data"
     )
+
