@@ -14,6 +14,9 @@ from keras import ops
 from zoo import validation
 from zoo.vocabulary import END, Vocabulary
 
+# So many odds take the time and the memory that the layers before a pixel do.
+_ODDS_A_PIXEL = 16
+
 
 class Event:
     """Base of what models are of.
@@ -32,6 +35,14 @@ class Event:
     def size(self) -> int:
         """How many numbers one observation is made of."""
         return math.prod(self.shape)
+
+    def cost(self, shape) -> int:
+        """What decoding one observation costs, in pixels of an image.
+
+        Args:
+            shape: of the observation, which may be smaller than the event's.
+        """
+        return math.prod(shape)
 
     def check(self, x: Any, argument: str = "x", rows: bool = False) -> Any:
         """What a user gave as a NumPy array (N, *shape) of the event's dtype.
@@ -136,6 +147,10 @@ class Tokens(Event):
                 f"has; got {given:,}."
             )
 
+    def cost(self, shape):
+        """See `Event.cost`: of the odds of each token at each place."""
+        return max(1, math.prod(shape) * self.vocabulary_size // _ODDS_A_PIXEL)
+
     def check(self, x, argument="x", rows=False):
         """See `Event.check`: int32 (N, t), t <= T, of tokens or of texts.
 
@@ -172,6 +187,11 @@ class Tokens(Event):
                 f"{int(np.argmax(beyond.any(axis=1)))} goes on after one."
             )
         return x.astype("int32", copy=False)
+
+    def with_end(self, x):
+        """Tokens (N, t), t < T, with the end that may have been cut off: (N, t + 1)."""
+        (length,) = self.shape
+        return ops.concatenate([x, ops.zeros_like(x[:, :1])], axis=1)[:, :length]
 
     def _of_texts(self, x, argument):
         if self.vocabulary is None:
@@ -214,3 +234,16 @@ def _is_text(x):
             x.dtype == object and x.size > 0 and isinstance(x.reshape(-1)[0], str)
         )
     return isinstance(x, (list, tuple)) and len(x) > 0 and isinstance(x[0], str)
+
+
+def of_images(model: Any, tool: str) -> None:
+    """Refuses a model of anything but images.
+
+    Raises:
+        ValueError: saying that `tool` is for images.
+    """
+    if not isinstance(model.event, Image):
+        raise ValueError(
+            f"`{tool}` is for images; a {type(model).__name__} is a model of "
+            f"{model.event.noun}."
+        )

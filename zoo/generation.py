@@ -72,9 +72,7 @@ class Generation:
         """E[x|z] in [0, 1], (N, H, W, C), of latents as `draw_latents` gives them."""
         return self.likelihood.mean(self.decode_parameters(z, labels))
 
-    def draw(
-        self, noise=None, uniforms=None, temperature=1.0, labels=None, **options
-    ):
+    def draw(self, noise=None, uniforms=None, temperature=1.0, labels=None, **options):
         """What `generate` returns, of tensors: decoded latents from the prior.
 
         Args:

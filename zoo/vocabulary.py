@@ -65,7 +65,7 @@ class Vocabulary:
         self._numbers = {token: i for i, token in enumerate(tokens)}
         if len(self._numbers) != len(tokens):
             raise ValueError("`tokens` must differ from each other.")
-        if kind == "bytes" and any(ord(max(token, default="\0")) > 255 for token in tokens):
+        if kind == "bytes" and max(map(ord, "".join(tokens))) > 255:
             raise ValueError(
                 "`tokens` of bytes must be characters of the numbers 0 to 255."
             )

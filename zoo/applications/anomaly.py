@@ -1,6 +1,5 @@
-"""AnomalyDetector: unusual images, by scikit-learn's conventions."""
+"""AnomalyDetector: unusual images and texts, by scikit-learn's conventions."""
 
-import math
 import os
 import warnings
 from typing import Any, Self
@@ -9,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from zoo import validation
 from zoo.applications import scores
 from zoo.applications.regret import regrets
 from zoo.evaluation.likelihood import PIXELS_PER_CALL
@@ -116,8 +114,9 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
 
         Args:
             x: normal images (N, H, W, C), float32 in [0, 1], or rows (N, H * W * C) of
-                them, as a `Pipeline` makes them; such as the model was *not* trained
-                on, which are less likely than those that it was.
+                them, as a `Pipeline` makes them; of a model of texts, those or their
+                tokens (N, T). Such as the model was *not* trained on, which are less
+                likely than those that it was.
             y: ignored, as scikit-learn has it.
 
         Returns:
@@ -174,7 +173,8 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
         """Where an image is unusual: -E log p(x_i|z) of each pixel, (N, H, W), in nats.
 
         What the pixel adds to the reconstruction term, its channels together; the same
-        whichever `score` was chosen. Of densities it may be negative.
+        whichever `score` was chosen. Of densities it may be negative. Of texts what
+        each token adds, given those before it, (N, T).
 
         Args:
             x: images as for `fit`.
@@ -266,10 +266,11 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
 
     def _images(self, x):
         """Images as the model takes them, of rows of a table, too."""
-        shape = self.model.image_shape
-        if getattr(x, "ndim", 0) == 2 and x.shape[1] == math.prod(shape):
-            x = np.asarray(x).reshape(-1, *shape)
-        return validation.check_images(x, shape, rows=True)
+        event = self.model.event
+        flat = getattr(x, "ndim", 0) == 2 and x.shape[1] == event.size
+        if flat and len(event.shape) > 1:
+            x = np.asarray(x).reshape(-1, *event.shape)
+        return event.check(x, rows=True)
 
     def _scores(self, x, spec):
         """Scores of images that have been checked."""
@@ -296,6 +297,7 @@ class AnomalyDetector(_base.OutlierMixin, _base.BaseEstimator):
 
     def _at_most(self):
         """Images in one call: as many as `zoo.evaluation.likelihood` has at a time."""
-        drawn = math.prod(self.model.image_shape) * self.num_draws
+        event = self.model.event
+        drawn = event.cost(event.shape) * self.num_draws
         drawn *= getattr(self.model, "num_classes", None) or 1
         return max(1, min(BATCH, PIXELS_PER_CALL // drawn))

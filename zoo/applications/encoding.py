@@ -1,11 +1,10 @@
-"""A model's latents as rows of numbers, and the images of such rows."""
+"""A model's latents as rows of numbers, and what such rows decode to."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
-from zoo import validation
 from zoo.autoencoder import Autoencoder
 
 
@@ -50,7 +49,7 @@ def encode(model, x, labels=None, argument="x"):
     Raises:
         ValueError, TypeError: for images or labels that the model does not take.
     """
-    x = validation.check_images(x, model.image_shape, argument)
+    x = model.event.check(x, argument)
     labels = model.known_labels(x, labels, prior=False)
 
     def statistics(images, labels=None):
@@ -63,7 +62,9 @@ def encode(model, x, labels=None, argument="x"):
 
 
 def decode(model, z, labels=None):
-    """E[x|z] of latents (N, ..., D) and labels (N,): float32 (N, ..., H, W, C)."""
+    """What latents (N, ..., D) and labels (N,) decode to: (N, ..., H, W, C), or tokens
+    (N, ..., T).
+    """
     between = z.shape[1:-1]
     rows = np.asarray(z, np.float32).reshape(-1, z.shape[-1])
     if labels is not None:

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from zoo import validation
+from zoo.event import of_images
 from zoo.scoring import Scoring
 
 METHODS = ("metropolis", "importance", "pseudo_gibbs")
@@ -25,6 +26,7 @@ def check_model(model, method):
             f"{type(model).__name__} defines no `terms_at`, its terms at latents that "
             "are given, by which missing pixels are drawn."
         )
+    of_images(model, "impute")
     validation.check_choice(method, "method", METHODS)
     quantizer = getattr(model, "quantizer", None)
     if quantizer and not quantizer.stochastic and method != "pseudo_gibbs":

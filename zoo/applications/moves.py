@@ -32,7 +32,8 @@ def interpolate(
 
     Args:
         model: a model of the zoo whose latents are numbers.
-        first, second: images (H, W, C) or (N, H, W, C), float32 in [0, 1].
+        first, second: images (H, W, C) or (N, H, W, C), float32 in [0, 1]; of a model
+            of texts, texts or their tokens.
         num_steps: how many images, with both ends, >= 2.
         path: "linear", or "spherical" for the great circle, which latents of many
             dimensions lie near (White, "Sampling Generative Networks", 2016).
@@ -40,7 +41,8 @@ def interpolate(
             between.
 
     Returns:
-        float32 array (N, num_steps, H, W, C); N is 1 of two images.
+        float32 array (N, num_steps, H, W, C), of texts int32 (N, num_steps, T), which
+        `model.to_texts` reads; N is 1 of two images.
 
     Raises:
         ValueError, TypeError: for arguments out of range or that the model does not
@@ -58,8 +60,8 @@ def interpolate(
     check_model(model, "interpolate")
     num_steps = validation.check_whole_number(num_steps, "num_steps", 2)
     between = PATHS[validation.check_choice(path, "path", tuple(PATHS))]
-    first = encode(model, _batch(first), labels, "first")
-    second = encode(model, _batch(second), labels, "second")
+    first = encode(model, _batch(model, first), labels, "first")
+    second = encode(model, _batch(model, second), labels, "second")
     if len(first.mean) != len(second.mean):
         raise ValueError(
             f"`second` must be as many images as `first`, {len(first.mean):,}; got "
@@ -237,9 +239,12 @@ def _moved(z, prior, other):
     return other.from_noise(noise)
 
 
-def _batch(x):
-    """One image (H, W, C) as a batch of one; batches as they are."""
-    return x[None] if len(getattr(x, "shape", ())) == 3 else x
+def _batch(model, x):
+    """One image (H, W, C), or one text's tokens, as a batch of one; batches as they
+    are.
+    """
+    alone = len(getattr(x, "shape", ())) == len(model.event.shape)
+    return x[None] if alone else x
 
 
 def _numbers(values, argument, wanted, fits):

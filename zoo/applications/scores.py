@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from zoo import threefry, validation
+from zoo.event import Tokens
 from zoo.latents import levels_of
 from zoo.logarithms import log_sum_exp
 
@@ -84,6 +85,11 @@ class ScoreSpec:
                 f"score='regret' fits a posterior of real numbers; the latents of this "
                 f"{who} are codes."
             )
+        if self.score == "smoothed_error" and isinstance(model.event, Tokens):
+            raise ValueError(
+                f"score='smoothed_error' compares pixels; this {who} is a model of "
+                "texts."
+            )
         if self.score == "level_ratio":
             count = len(levels_of(model.latents))
             if count < 2 or not hasattr(model, "upper_elbo_terms"):
@@ -109,7 +115,9 @@ def scores(model, spec, x):
 
 
 def heat_maps(model, spec, x):
-    """-E log p(x_i|z) of each pixel: (N, H, W), in nats, its channels together."""
+    """-E log p(x_i|z) of each pixel: (N, H, W), in nats, its channels together; of each
+    token (N, T).
+    """
     return _maps(*_terms(model, spec, x))
 
 
@@ -124,6 +132,10 @@ def _scores(of, terms):
 
 
 def _maps(of, terms):
+    if isinstance(of.model.event, Tokens):
+        logits = of.model.logits(of.x, terms.group.z, of.labels)
+        each = of.model.likelihood.log_prob_per_dim(of.x, logits)
+        return of.best(-ops.mean(each, axis=0), terms)
     parameters = _parameters(of, terms)
     per_dim = of.model.likelihood.log_prob_per_dim(of.x, parameters)
     return of.best(-ops.mean(ops.sum(per_dim, axis=-1), axis=0), terms)

@@ -52,7 +52,7 @@ def elbo(model, x, labels, seed):
 
     compiled = model.inference.get("elbo", terms_of)
     streams = _streams(len(x), seed)
-    size = min(len(x), max(1, PIXELS_PER_CALL // int(np.prod(x.shape[1:]))))
+    size = min(len(x), max(1, PIXELS_PER_CALL // model.event.cost(x.shape[1:])))
     parts = []
     for start in range(0, len(x), size):
         noise = _noise(model, streams[start : start + size], 1)
@@ -78,7 +78,7 @@ def iter_log_marginal_likelihood(
     compiled = model.inference.get("log_weights", log_weights_of)
     streams = _streams(len(x), seed)
     size = min(batch_size, len(x))
-    pixels = size * int(np.prod(x.shape[1:]))
+    pixels = size * model.event.cost(x.shape[1:])
     chunk = min(num_importance_samples, max(1, PIXELS_PER_CALL // pixels))
 
     def chunks():

@@ -11,17 +11,18 @@ from zoo.event import Tokens
 from zoo.latents import NoiseSpec
 from zoo.likelihoods import TokenLikelihood
 from zoo.models.labelled import Labelled, checked_kind, of_labels
-from zoo.networks.text import make_text_networks
+from zoo.models.of_texts import OfTexts
+from zoo.networks.seeding import InitializerSeeds
+from zoo.networks.text_decoder import TextDecoder
+from zoo.networks.text_encoder import TextEncoder
 from zoo.priors.drawing import draw_tokens
 from zoo.serialization import to_json
-from zoo.training.inputs import is_array, split_validation
-from zoo.training.text_rows import TextRows
 from zoo.vae import VAE
 from zoo.vocabulary import END, Vocabulary
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class TextVAE(Labelled, VAE):
+class TextVAE(OfTexts, Labelled, VAE):
     """A VAE of texts: one latent vector, and a decoder that goes from token to token.
 
     Bowman et al., "Generating Sentences from a Continuous Space", 2016. log p(x|z) is
@@ -115,13 +116,12 @@ class TextVAE(Labelled, VAE):
             num_classes, num_attributes, class_names
         )
         label_dim = num_classes or num_attributes or 0
-        encoder, decoder = make_text_networks(
-            2 * latent_dim,
+        encoder, decoder = _make_networks(
             latent_dim,
             label_dim,
             word_dropout,
-            seed=seed,
-            dtype=dtype,
+            seed,
+            dtype,
             kind=networks,
             vocabulary_size=vocabulary_size,
             max_length=max_length,
@@ -154,26 +154,6 @@ class TextVAE(Labelled, VAE):
         self.num_classes, self.num_attributes = num_classes, num_attributes
         self.class_names = class_names
         self.bag_of_words = bag_of_words
-
-    @property
-    def vocabulary(self) -> Vocabulary | None:
-        """What its tokens stand for."""
-        return self.event.vocabulary
-
-    def to_texts(self, tokens: Any) -> list[str]:
-        """The texts of tokens (N, t), as `sample` and `reconstruct` give them.
-
-        Raises:
-            ValueError: if the model has no vocabulary, or not such tokens.
-        """
-        if self.vocabulary is None:
-            raise ValueError(
-                f"This {type(self).__name__} has no vocabulary, and cannot tell what "
-                "its tokens stand for: make it with a `vocabulary`."
-            )
-        if ops.is_tensor(tokens):
-            tokens = ops.convert_to_numpy(tokens)
-        return self.vocabulary.decode(tokens)
 
     def build_networks(self):
         """Makes the weights of both networks, which fit by construction."""
@@ -229,13 +209,9 @@ class TextVAE(Labelled, VAE):
 
     def score_draws(self, x, z, labels=None, training=False):
         """See `Autoencoder.score_draws`; parameters are None, too large to be kept."""
-        x = self._with_end(x)
+        x = self.event.with_end(x)
         logits = self.logits(x, z, labels, training)
         return self.likelihood.log_prob(x, logits), None
-
-    def _with_end(self, x):
-        """Rows that are cut shorter than T with the end that may have been cut off."""
-        return ops.concatenate([x, ops.zeros_like(x[:, :1])], 1)[:, : self.event.shape[0]]
 
     def _terms(self, x, labels, posterior, z, training=False):
         terms = super()._terms(x, labels, posterior, z, training)
@@ -281,63 +257,7 @@ class TextVAE(Labelled, VAE):
         context = self.context(z, labels)
         return draw_tokens(self.decoder, context, uniforms, temperature)
 
-    # Training.
-
-    def fit(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
-        validation_split: float = 0.0,
-        validation_data: Any = None,
-        sample_weight: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Trains on texts or their tokens: see `ELBOTrainer.fit`.
-
-        Of arrays and lists a batch has texts of like length, and is no wider than they
-        need: which ones come together is drawn anew every epoch.
-        """
-        if validation_split:
-            (x, y, sample_weight), validation_data = split_validation(
-                self.event.check(x), y, sample_weight, validation_split
-            )
-        if isinstance(validation_data, tuple):
-            given, *beside = validation_data
-            validation_data = (self._by_length(given, "validation_data"), *beside)
-        elif validation_data is not None:
-            validation_data = self._by_length(validation_data, "validation_data")
-        return super().fit(
-            self._by_length(x, "x"),
-            y,
-            batch_size,
-            epochs,
-            verbose,
-            callbacks,
-            validation_data=validation_data,
-            sample_weight=sample_weight,
-            **kwargs,
-        )
-
-    def _by_length(self, x, argument):
-        """Tokens or texts that are in memory as `TextRows`; streams as they are."""
-        if x is None or not (is_array(x) or isinstance(x, str)):
-            return x
-        return TextRows(self.event.check(x, argument))
-
     # Saving and loading.
-
-    def event_config(self):
-        """See `Autoencoder.event_config`."""
-        vocabulary = self.vocabulary
-        return {
-            "max_length": self.event.shape[0],
-            "vocabulary_size": self.event.vocabulary_size,
-            "vocabulary": vocabulary and vocabulary.get_config(),
-        }
 
     def get_config(self):
         config = self.base_config()
@@ -361,6 +281,14 @@ class TextVAE(Labelled, VAE):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+def _make_networks(latent_dim, label_dim, word_dropout, seed, dtype, **options):
+    """(encoder, decoder), whose options are those of `zoo.networks.text`."""
+    made = {"seeds": InitializerSeeds(seed), "dtype": dtype, **options}
+    encoder = TextEncoder(2 * latent_dim, label_dim, name="encoder", **made)
+    context_dim = latent_dim + label_dim
+    return encoder, TextDecoder(context_dim, word_dropout, name="decoder", **made)
 
 
 def _checked_share(word_dropout):

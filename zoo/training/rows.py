@@ -14,9 +14,10 @@ class RowBatches(keras.utils.PyDataset):
     """Batches of rows, in the order in which `fit` would go through an array of them.
 
     Args:
-        rows: images (N, H, W, C), or of another event. Where it has
-            `draw(indices, rng)`, that is asked instead, with a `numpy.random.Generator` that epoch and batch
-            decide; where it has `arrange(order, batch_size)`, for another order.
+        rows: images (N, H, W, C), or data of another event. Where they have
+            `draw(indices, rng)`, that is asked instead, with a `numpy.random.Generator`
+            that epoch and batch decide; where `arrange(order, batch_size)`, that for
+            another order.
         labels, weights: arrays (N, ...) that go with them, or None.
         batch_size: the last batch may be smaller.
         draw_order: function of a number of images that draws an order of them; None
@@ -107,4 +108,3 @@ def validation_batches(model, validation_data, batch_size):
     return as_batches(
         model, rows, labels, weights, batch_size, False, "validation_data"
     )
-

@@ -119,9 +119,7 @@ def _separated(path, name):
             raise ValueError(
                 f"{name} has {len(header)} columns, but row {number} has {len(row)}."
             )
-    return {
-        column: [row[i] for row in rows[1:]] for i, column in enumerate(header)
-    }
+    return {column: [row[i] for row in rows[1:]] for i, column in enumerate(header)}
 
 
 def _parquet(path, name):

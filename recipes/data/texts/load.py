@@ -171,7 +171,11 @@ def open_texts(source, column=None, label=None, data_dir=None, download=False):
 
     Arguments and errors are those of `load_texts`.
     """
-    if isinstance(source, tuple) and len(source) == 2 and not isinstance(source[0], str):
+    if (
+        isinstance(source, tuple)
+        and len(source) == 2
+        and not isinstance(source[0], str)
+    ):
         return _of_list(*source)
     if isinstance(source, (list, tuple, np.ndarray)):
         return _of_list(source)
@@ -194,8 +198,8 @@ def open_texts(source, column=None, label=None, data_dir=None, download=False):
     if path.is_dir() or path.suffix or len(path.parts) > 1:
         what = "a folder" if path.is_dir() else "no file"
         raise FileNotFoundError(
-            f"{str(path)!r} is {what}; wanted a file of lines, a .csv, .tsv or .parquet "
-            "file, or the name of a data set of texts."
+            f"{str(path)!r} is {what}; wanted a file of lines, a .csv, .tsv or "
+            ".parquet file, or the name of a data set of texts."
         )
     from recipes.data.texts.tfds_texts import from_tfds_texts
 
