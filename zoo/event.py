@@ -169,6 +169,8 @@ class Tokens(Event):
                 f"`{argument}` must be rows of equally many tokens, filled with zeros; "
                 f"got {type(x).__name__} that NumPy cannot stack."
             ) from error
+        if x.dtype.kind == "S":
+            raise TypeError(f"`{argument}` is bytes: decode them to texts first.")
         if x.size == 0:
             raise ValueError(
                 f"`{argument}` must hold at least one text; got shape {x.shape}."
@@ -187,11 +189,6 @@ class Tokens(Event):
                 f"{int(np.argmax(beyond.any(axis=1)))} goes on after one."
             )
         return x.astype("int32", copy=False)
-
-    def with_end(self, x):
-        """Tokens (N, t), t < T, with the end that may have been cut off: (N, t + 1)."""
-        (length,) = self.shape
-        return ops.concatenate([x, ops.zeros_like(x[:, :1])], axis=1)[:, :length]
 
     def _of_texts(self, x, argument):
         if self.vocabulary is None:
@@ -234,6 +231,17 @@ def _is_text(x):
             x.dtype == object and x.size > 0 and isinstance(x.reshape(-1)[0], str)
         )
     return isinstance(x, (list, tuple)) and len(x) > 0 and isinstance(x[0], str)
+
+
+def image_shape_of(event: Event) -> Any:
+    """(H, W, C) of images; None of anything else."""
+    return event.shape if isinstance(event, Image) else None
+
+
+def with_end(x, event):
+    """Tokens (N, t), t < T, with the end that may have been cut off: (N, t + 1)."""
+    (length,) = event.shape
+    return ops.concatenate([x, ops.zeros_like(x[:, :1])], axis=1)[:, :length]
 
 
 def of_images(model: Any, tool: str) -> None:

@@ -1,5 +1,8 @@
 """What labels a model takes, asked by all that is given some."""
 
+# Mixed into a model, whose attributes a checker does not know here.
+# pyright: reportAttributeAccessIssue=false
+
 
 class LabelHooks:
     """Mixed into `Autoencoder`: hooks, which a model of labels overrides.
@@ -16,7 +19,7 @@ class LabelHooks:
         if labels is not None:
             raise ValueError(
                 f"{type(self).__name__} takes no labels, but got labels beside the "
-                "images: give images alone."
+                f"{self.event.noun}: give {self.event.noun} alone."
             )
 
     def check_labels(self, labels, count=None):

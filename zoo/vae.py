@@ -10,6 +10,7 @@ from zoo.autoencoder import Autoencoder
 from zoo.building import symbolically
 from zoo.distributions import DiagonalNormal
 from zoo.distributions.divergence import find_rule
+from zoo.event import image_shape_of
 from zoo.generation import scaled
 from zoo.latents import LatentSpec, NoiseSpec
 from zoo.objectives import ELBOTerms, LatentGroup
@@ -104,7 +105,7 @@ class VAE(Autoencoder):
         self.label_dim = label_dim
         self.latent_dim = validation.check_whole_number(latent_dim, "latent_dim", 1)
         self.prior = priors.get(
-            prior, self.latent_dim, seed, label_dim, self.event.shape
+            prior, self.latent_dim, seed, label_dim, image_shape_of(self.event)
         )
         self.complete()
 

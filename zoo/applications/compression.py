@@ -15,6 +15,7 @@ from zoo.applications.bits_back.flows import FlowCoder
 from zoo.applications.bits_back.ladders import LadderCoder
 from zoo.applications.bits_back.vectors import VectorCoder
 from zoo.autoencoder import Autoencoder
+from zoo.event import of_images
 from zoo.generation import Images
 from zoo.priors import StandardNormal
 
@@ -164,6 +165,7 @@ def _coder_of(model):
             "`model` must be a model of the zoo, such as zoo.from_preset(...); got "
             f"{type(model).__name__}."
         )
+    of_images(model, "compress")
     likelihood = model.likelihood
     if likelihood.num_levels is None:
         raise ValueError(

@@ -7,7 +7,7 @@ from keras import ops
 
 from zoo import precision, schedules, validation
 from zoo.draws import flatten_draws, repeat
-from zoo.event import Tokens
+from zoo.event import Tokens, with_end
 from zoo.latents import NoiseSpec
 from zoo.likelihoods import TokenLikelihood
 from zoo.models.labelled import Labelled, checked_kind, of_labels
@@ -209,7 +209,7 @@ class TextVAE(OfTexts, Labelled, VAE):
 
     def score_draws(self, x, z, labels=None, training=False):
         """See `Autoencoder.score_draws`; parameters are None, too large to be kept."""
-        x = self.event.with_end(x)
+        x = with_end(x, self.event)
         logits = self.logits(x, z, labels, training)
         return self.likelihood.log_prob(x, logits), None
 
@@ -247,13 +247,14 @@ class TextVAE(OfTexts, Labelled, VAE):
     def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
         """See `Generation.draw_latents`: z (N, latent_dim), of the first uniforms."""
         count = self._prior_uniforms
-        uniforms = uniforms[:, :count] if count else None
+        uniforms = uniforms[:, :count] if count and uniforms is not None else None
         return super().draw_latents(noise, uniforms, temperature, labels)
 
     def draw(self, noise=None, uniforms=None, temperature=1.0, labels=None):
         """See `Generation.draw`: tokens int32 (N, T), drawn by the last uniforms."""
         z = self.draw_latents(noise, uniforms, temperature, labels)
-        uniforms = uniforms[:, self._prior_uniforms :]
+        if uniforms is not None:
+            uniforms = uniforms[:, self._prior_uniforms :]
         context = self.context(z, labels)
         return draw_tokens(self.decoder, context, uniforms, temperature)
 

@@ -67,7 +67,9 @@ def preset_info(name_or_folder: str | os.PathLike[str]) -> dict[str, Any]:
 
     Returns:
         dict: "model", "preset", "parameters", "dataset", "metrics" and "training" (the
-        last three as far as they were recorded), "image_shape", "latents" (a list of
+        last three as far as they were recorded), "image_shape" (None of a model of
+        texts, which has "texts": its "max_length", "vocabulary_size" and the "kind" of
+        its vocabulary), "latents" (a list of
         {"name", "shape", "codebook_size"}, one for each group of latents, the last
         None where they are no codes), "latent_dim" and "codebook_size" (one of them
         None), "code_shape" (of models with codes), "num_classes", "class_names" and

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from zoo.event import Tokens
 from zoo.presets.allowed import not_allowed, without_compiling
 from zoo.presets.files import (
     CONFIG,
@@ -24,7 +25,9 @@ from zoo.text import as_name, is_name
 from zoo.unfinished import beside, remove
 
 # Set by the model alone, or not at all.
-_OF_MODEL = ("code_shape", "image_shape", "latents", "trainable", "half_precision")
+_OF_MODEL = (
+    *("code_shape", "half_precision", "image_shape", "latents", "texts", "trainable"),
+)
 
 
 def save_to_preset(
@@ -119,9 +122,16 @@ def _config(model):
 
 
 def _shapes(model):
-    """The shapes of images and latents, which not all constructors take."""
+    """The shapes of data and latents, which not all constructors take."""
     kept = {}
-    if hasattr(model, "image_shape"):
+    if isinstance(model.event, Tokens):
+        vocabulary = model.event.vocabulary
+        kept["texts"] = {
+            "max_length": model.event.shape[0],
+            "vocabulary_size": model.event.vocabulary_size,
+            "kind": vocabulary and vocabulary.kind,
+        }
+    else:
         kept["image_shape"] = list(model.image_shape)
     if hasattr(model, "latents"):
         kept["latents"] = [

@@ -32,6 +32,14 @@ class Latent(_Facts):
     codebook_size: Size | None = None
 
 
+class Texts(_Facts):
+    """What tokens a model of texts takes."""
+
+    max_length: Size
+    vocabulary_size: Size
+    kind: Literal["bytes", "words"] | None = None
+
+
 class Dataset(_Facts):
     name: str | None = None
     binarized: bool | None = None
@@ -119,6 +127,7 @@ class Metadata(_Facts):
     parameters: Count | None = None
     half_precision: bool = False
     image_shape: Shape | None = None
+    texts: Texts | None = None
     latents: list[Latent] | None = None
     code_shape: Shape | None = None
     trainable: dict[str, bool] | None = None
@@ -151,6 +160,8 @@ class _Arguments(_OfLabels):
     """Those of models that are read without making the model."""
 
     image_shape: Shape | None = None
+    max_length: Size | None = None
+    vocabulary_size: Size | None = None
     latent_dim: Size | None = None
     codebook_size: Size | None = None
     prior: _Prior | str | None = None
