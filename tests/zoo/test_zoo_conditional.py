@@ -327,7 +327,7 @@ def test_labels_of_the_wrong_kind_are_refused(images):
     "options, said",
     [
         ({"num_classes": None}, "Give `num_classes`, or `num_attributes`"),
-        ({"num_attributes": 2}, "Give `num_classes`, or `num_attributes`"),
+        ({"num_attributes": 2}, "one of `num_classes` and `num_attributes`"),
         ({"num_classes": 0}, "`num_classes` must be a whole number >= 1"),
         ({"class_names": ["a"]}, "must name 3 classes; got 1"),
         ({"networks": "deep"}, "must be one of 'conv', 'dense'"),

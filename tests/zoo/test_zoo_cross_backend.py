@@ -23,7 +23,7 @@ pytestmark = [
 
 NAMES = (
     *("dense", "conv", "conditional", "beta", "adversarial", "flow", "hierarchical"),
-    *("vq", "vq_labels", "few_labels", "stacked"),
+    *("vq", "vq_labels", "few_labels", "stacked", "text", "text_attention"),
 )
 
 # Whose presets a backend trains on: what it has loaded is the same model from both.
@@ -37,7 +37,13 @@ from zoo.likelihoods import Gaussian
 from zoo.schedules import LinearWarmup
 
 folder, backend = sys.argv[1], os.environ["KERAS_BACKEND"]
-x = np.random.default_rng(0).random((24, 9, 11, 3), dtype="float32")
+images = np.random.default_rng(0).random((24, 9, 11, 3), dtype="float32")
+lengths = 1 + np.arange(24) % 6
+tokens = np.where(np.arange(6) < lengths[:, None], 1 + np.arange(24)[:, None] % 4, 0)
+
+
+def inputs_for(model):
+    return tokens if isinstance(model, zoo.TextVAE) else images
 
 
 def labels_for(model):
@@ -53,7 +59,7 @@ else:
 
 
 def train(model, epochs):
-    y = labels_for(model)
+    x, y = inputs_for(model), labels_for(model)
     model.compile("adam", **eager)
     history = model.fit(x, y, batch_size=8, epochs=epochs, verbose=0).history
     if isinstance(model, zoo.VQVAE):
@@ -62,7 +68,7 @@ def train(model, epochs):
 
 
 def figures(model):
-    y = labels_for(model)
+    x, y = inputs_for(model), labels_for(model)
     some = None if y is None else y[:5]
     terms = model.elbo(x, y, seed=0)
     return {
@@ -77,7 +83,7 @@ def figures(model):
 SAVE = (
     PREAMBLE
     + """
-shape = x.shape[1:]
+shape = images.shape[1:]
 warmup = LinearWarmup(steps=10)
 models = {
     "dense": zoo.DenseVAE(
@@ -115,6 +121,10 @@ models = {
     "stacked": zoo.StackedSemiSupervisedVAE(
         zoo.DenseVAE(shape, 3, (16,), "gaussian", seed=0), 2, 3, hidden_units=(8,),
         seed=0),
+    "text": zoo.TextVAE(
+        6, 5, 3, "lstm", 8, embedding_dim=4, bag_of_words=0.1, num_classes=3, seed=0),
+    "text_attention": zoo.TextVAE(
+        6, 5, 3, "transformer", 8, 2, embedding_dim=4, prior="mixture", seed=0),
 }
 for name, model in models.items():
     train(model, epochs=2)
