@@ -107,7 +107,20 @@ def test_a_step_that_branches_on_numbers_runs_as_ever(recorded, monkeypatch):
             update(self, terms, sample_weight)
 
     monkeypatch.setattr(zoo.DenseVAE, "update_trackers", branching)
-    history, _ = fitted(make_dense())
+    with pytest.warns(UserWarning, match="cannot be recorded") as caught:
+        history, _ = fitted(make_dense())
+    assert recorded == [None] and history["loss"][-1] < history["loss"][0]
+    (warning,) = (w for w in caught if "cannot be recorded" in str(w.message))
+    assert "Keras' own steps" in str(warning.message)
+    assert "data-dependent" in str(warning.message)  # PyTorch's own words
+
+
+def test_weights_scattered_in_memory_are_trained_as_ever(recorded):
+    model = make_dense()
+    kernel = model.encoder.trainable_variables[0]
+    kernel.value.data = kernel.value.data.t().contiguous().t()
+    with pytest.warns(UserWarning, match=f"{kernel.path} is not contiguous"):
+        history, _ = fitted(model)
     assert recorded == [None] and history["loss"][-1] < history["loss"][0]
 
 

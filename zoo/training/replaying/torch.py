@@ -6,6 +6,7 @@ gradients and metrics, as on TensorFlow and JAX; the optimizer runs as ever.
 """
 
 import contextlib
+import warnings
 from typing import Any
 
 import keras
@@ -96,10 +97,11 @@ def _parts(model):
 
 
 def record(model, data) -> Any:
-    """The step of a batch of such a shape, recorded; None where that is impossible.
+    """The step of a batch of such a shape, recorded.
 
     Returns:
-        function of a batch to its gradients, which updates everything else.
+        function of a batch to its gradients, which updates everything else; None, after
+        a warning, where that is impossible.
     """
     names = "trainable", "non_trainable", "metrics"
     seeds = {id(state) for state in model.seed_states()}
@@ -108,8 +110,9 @@ def record(model, data) -> Any:
     variables += model.optimizer.variables
     count = len(model.trainable_variables)
     seen: dict[str, Any] = {}
-    if not all(variable.value.is_contiguous() for variable in variables[:count]):
-        return None
+    for variable in variables[:count]:
+        if not variable.value.is_contiguous():
+            return _goes_on_with_keras(f"{variable.path} is not contiguous in memory")
 
     def step(values, data):
         kept = []
@@ -144,8 +147,9 @@ def record(model, data) -> Any:
     try:
         with _generators() as draws:
             graph = make_fx(step, tracing_mode="fake")(values(), data)
-    except Exception:  # such as of a branch that depends on numbers
-        return None
+    except Exception as error:  # such as of a branch that depends on numbers
+        said = (str(error).strip() or "no message").splitlines()[0][:160]
+        return _goes_on_with_keras(f"{type(error).__name__}: {said}")
     _simplify(graph)
     forward = graph.forward
 
@@ -164,6 +168,14 @@ def record(model, data) -> Any:
         return gradients
 
     return replay
+
+
+def _goes_on_with_keras(why):
+    warnings.warn(
+        "A step of this model cannot be recorded, so that `fit` runs Keras' own steps: "
+        f"the same numbers, more slowly ({why}).",
+        stacklevel=4,
+    )
 
 
 @contextlib.contextmanager
