@@ -21,7 +21,6 @@ from recipes.commands.options import (
     DataDir,
     Devices,
     Dtype,
-    Epochs,
     Invert,
     Machine,
     Memory,
@@ -31,11 +30,10 @@ from recipes.commands.options import (
     PresetName,
     Resume,
     Seed,
-    StartFrom,
     Strict,
 )
 from recipes.commands.starting import start_keras
-from recipes.commands.train import finetune_preset, train_recipe
+from recipes.commands.train import finetune_preset, train
 from recipes.common.defaults import FINETUNING_BATCH, FINETUNING_RATE, MEMORY
 from recipes.common.errors import one_sentence_errors
 from recipes.common.interrupt import deaf_at_the_end
@@ -146,37 +144,7 @@ def sample(
 app.command(rich_help_panel=PICK)(hub.pull)
 
 
-@app.command(rich_help_panel=TRAIN)
-def train(
-    recipe: Annotated[str, typer.Argument(metavar="R", help="See vae-zoo list.")],
-    epochs: Epochs = None,
-    backend: Backend = None,
-    dtype: Dtype = None,
-    data_dir: DataDir = None,
-    out: Out = None,
-    seed: Seed = 0,
-    resume: Resume = False,
-    start_from: StartFrom = None,
-    devices: Devices = None,
-    machines: Addresses = None,
-    machine: Machine = None,
-):
-    """Trains a model as its recipe says, from scratch or from a preset of it."""
-    from recipes.recipe import get_recipe
-
-    train_recipe(
-        get_recipe(recipe),
-        ("vae-zoo",),
-        backend,
-        (devices, machines, machine),
-        epochs=epochs,
-        dtype=dtype,
-        data_dir=data_dir,
-        out=out,
-        seed=seed,
-        resume=resume,
-        start_from=start_from,
-    )
+app.command(rich_help_panel=TRAIN)(train)
 
 
 @app.command(rich_help_panel=TRAIN)

@@ -1,6 +1,8 @@
 """Trains by a recipe or from a preset: for `vae-zoo` and the recipes' own scripts."""
 
 import contextlib
+import types
+from typing import Annotated
 
 import typer
 
@@ -22,6 +24,7 @@ from recipes.commands.starting import start_keras
 from recipes.common.errors import one_sentence_errors
 from recipes.common.interrupt import deaf_at_the_end
 from recipes.common.machines import read_machines, watched
+from recipes.recipe import get_recipe
 
 INTERRUPTED_RUN = "Interrupted: --resume goes on from the last epoch."
 
@@ -71,37 +74,43 @@ def _started(backend, devices, addresses, machine):
             yield machines
 
 
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="R", help="See vae-zoo list.")],
+    epochs: Epochs = None,
+    backend: Backend = None,
+    dtype: Dtype = None,
+    data_dir: DataDir = None,
+    out: Out = None,
+    seed: Seed = 0,
+    resume: Resume = False,
+    start_from: StartFrom = None,
+    devices: Devices = None,
+    machines: Addresses = None,
+    machine: Machine = None,
+):
+    """Trains a model as its recipe says, from scratch or from a preset of it."""
+    if isinstance(recipe, str):
+        found, prog = get_recipe(recipe), ("vae-zoo",)
+    else:  # a script's own
+        found, prog = recipe, ("python", "-m", f"recipes.{recipe.name}")
+    train_recipe(
+        found,
+        prog,
+        backend,
+        (devices, machines, machine),
+        epochs=epochs,
+        dtype=dtype,
+        data_dir=data_dir,
+        out=out,
+        seed=seed,
+        resume=resume,
+        start_from=start_from,
+    )
+
+
 def run_script(recipe):
-    """What `python -m recipes.<recipe>` does."""
-
-    def main(
-        epochs: Epochs = None,
-        backend: Backend = None,
-        dtype: Dtype = None,
-        data_dir: DataDir = None,
-        out: Out = None,
-        seed: Seed = 0,
-        resume: Resume = False,
-        start_from: StartFrom = None,
-        devices: Devices = None,
-        machines: Addresses = None,
-        machine: Machine = None,
-    ):
-        prog = ("python", "-m", f"recipes.{recipe.name}")
-        train_recipe(
-            recipe,
-            prog,
-            backend,
-            (devices, machines, machine),
-            epochs=epochs,
-            dtype=dtype,
-            data_dir=data_dir,
-            out=out,
-            seed=seed,
-            resume=resume,
-            start_from=start_from,
-        )
-
-    main.__doc__ = recipe.summary
+    """What `python -m recipes.<recipe>` does: `train`, its first argument given."""
+    script = typer.Typer(add_completion=False)
+    script.command(help=recipe.summary)(types.MethodType(train, recipe))
     with deaf_at_the_end():
-        typer.run(main)
+        script()
