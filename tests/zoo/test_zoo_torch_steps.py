@@ -51,6 +51,11 @@ def vq():
     return zoo.VQVAE(SHAPE, 4, 2, filters=(4,), seed=0)
 
 
+def ladder():
+    levels = (4, 1, 1), (2, 1, 1)
+    return zoo.HierarchicalVAE(SHAPE, levels, filters=2, blocks_per_level=1, seed=0)
+
+
 def adversarial():
     return zoo.AdversarialAutoencoder(SHAPE, 2, seed=0)
 
@@ -60,7 +65,7 @@ def warmed():
     return make_dense(beta=beta, dynamic_binarization=True, dtype="mixed_float16")
 
 
-@pytest.mark.parametrize("make", [make_dense, conv, vq, adversarial, warmed])
+@pytest.mark.parametrize("make", [make_dense, conv, vq, ladder, adversarial, warmed])
 def test_replayed_steps_are_those_of_keras(make, recorded, monkeypatch):
     history, variables = fitted(make(), keras.optimizers.Adam(0.01, clipnorm=1.0))
     assert len(recorded) == 1 and recorded[0] is not None

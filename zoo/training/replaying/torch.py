@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import torch
+from keras.src.backend.torch import numpy as keras_numpy
 from keras.src.backend.torch import random as keras_random
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -145,7 +146,7 @@ def record(model, data) -> Any:
         return [variable.value for variable in variables]
 
     try:
-        with _generators() as draws:
+        with _generators() as draws, _splitting_at_numbers():
             graph = make_fx(step, tracing_mode="fake")(values(), data)
     except Exception as error:  # such as of a branch that depends on numbers
         said = (str(error).strip() or "no message").splitlines()[0][:160]
@@ -192,6 +193,21 @@ def _generators():
         yield made
     finally:
         keras_random.torch_seed_generator = keras_own
+
+
+@contextlib.contextmanager
+def _splitting_at_numbers():
+    """Has Keras split at numbers, not at those of a tensor, of which none are known."""
+    keras_own = keras_numpy.split
+
+    def split(x, indices_or_sections, axis=0):
+        return torch.tensor_split(x, indices_or_sections, dim=axis)
+
+    keras_numpy.split = split
+    try:
+        yield
+    finally:
+        keras_numpy.split = keras_own
 
 
 def _simplify(graph):
