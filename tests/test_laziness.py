@@ -7,6 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
+import numpy as np
+import pytest
+from keras.src.utils import module_utils
+
 import zoo
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,3 +85,24 @@ def test_what_type_checkers_see_is_what_there_is():
         expected = f"zoo.{name}" if place == "zoo" else place
         assert getattr(value, "__module__", value.__name__) == expected
         assert name in dir(zoo)
+
+
+def test_tensorflow_is_not_imported_to_ask_whether_a_part_is_of_it(
+    tmp_path, monkeypatch
+):
+    if keras.backend.backend() == "tensorflow":
+        pytest.skip("it is there")
+
+    def imported():
+        raise AssertionError("TensorFlow was imported")
+
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setattr(module_utils.tensorflow, "initialize", imported)
+    monkeypatch.setattr(module_utils.tensorflow, "_available", None)
+    model = zoo.DenseVAE((8, 8, 1), 2, (4,))
+    model.compile("adam")
+    model.fit(np.zeros((8, 8, 8, 1), "float32"), verbose=0)
+    model.save_to_preset(tmp_path / "preset")
+    zoo.from_preset(tmp_path / "preset")
+    # Whoever asks next is told.
+    assert module_utils.tensorflow._available is None

@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from zoo.serialization import serialize
+
 _CODE = ("Lambda", "__lambda__")
 LAMBDA = (
     "A Lambda is Python code, which no preset holds: write a layer with `get_config` "
@@ -19,7 +21,7 @@ def unsavable(model: keras.Model) -> str | None:
         model: a model of the zoo.
     """
     try:
-        config = keras.saving.serialize_keras_object(model)
+        config = serialize(model)
     except Exception as error:  # whatever a user's get_config raises
         return (
             f"{type(model).__name__} cannot be saved, as Keras cannot serialize it: "

@@ -21,6 +21,7 @@ from zoo.presets.files import (
 from zoo.presets.findable import refusal
 from zoo.presets.trainable import trainable_parts
 from zoo.presets.weights import weights_bytes
+from zoo.serialization import serialize
 from zoo.text import as_name, is_name
 from zoo.unfinished import beside, remove
 
@@ -113,7 +114,7 @@ def _config(model):
 
     The user compiles, and the constructor builds.
     """
-    config = keras.saving.serialize_keras_object(model)
+    config = serialize(model)
     return {
         key: value
         for key, value in config.items()

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.serialization import to_json
+from zoo.serialization import serialize, to_json
 
 SEED_STATES = "seed_states"
 
@@ -21,7 +21,7 @@ class Saving:
         """What `compile_from_config` needs: optimizer, options, and what is frozen."""
         if not self.compiled:
             return {}
-        optimizer = keras.saving.serialize_keras_object(self.optimizer)
+        optimizer = serialize(self.optimizer)
         return {
             "optimizer": _for_every_backend(optimizer),
             **self.compile_options,

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.serialization import serialize
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class SkippingOptimizer(keras.optimizers.Optimizer):
@@ -122,7 +124,7 @@ class SkippingOptimizer(keras.optimizers.Optimizer):
         self.inner_optimizer.finalize_variable_values(var_list)
 
     def get_config(self):
-        inner = keras.saving.serialize_keras_object(self.inner_optimizer)
+        inner = serialize(self.inner_optimizer)
         return {
             "inner_optimizer": inner,
             "max_norm": self.max_norm,

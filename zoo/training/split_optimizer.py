@@ -2,6 +2,7 @@
 
 import keras
 
+from zoo.serialization import serialize
 from zoo.training.skipping import SkippingOptimizer
 
 
@@ -103,7 +104,7 @@ class SplitOptimizer(keras.optimizers.Optimizer):
             optimizer.finalize_variable_values(own)
 
     def get_config(self):
-        rest, chosen = map(keras.saving.serialize_keras_object, self.optimizers)
+        rest, chosen = map(serialize, self.optimizers)
         return {
             "rest": rest,
             "chosen": chosen,

@@ -11,6 +11,7 @@ from keras import ops
 from zoo.inference import pad_rows
 from zoo.precision import scope
 from zoo.presets.precision import with_dtype
+from zoo.serialization import serialize
 
 # What a configuration holds that makes no difference to how images are coded.
 _ASIDE = (
@@ -41,7 +42,7 @@ class Exact:
 
     def __init__(self, model: Any):
         with scope("float64"):
-            config = keras.saving.serialize_keras_object(model)
+            config = serialize(model)
             config.pop("compile_config", None)
             config = with_dtype(config, "float64")
             self.model: Any = keras.saving.deserialize_keras_object(config)
@@ -99,7 +100,7 @@ def digest(model: Any) -> bytes:
     Args:
         model: a model of the zoo.
     """
-    config = keras.saving.serialize_keras_object(model)
+    config = serialize(model)
     told = [config["class_name"], config["registered_name"], _essence(config["config"])]
     found = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     for weight in model.get_weights():
