@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,18 @@ import sys
 
 for name in ("keras", "tensorflow", "jax", "torch", "onnx"):
     sys.modules[name] = None
+"""
+VAE_ZOO = """
+import sys
+from recipes.commands.cli import app
+
+def run(words):
+    sys.argv = words
+    try:
+        app()
+    except SystemExit as end:
+        assert not end.code, words
+
 """
 
 
@@ -70,6 +83,12 @@ def run_in_fresh_process(sources, folder, name, **environment):
     runs = [f"exec(compile({source!r}, {name!r}, 'exec'), {{}})" for source in sources]
     code = start + "\n".join(runs)
     return run_in_folder([sys.executable, "-c", code], folder, **environment)
+
+
+def vae_zoo_source(lines):
+    """Lines of a shell that call `vae-zoo` as a script that runs its commands."""
+    calls = [f"run({shlex.split(line)!r})" for line in lines]
+    return VAE_ZOO + "\n".join(calls) + "\n"
 
 
 def run_shell(code, folder, **environment):

@@ -13,11 +13,13 @@ import onnxruntime
 import pytest
 from markdown_blocks import (
     ROOT,
+    needs_keras,
     python_source,
     read_blocks,
     run_in_folder,
     run_in_fresh_process,
     run_shell,
+    vae_zoo_source,
 )
 
 import export
@@ -49,16 +51,33 @@ def can_run(block):
 
 
 def run_through(path, folder):
-    """Runs blocks as a reader would: Python that follows Python in one session."""
+    """Runs blocks as a reader would: Python that follows Python in one session.
+
+    What needs Keras shares a process until something else comes: to import it takes
+    seconds.
+    """
+    for how, group in itertools.groupby(steps(path), key=lambda step: step[0]):
+        sources = [source for _, source in group]
+        if how == "shell":
+            run_shell("".join(sources), folder, **BACKEND)
+        else:
+            run_in_fresh_process(sources, folder, path.name, **BACKEND)
+
+
+def steps(path):
+    """What a tutorial has a reader do, in order, as (how, source)."""
     groups = itertools.groupby(read_blocks(path), key=lambda block: block.language)
     for language, group in groups:
-        blocks = list(group)
         if language == "python":
-            source = python_source(blocks)
-            run_in_fresh_process([source], folder, path.name, **BACKEND)
+            source = python_source(list(group))
+            yield "with Keras" if needs_keras(source) else "without", source
         elif language == "sh":
-            for block in filter(can_run, blocks):
-                run_shell(block.code, folder, **BACKEND)
+            for block in filter(can_run, group):
+                lines = block.code.splitlines()
+                if all(line.startswith("vae-zoo ") for line in lines):
+                    yield "with Keras", vae_zoo_source(lines)
+                else:
+                    yield "shell", block.code
         else:
             assert language in ("cpp", "js")
 
