@@ -102,40 +102,6 @@ def check(name, one, other):
         assert np.allclose(weight, same, atol=2e-3), name
 """
 
-# With noise, and with averages of all images' features.
-REPLICAS = (
-    MODELS
-    + """
-import sys, warnings
-import tensorflow as tf
-
-count, name = int(sys.argv[1]), sys.argv[2]
-device = tf.config.list_physical_devices("CPU")[0]
-part = tf.config.LogicalDeviceConfiguration()
-tf.config.set_logical_device_configuration(device, [part] * count)
-one = trained(name, jit_compile=False)
-with tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)]).scope():
-    both = trained(name)
-    clipping = keras.optimizers.Adam(1e-2, clipnorm=1.0)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        clipped = models[name]()
-        clipped.compile(clipping)
-        clipped.fit(x[:16], batch_size=16, verbose=0)
-assert any("clipped as each of" in str(w.message) for w in caught), caught
-check(name, one, both)
-# Of the 4 images that 36 leave, two of three replicas would take 2 each.
-figures = both[0].evaluate(x[:36], batch_size=16, return_dict=True, verbose=0)
-assert np.all(np.isfinite(list(figures.values()))), figures
-try:
-    both[0].fit(x, batch_size=4, verbose=0)
-except ValueError as error:
-    assert "batches of at least 5 images" in str(error), error
-else:
-    raise AssertionError("a replica went without images")
-"""
-)
-
 DEVICES = (
     MODELS
     + """
@@ -173,25 +139,33 @@ else:
 """
 )
 
-PROCESSES = (
+# What trains is told by the first argument: "alone", "replicas", or a worker's number.
+TOGETHER = (
     MODELS
     + """
-import contextlib, importlib, json, os, sys
+import contextlib, importlib, json, os, sys, warnings
 from test_zoo_rows import Rows
 
-number, addresses = int(sys.argv[1]), sys.argv[2].split(",")
+who, addresses = sys.argv[1], sys.argv[2].split(",")
 scope = contextlib.nullcontext
 options = {}
 if keras.backend.backend() == "tensorflow":
     tf = importlib.import_module("tensorflow")
     options["jit_compile"] = False  # as replicas do
-    if number >= 0:
-        cluster = {"worker": addresses}, {"type": "worker", "index": number}
+    # Three replicas share no batch of seven where each is to have two, as factors do.
+    x = np.concatenate([x, 1 - x[:4]])
+    if who == "replicas":
+        device = tf.config.list_physical_devices("CPU")[0]
+        part = tf.config.LogicalDeviceConfiguration()
+        tf.config.set_logical_device_configuration(device, [part] * 3)
+        scope = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(3)]).scope
+    elif who != "alone":
+        cluster = {"worker": addresses}, {"type": "worker", "index": int(who)}
         config = dict(zip(("cluster", "task"), cluster))
         os.environ["TF_CONFIG"] = json.dumps(config)
         scope = tf.distribute.MultiWorkerMirroredStrategy().scope
-elif number >= 0:
-    keras.distribution.initialize(addresses[0], len(addresses), number)
+elif who != "alone":
+    keras.distribution.initialize(addresses[0], len(addresses), int(who))
     # `fit` takes each process's share of an array itself.
     scope = keras.distribution.DataParallel(auto_shard_dataset=False).scope
 for name in models:
@@ -210,6 +184,22 @@ for name in models:
     weights = [np.asarray(weight).ravel() for weight in model.get_weights()]
     weights = [float(weight @ np.cos(np.arange(weight.size))) for weight in weights]
     print(json.dumps([name, history, weights]))
+    if name != "dense" or who != "replicas":
+        continue
+    # Of the 4 images that 36 leave, two of three replicas would take 2 each.
+    figures = model.evaluate(x[:36], batch_size=16, return_dict=True, verbose=0)
+    assert np.all(np.isfinite(list(figures.values()))), figures
+    try:
+        model.fit(x, batch_size=4, verbose=0)
+    except ValueError as error:
+        assert "batches of at least 5 images" in str(error), error
+    else:
+        raise AssertionError("a replica went without images")
+    with scope(), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.compile(keras.optimizers.Adam(clipnorm=1.0))
+        model.make_train_function()
+    assert any("clipped as each of" in str(w.message) for w in caught), caught
 """
 )
 
@@ -243,12 +233,6 @@ def test_replicas_train_as_one_device_would():
     output(start(TWO_DEVICES))
 
 
-@on_tensorflow
-@pytest.mark.parametrize("name", ["dense", "codes"])
-def test_replicas_draw_and_average_as_one_device_would(name):
-    output(start(REPLICAS, 3, name))
-
-
 @on_jax
 def test_devices_train_as_one_would():
     alone = {"JAX_NUM_CPU_DEVICES": "2", "JAX_CPU_ENABLE_ASYNC_DISPATCH": "false"}
@@ -262,18 +246,28 @@ def _free_port():
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras on PyTorch takes one device")
-def test_processes_train_as_one_would():
+def test_processes_and_replicas_train_as_one_would():
     addresses = ",".join(f"127.0.0.1:{_free_port()}" for _ in range(2))
-    two = [start(PROCESSES, number, addresses) for number in range(2)]
-    alone = [*map(json.loads, _lines(output(start(PROCESSES, -1, ""))))]
-    first, second = ([*map(json.loads, _lines(output(p)))] for p in two)
+    two = [start(TOGETHER, number, addresses) for number in range(2)]
+    first, second = map(_figures, two)
+    alone = _figures(start(TOGETHER, "alone", ""))
     assert first == second and len(alone) == 5
-    for (name, history, weights), (_, wanted, same) in zip(first, alone, strict=True):
+    _check(first, alone)
+    if BACKEND == "tensorflow":
+        _check(_figures(start(TOGETHER, "replicas", "")), alone)
+
+
+def _check(found, alone):
+    for (name, history, weights), (_, wanted, same) in zip(found, alone, strict=True):
         for what, values in wanted.items():
             if "active" not in what:  # of what is larger than a threshold
                 near = pytest.approx(values, rel=2e-4, abs=1e-4)
                 assert history[what] == near, (name, what)
         assert weights == pytest.approx(same, abs=2e-3), name
+
+
+def _figures(process):
+    return [*map(json.loads, _lines(output(process)))]
 
 
 def _lines(text):
