@@ -55,7 +55,8 @@ def serialize(part) -> dict[str, Any]:
     nothing is, of what is not imported.
     """
     tensorflow: Any = module_utils.tensorflow
-    if "tensorflow" in sys.modules:
+    # Where Keras knows it by another name, it is slower, not wrong.
+    if "tensorflow" in sys.modules or not hasattr(tensorflow, "_available"):
         return keras.saving.serialize_keras_object(part)
     known, tensorflow._available = tensorflow._available, False
     try:
