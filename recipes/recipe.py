@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recipes.common.published import Published
+from recipes.data.forms import Texts
 
 RECIPES = (
     "beta_vae_sprites",
@@ -19,6 +20,8 @@ RECIPES = (
     "hierarchical_vae_mnist",
     "hierarchical_vae_omniglot",
     "semi_supervised_vae_mnist",
+    "text_vae_phrases",
+    "text_vae_wordnet",
     "vq_vae_cifar10",
     "vq_vae_emoji",
     "vq_vae_mnist",
@@ -30,7 +33,7 @@ class Training:
     """Hyperparameters of one run.
 
     Attributes:
-        epochs: passes over the training images.
+        epochs: passes over the training images, or texts.
         batch_size: images a step.
         learning_rate: peak of the schedule, which decays to 0 along half a cosine
             (Loshchilov & Hutter, "SGDR", 2017) unless `decay` is False.
@@ -46,7 +49,8 @@ class Training:
         ema_momentum: momentum of the average of weights that is evaluated and kept, or
             None for the weights themselves.
         patience: epochs without a better validation ELBO before stopping early.
-        steps_per_execution: steps in one compiled call, where the backend has it.
+        steps_per_execution: steps in one compiled call, where the backend has it; 1 of
+            texts, whose batches differ in width.
     """
 
     epochs: int
@@ -71,14 +75,17 @@ class Recipe:
     Attributes:
         name: also the name of the script and of the preset.
         summary: one sentence for lists and model cards.
-        dataset: what `recipes.data.load_images` is asked for.
-        image_shape: (H, W, C) that images are resized to.
-        validation: images cut from the training split for validation.
+        dataset: what `recipes.data.load_images` is asked for, or, of texts,
+            `recipes.data.texts.load_texts`.
+        validation: images or texts cut from the training split for validation.
         binarized: whether the model sees images binarized, and the test split is
             binarized once before it is scored.
         training: hyperparameters.
-        build_model: called with `beta`, `seed` and `dtype`; returns a model of the
-            zoo. It imports `zoo` itself, so that the backend can be chosen before.
+        build_model: called with `beta`, `seed` and `dtype`, and of texts with their
+            `vocabulary`; returns a model of the zoo. It imports `zoo` itself, so that
+            the backend can be chosen before.
+        image_shape: (H, W, C) that images are resized to; None of texts.
+        texts: how texts are cut, and how long they are; None of images.
         num_labels: how many training images keep their labels, as many of each class,
             of a model that learns from few; those of validation keep none. None for
             all.
@@ -93,16 +100,26 @@ class Recipe:
     name: str
     summary: str
     dataset: str
-    image_shape: tuple[int, int, int]
     validation: int
     binarized: bool
     training: Training
     build_model: Callable
+    image_shape: tuple[int, int, int] | None = None
+    texts: Texts | None = None
     num_labels: int | None = None
     prior_training: Training | None = None
     half_precision: bool = False
     num_importance_samples: int = 100
     anchors: tuple[Published, ...] = ()
+
+    def __post_init__(self):
+        if (self.image_shape is None) == (self.texts is None):
+            raise ValueError("A recipe is of an `image_shape`, or of `texts`.")
+
+    @property
+    def form(self):
+        """What its model takes, as `recipes.data.forms.load_data` is told it."""
+        return self.texts or self.image_shape
 
 
 def get_recipe(name):

@@ -28,7 +28,7 @@ def check_names(splits) -> tuple[str, ...]:
     return wanted
 
 
-def amount(value, count: int, argument: str) -> int:
+def amount(value, count: int, argument: str, noun: str = "images") -> int:
     """How many of `count` images a number or a fraction asks for.
 
     Raises:
@@ -41,7 +41,7 @@ def amount(value, count: int, argument: str) -> int:
         # A fraction of a tiny set still asks for something.
         return max(1, round(float(value) * count)) if value else 0
     raise ValueError(
-        f"`{argument}` must be a number of images >= 0 or a fraction in [0, 1), "
+        f"`{argument}` must be a number of {noun} >= 0 or a fraction in [0, 1), "
         f"received {value!r}."
     )
 
@@ -56,7 +56,9 @@ def default_test(count: int) -> int:
     return min(10_000, max(1, round(0.1 * count)))
 
 
-def cut(count: int, *, test=0, validation=0, seed: int = 0) -> dict[str, np.ndarray]:
+def cut(
+    count: int, *, test=0, validation=0, seed: int = 0, noun: str = "images"
+) -> dict[str, np.ndarray]:
     """Cuts `count` images into disjoint splits which together are all of them.
 
     Args:
@@ -66,6 +68,7 @@ def cut(count: int, *, test=0, validation=0, seed: int = 0) -> dict[str, np.ndar
         validation: images or fraction for the validation split, drawn by `seed` from
             what the test split leaves; `None` for `default_validation`.
         seed: seed of the validation split.
+        noun: what errors call them.
 
     Returns:
         dict of sorted int64 indices for "train", "validation" and "test".
@@ -73,16 +76,16 @@ def cut(count: int, *, test=0, validation=0, seed: int = 0) -> dict[str, np.ndar
     Raises:
         ValueError: if nothing would be left to train on.
     """
-    test_size = default_test(count) if test is None else amount(test, count, "test")
+    test_size = default_test(count) if test is None else amount(test, count, "test", noun)
     order = np.random.default_rng(_TEST_SEED).permutation(count)
     held_out, rest = order[:test_size], np.sort(order[test_size:])
     if validation is None:
         size = default_validation(len(rest))
     else:
-        size = amount(validation, len(rest), "validation")
+        size = amount(validation, len(rest), "validation", noun)
     if test_size + size >= count:
         raise ValueError(
-            f"{count} images are too few for a test split of {test_size} and a "
+            f"{count} {noun} are too few for a test split of {test_size} and a "
             f"validation split of {size}: at least one must be left to train on."
         )
     order = np.random.default_rng(seed).permutation(len(rest))
@@ -99,16 +102,17 @@ class Plan:
 
     Attributes:
         origin: for "train", "validation" and "test", the name of the source's split.
-        test, validation, seed: as in `cut`.
+        test, validation, seed, noun: as in `cut`.
     """
 
     origin: dict[str, str]
     test: float | None
     validation: float | None
     seed: int
+    noun: str = "images"
 
     @classmethod
-    def make(cls, available, test, validation, seed) -> Plan:
+    def make(cls, available, test, validation, seed, noun="images") -> Plan:
         """Plans for a source whose own splits are `available`, "train" among them."""
         origin = dict.fromkeys(NAMES, "train")
         if "test" in available:
@@ -118,7 +122,7 @@ class Plan:
         elif "validation" in available:
             # What such data sets call "validation" is where results are published.
             origin["test"] = "validation"
-        return cls(origin, test, validation, seed)
+        return cls(origin, test, validation, seed, noun)
 
     def indices(self, own: str, count: int) -> dict[str, np.ndarray]:
         """Indices of each split's images among the `count` of the source's own split.
@@ -133,6 +137,7 @@ class Plan:
             test=self.test if self.origin["test"] == own else 0,
             validation=self.validation if self.origin["validation"] == own else 0,
             seed=self.seed,
+            noun=self.noun,
         )
 
     def sentences(self, wanted, counts: dict[str, int]) -> list[str]:
@@ -147,7 +152,7 @@ class Plan:
                 text = f"cut from the training split (seed {seeds[split]})"
             else:
                 text = f"the source's own {own} split"
-            size = f"{counts[split]:,} images" if split in counts else "none"
+            size = f"{counts[split]:,} {self.noun}" if split in counts else "none"
             size = size if split in wanted else "not loaded"
             lines.append(f"{split}: {text}, {size}")
         return lines

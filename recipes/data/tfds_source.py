@@ -1,27 +1,19 @@
 """Prepared TensorFlow Datasets as sources of images, with or without TensorFlow.
 
-TFDS reads its own metadata and ArrayRecord files without TensorFlow, but not TFRecord
-files, in which most data sets are prepared. Those are read by `tfrecord.py`. Pictures
-are always decoded by Pillow, so every environment sees the same pixels.
+Pictures are always decoded by Pillow, so every environment sees the same pixels.
 """
 
 from __future__ import annotations
 
-import difflib
-import importlib.util
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from recipes.data.examples import FeatureKeys, feature_keys, from_examples
-from recipes.data.locations import data_folder, prepared_datasets, require
+from recipes.data.locations import require
 from recipes.data.source import GRID_IMAGES, Source
-from recipes.data.tfrecord import read_tfrecord
-
-# Made by the project, there without network and folder.
-EMBEDDED = ("digits", "sprites")
+from recipes.data.tfds_builders import own_splits, prepared_builder, read_examples
 
 
 def from_tfds(
@@ -48,14 +40,7 @@ def from_tfds(
         RuntimeError: if the download fails.
         ImportError: if `tensorflow_datasets` is missing, or TensorFlow to prepare with.
     """
-    tfds = require("tensorflow_datasets")
-    folder = data_folder(data_dir)
-    builder = _builder(tfds, name, folder)
-    if not _is_prepared(builder):
-        feature_keys(builder.info, name)  # nobody should download a data set of text
-        if not download:
-            raise _not_prepared(name, folder)
-        _download(builder, name, folder)
+    builder = prepared_builder(name, data_dir, download, feature_keys)
     return from_builder(builder, image_shape, limit, memory)
 
 
@@ -94,12 +79,7 @@ def from_builder(
     """
     info = builder.info
     name = f"{builder.name}:{builder.version}"
-    splits = tuple(s for s in ("train", "validation", "test") if s in info.splits)
-    if "train" not in splits:
-        raise ValueError(
-            f"The data set {name} has no split 'train', its splits are "
-            f"{sorted(info.splits)}."
-        )
+    splits = own_splits(builder)
     note = f"{name}, prepared in {str(builder.data_dir)!r}"
 
     counts = {split: info.splits[split].num_examples for split in splits}
@@ -118,62 +98,6 @@ def from_builder(
     return source
 
 
-def _builder(tfds, name: str, folder: Path):
-    # TFDS's own names, looked at only to help with a misspelled one.
-    try:
-        return tfds.builder(name, data_dir=str(folder))
-    except tfds.core.DatasetNotFoundError as error:
-        known = {*tfds.list_builders(with_community_datasets=False), *EMBEDDED}
-        known |= {prepared.split(":")[0] for prepared in prepared_datasets(folder)}
-        base = name.split(":")[0]
-        close = difflib.get_close_matches(base, sorted(known), n=3, cutoff=0.6)
-        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise ValueError(
-            f"There is no data set {name!r}, and no folder or .npz file of that "
-            f"name{hint or '.'}"
-        ) from error
-    # A configuration or version that does not exist is a ValueError or AssertionError.
-    except Exception as error:
-        configs = sorted(tfds.builder_cls(re.split("[/:]", name)[0]).builder_configs)
-        choices = f" (configurations: {', '.join(configs)})" if configs else ""
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise ValueError(f"TFDS does not open {name!r}: {reason}{choices}") from error
-
-
-def _is_prepared(builder) -> bool:
-    # `builder.is_prepared()` logs a warning where the answer is no.
-    return (Path(builder.data_dir) / "dataset_info.json").is_file()
-
-
-def _not_prepared(name: str, folder: Path) -> FileNotFoundError:
-    there = prepared_datasets(folder)
-    if there:
-        found = f"it holds {', '.join(there)}"
-    else:
-        found = "it holds no data set" if folder.is_dir() else "it does not exist"
-    return FileNotFoundError(
-        f"The data set {name!r} is not prepared in {str(folder)!r} ({found}): name the "
-        "folder that has it with --data-dir (`data_dir`) or TFDS_DATA_DIR, or, in "
-        "Python, allow the download with `load_images(..., download=True)`."
-    )
-
-
-def _download(builder, name: str, folder: Path) -> None:
-    # Said before anything is downloaded: TFDS notices only when it starts to write.
-    if importlib.util.find_spec("tensorflow") is None:
-        raise ImportError(
-            f"Preparing {name!r} needs TensorFlow, though reading it does not; install "
-            'it once with: pip install "vae-zoo[data,tensorflow]"'
-        )
-    try:
-        builder.download_and_prepare()
-    except Exception as error:  # no network, no space, a checksum, a moved page, ...
-        raise RuntimeError(
-            f"TFDS could not download and prepare {name!r} in {str(folder)!r} "
-            f"({type(error).__name__}: {error})."
-        ) from error
-
-
 def _some_of(count: int, limit: int | None) -> np.ndarray | None:
     """`limit` of `count` indices, drawn once and sorted; `None` for all of them."""
     if limit is None or count <= limit:
@@ -184,29 +108,6 @@ def _some_of(count: int, limit: int | None) -> np.ndarray | None:
 def _examples(builder, split: str, keys: FeatureKeys, chosen=None) -> Iterator[dict]:
     """The examples of a split, or the `chosen`; the image in each still encoded."""
     tfds = require("tensorflow_datasets")
-    info = builder.info
     decoders = {keys.image: tfds.decode.SkipDecoding()}
-    if info.file_format != tfds.core.FileFormat.TFRECORD:
-        source = builder.as_data_source(split, decoders=decoders)
-        yield from source if chosen is None else (source[int(i)] for i in chosen)
-        return
     wanted = [keys.image, *([keys.label] if keys.label else []), *keys.factors]
-    # Parsing the wanted features only: some data sets carry dozens.
-    features = tfds.features.FeaturesDict({key: info.features[key] for key in wanted})
-    shards, start = info.splits[split], 0
-    for path, length in zip(shards.filepaths, shards.shard_lengths, strict=True):
-        try:
-            records = read_tfrecord(path)
-        except FileNotFoundError:
-            raise ValueError(f"The prepared data set lacks {str(path)!r}.") from None
-        if len(records) != length:
-            raise ValueError(
-                f"{str(path)!r} holds {len(records)} images, its data set says "
-                f"{length}."
-            )
-        if chosen is not None:
-            first, last = np.searchsorted(chosen, (start, start + length))
-            records = [records[i - start] for i in chosen[first:last]]
-            start += length
-        for record in records:
-            yield features.deserialize_example_np(record, decoders=decoders)
+    yield from read_examples(builder, split, wanted, decoders, chosen)

@@ -262,7 +262,7 @@ def test_damaged_prepared_data_set(mnist_folder):
     content = bytearray(path.read_bytes())
     length = 16 + int.from_bytes(content[:8], "little")
     path.write_bytes(content[length:])
-    with pytest.raises(ValueError, match="holds 1499 images, its data set says 1500"):
+    with pytest.raises(ValueError, match="holds 1499 examples, its data set says 1500"):
         load_images("mnist")
     content[500] ^= 1
     path.write_bytes(content)

@@ -13,7 +13,7 @@ from recipes.data.texts.source import Lines, TextSource
 
 TABLES = (".csv", ".tsv", ".parquet")
 # What a column of texts, and one of labels, is likely to be called.
-_TEXT_WORDS = ("text", "sentence", "line", "content", "review", "headline", "title")
+TEXT_WORDS = ("text", "sentence", "line", "content", "review", "headline", "title")
 _LABEL_WORDS = ("label", "class", "category", "sentiment", "target")
 # Bytes of a file that its kind is told by.
 _LOOKED_AT = 2**16
@@ -32,7 +32,7 @@ def from_lines(path: Path) -> TextSource:
     def read(split):
         return Lines(_decoded(path.read_bytes(), name).splitlines())
 
-    return TextSource(name, ("train",), read)
+    return TextSource(path.name, ("train",), read, of_file=True)
 
 
 def from_table(path: Path, column: str | None, label: str | None) -> TextSource:
@@ -67,7 +67,12 @@ def from_table(path: Path, column: str | None, label: str | None) -> TextSource:
         notes.append(f"labels: column {label!r}, {len(classes)} classes")
     found = ["" if v is None else v for v in columns[texts]]
     return TextSource(
-        name, ("train",), lambda split: Lines(found, labels), notes, classes
+        path.name,
+        ("train",),
+        lambda split: Lines(found, labels),
+        notes,
+        classes,
+        of_file=True,
     )
 
 
@@ -142,7 +147,7 @@ def _column_of_texts(columns, column, name):
         chosen = column
     else:
         of_text = [c for c, values in columns.items() if _is_text(values)]
-        named = [c for c in of_text if c.lower() in _TEXT_WORDS]
+        named = [c for c in of_text if c.lower() in TEXT_WORDS]
         longest = of_text if len(of_text) == 1 else named
         if len(longest) != 1:
             raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,20 @@ from recipes.data.texts.phrases import phrases_source
 from recipes.data.texts.source import Lines, TextSource
 from recipes.data.texts.vocabularies import make_vocabulary
 from recipes.data.texts.wordnet import wordnet_source
-from zoo.vocabulary import UNKNOWN, Vocabulary, shortened
+from zoo.vocabulary import (
+    END,
+    MOST_CHARACTERS,
+    UNKNOWN,
+    Vocabulary,
+    shortened,
+)
 
 # Of a vocabulary that is made here: its kind, and how many tokens.
 KIND, SIZE = "bytes", 4096
 MAX_LENGTH = 64
 EMBEDDED = ("phrases", "wordnet")
+# "imdb_reviews", "glue/sst2", "ag_news_subset:1.0.0"; what ends as a file does is none.
+_TFDS_NAME = re.compile(r"[a-zA-Z]\w*(/[\w+-]+)?(:\d+\.\d+\.\d+)?")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,6 +47,9 @@ class TextData:
         report: one sentence each on where the texts came from and what was done.
         license: licence of the texts, or `None` if unknown.
         words: {split: number of words in it}, for perplexities.
+        lengths: {split: int64 (N, 2)}, words and characters of each of its texts.
+        unknown: {split: number of its words that the vocabulary does not have}.
+        left_out: {split: number of texts that were too long for it}.
     """
 
     name: str
@@ -52,6 +64,9 @@ class TextData:
     report: list[str] = dataclasses.field(default_factory=list)
     license: str | None = None
     words: dict[str, int] = dataclasses.field(default_factory=dict)
+    lengths: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    unknown: dict[str, int] = dataclasses.field(default_factory=dict)
+    left_out: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def num_classes(self) -> int | None:
@@ -117,14 +132,14 @@ def load_texts(
     """
     wanted = check_names(splits)
     opened = open_texts(source, column, label, data_dir, download)
-    plan = Plan.make(opened.splits, test, validation, seed)
+    plan = Plan.make(opened.splits, test, validation, seed, "texts")
     notes, parts = [], {}
     for own in opened.splits:
         users = [split for split in wanted if plan.origin[split] == own]
         needed = vocabulary is None and own == "train"
         if not users and not needed:
             continue
-        lines, found = _without_empty(opened.read(own), opened.name)
+        lines, found = without_empty(opened.read(own), opened.name)
         notes += found
         indices = plan.indices(own, len(lines.texts))
         if needed:
@@ -140,18 +155,17 @@ def load_texts(
         }
     vocabulary = Vocabulary.of(vocabulary)
     notes.append(f"vocabulary: {len(vocabulary):,} tokens, {vocabulary.kind}")
-    fields, counts, words = {}, {}, {}
+    fields, cut = {}, {}
     for split, part in parts.items():
-        rows, labels, words[split], said = _as_tokens(part, vocabulary, max_length)
-        notes += [f"{split}: {sentence}" for sentence in said]
-        fields |= {split: rows, f"{split}_labels": labels}
-        counts[split] = len(rows)
-    if not counts:
+        cut[split] = as_tokens(part, vocabulary, max_length)
+        notes += [f"{split}: {sentence}" for sentence in cut[split].notes]
+        fields |= {split: cut[split].tokens, f"{split}_labels": cut[split].labels}
+    if not cut:
         raise ValueError(
             f"Nothing to load from {opened.name}: the splits asked for, "
             f"{list(wanted)}, are empty with these `validation` and `test`."
         )
-    sentences = plan.sentences(wanted, counts)
+    sentences = plan.sentences(wanted, {s: len(c.tokens) for s, c in cut.items()})
     return TextData(
         opened.name,
         vocabulary,
@@ -159,10 +173,13 @@ def load_texts(
         class_names=opened.class_names,
         report=[
             *dict.fromkeys([*opened.notes, *notes]),
-            *(s.replace(" images", " texts") for s in sentences),
+            *sentences,
         ],
         license=opened.license,
-        words=words,
+        words={s: int(c.lengths[:, 0].sum()) for s, c in cut.items()},
+        lengths={s: c.lengths for s, c in cut.items()},
+        unknown={s: c.unknown for s, c in cut.items()},
+        left_out={s: c.left_out for s, c in cut.items()},
     )
 
 
@@ -195,7 +212,7 @@ def open_texts(source, column=None, label=None, data_dir=None, download=False):
         return from_table(path, column, label)
     if path.is_file():
         return from_lines(path)
-    if path.is_dir() or path.suffix or len(path.parts) > 1:
+    if path.is_dir() or not _TFDS_NAME.fullmatch(str(source)):
         what = "a folder" if path.is_dir() else "no file"
         raise FileNotFoundError(
             f"{str(path)!r} is {what}; wanted a file of lines, a .csv, .tsv or "
@@ -213,10 +230,12 @@ def _of_list(texts: Sequence[str], labels=None):
         raise TypeError(f"`source` must be a list of texts; one is a {wrong}.")
     if labels is not None:
         labels = as_labels(labels, len(texts), "the texts")
-    return TextSource("texts", ("train",), lambda split: Lines(texts, labels))
+    return TextSource(
+        "texts", ("train",), lambda split: Lines(texts, labels), of_file=True
+    )
 
 
-def _without_empty(lines, name):
+def without_empty(lines, name):
     """A part without texts that are empty, and what is to be said of it."""
     kept = [i for i, text in enumerate(lines.texts) if text.strip()]
     if not kept:
@@ -229,19 +248,48 @@ def _without_empty(lines, name):
     return Lines([lines.texts[i] for i in kept], labels), notes
 
 
-def _as_tokens(part, vocabulary, length):
-    """(rows, labels, number of words, sentences) of a split."""
-    notes, kept, rows, words, unknown, long = [], [], [], 0, 0, []
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cut:
+    """Texts as a vocabulary cuts them.
+
+    Attributes:
+        tokens: int32 (N, T).
+        labels: (N,), or `None`.
+        lengths: int64 (N, 2), words and characters of each.
+        kept: which of the given texts they are, int64 (N,).
+        unknown: number of words that the vocabulary does not have.
+        left_out: number of texts that were too long.
+        notes: sentences for the report.
+    """
+
+    tokens: np.ndarray
+    labels: np.ndarray | None
+    lengths: np.ndarray
+    kept: np.ndarray
+    unknown: int
+    left_out: int
+    notes: list[str]
+
+
+def as_tokens(part: Lines, vocabulary: Vocabulary, length: int) -> Cut:
+    """Texts as rows of tokens, without those that are longer than `length`.
+
+    Raises:
+        ValueError: if all are.
+    """
+    notes, kept, rows, lengths, unknown, long = [], [], [], [], 0, []
     for i, text in enumerate(part.texts):
-        tokens = vocabulary.cut(text)
-        if len(tokens) > length:
+        # What no vocabulary cuts is too long for any model.
+        tokens = vocabulary.cut(text) if len(text) <= MOST_CHARACTERS else None
+        if tokens is None or len(tokens) > length:
             long.append(text)
             continue
+        words = text.split()
         kept.append(i)
-        words += len(text.split())
+        lengths.append((len(words), len(" ".join(words))))
         if vocabulary.kind == "words":
             unknown += tokens.count(UNKNOWN)
-        rows.append(tokens + [0] * (length - len(tokens)))
+        rows.append(tokens + [END] * (length - len(tokens)))
     if long:
         notes.append(
             f"{len(long):,} of {len(part.texts):,} texts are longer than {length} "
@@ -252,8 +300,17 @@ def _as_tokens(part, vocabulary, length):
             f"All {len(part.texts):,} texts are longer than {length} tokens: give a "
             "larger `max_length`, or shorter texts."
         )
-    total = sum(len(row) - row.count(0) for row in rows)
+    tokens = np.array(rows, np.int32)
     if unknown:
-        notes.append(f"{unknown / max(total, 1):.2%} of the words are not known")
+        share = unknown / int(np.sum(tokens != END))
+        notes.append(f"{share:.2%} of the words are not known")
     labels = None if part.labels is None else part.labels[kept]
-    return np.array(rows, np.int32), labels, words, notes
+    return Cut(
+        tokens,
+        labels,
+        np.array(lengths, np.int64),
+        np.array(kept, np.int64),
+        unknown,
+        len(long),
+        notes,
+    )

@@ -34,6 +34,8 @@ class TextSource:
         notes: sentences for the report.
         class_names: names of the labels 0, 1, ..., or `None`.
         license: licence of the texts, or `None` if unknown.
+        of_file: whether they are a file's or a list's, all of which is looked at where
+            each text is.
     """
 
     name: str
@@ -42,3 +44,4 @@ class TextSource:
     notes: list[str] = dataclasses.field(default_factory=list)
     class_names: tuple[str, ...] | None = None
     license: str | None = None
+    of_file: bool = False
