@@ -200,15 +200,16 @@ class Vocabulary:
                 f"`tokens` must lie between 0 and {len(self) - 1}; got values from "
                 f"{rows.min()} to {rows.max()}."
             )
-        return [self._text_of(row) for row in rows.tolist()]
+        return [self.text_of(row).strip() for row in rows.tolist()]
 
-    def _text_of(self, row):
+    def text_of(self, row: list[int]) -> str:
+        """The text of some tokens as it stands within others: with its spaces."""
         if END in row:
             row = row[: row.index(END)]
         words = [self.tokens[token] for token in row]
         if self.kind == "words":
             return " ".join(words)
-        return "".join(words).encode(_BYTES).decode("utf-8", "replace").strip()
+        return "".join(words).encode(_BYTES).decode("utf-8", "replace")
 
 
 def pieces(text: str) -> list[str]:

@@ -26,7 +26,7 @@ from recipes.bulk.shards import (
     shards_to_draw,
 )
 from recipes.bulk.storage import Storage
-from recipes.commands.options import Backend, DataDir, Invert
+from recipes.commands.options import Backend, Column, DataDir, Invert, LabelColumn
 from recipes.common.backend import choose_backend
 from recipes.common.console import Terminal
 from recipes.common.errors import listed, one_sentence_errors
@@ -58,7 +58,8 @@ def encode(
         str,
         typer.Argument(
             metavar="DATA",
-            help="Shards (a folder, s3://..., 'in/*.parquet'), pictures, or a name.",
+            help="Shards (a folder, s3://..., 'in/*.parquet'), pictures, or a name; "
+            "of a preset of texts a file of them.",
         ),
     ],
     out: Annotated[str, typer.Option(help="Folder or address of the shards.")],
@@ -74,8 +75,20 @@ def encode(
     data_dir: DataDir = None,
     backend: Backend = None,
     invert: Invert = False,
+    column: Column = None,
+    label: LabelColumn = None,
 ):
-    """Writes the latents of images, q(z|x), shard by shard."""
+    """Writes the latents of images or texts, q(z|x), shard by shard."""
+    from recipes.commands import latent_tools, texts
+
+    if found := texts.preset_of_texts(source):
+        if workers > 1:
+            raise typer.BadParameter("Texts are encoded by one process.")
+        options = {"binarize": drawn, "invert": invert}
+        reading = latent_tools.texts_only(column, label, data_dir, **options)
+        texts.encode(found, data, out, kind, reading, backend)
+        return
+    latent_tools.images_only(column=column, label=label)
     model, facts = open_model(source, backend)
     if drawn is not None:
         facts["binary"] = drawn

@@ -13,15 +13,18 @@ from recipes.commands import (
     hub,
     imputing,
     latent_tools,
+    texts,
 )
 from recipes.commands.options import (
     Addresses,
     Augment,
     Backend,
+    Column,
     DataDir,
     Devices,
     Dtype,
     Invert,
+    LabelColumn,
     Machine,
     Memory,
     OtherData,
@@ -107,11 +110,16 @@ def sample(
         str, typer.Argument(metavar="P", help="Preset, run, or ONNX file.")
     ],
     out: Annotated[
-        str, typer.Option(help="The picture; or folder or address of shards.")
-    ] = "samples.png",
+        str | None,
+        typer.Option(
+            help="The picture, samples.png if not given; or folder or address of "
+            "shards. Of texts a .txt; they are printed without."
+        ),
+    ] = None,
     num_samples: Annotated[
-        int, typer.Option("-n", "--num", "--num-samples", min=1)
-    ] = 64,
+        int | None,
+        typer.Option("-n", "--num", "--num-samples", min=1, help="64; texts 10."),
+    ] = None,
     label: Annotated[
         str | None, typer.Option(help="Class to draw, by name or number; else all.")
     ] = None,
@@ -125,8 +133,17 @@ def sample(
     backend: Backend = None,
     overwrite: Overwrite = False,
 ):
-    """Draws images from a preset, or from an ONNX file without Keras."""
+    """Draws images or texts from a preset, or from an ONNX file without Keras."""
     options = label, seed, temperature, backend
+    if preset := texts.preset_of_texts(source):
+        if shards:
+            raise typer.BadParameter(
+                "Of texts there are no --shards: -n says how many, --out FILE.txt where."
+            )
+        count = num_samples or texts.PRINTED
+        texts.sample(preset, out, count, *options, overwrite)
+        return
+    out, num_samples = out or "samples.png", num_samples or 64
     if shards:
         bulk.refuse(overwrite=overwrite)
         bulk.sample(source, out, num_samples, shards, kind, workers, *options)
@@ -151,14 +168,18 @@ app.command(rich_help_panel=TRAIN)(train)
 def finetune(
     preset: PresetName,
     data: Annotated[
-        str, typer.Option(help="TFDS name, folder of images or .npz file.")
+        str,
+        typer.Option(
+            help="TFDS name, folder of images or .npz file; of a preset of texts a file "
+            "of lines, a .csv, .tsv or .parquet."
+        ),
     ],
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Passes over the images; 3, or more of few."),
+        typer.Option(min=1, help="Passes over the data; 3, or more of little."),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Images a step.")
+        int, typer.Option(min=1, help="Images or texts a step.")
     ] = FINETUNING_BATCH,
     learning_rate: Annotated[
         float, typer.Option(help="Of Adam, at its highest.")
@@ -173,11 +194,13 @@ def finetune(
     invert: Invert = False,
     memory: Memory = MEMORY,
     augment: Augment = None,
+    column: Column = None,
+    label: LabelColumn = None,
     devices: Devices = None,
     machines: Addresses = None,
     machine: Machine = None,
 ):
-    """Trains a preset further, on your own images."""
+    """Trains a preset further, on your own images or texts."""
     from recipes.common.opening import open_preset
 
     found = open_preset(preset)
@@ -198,6 +221,8 @@ def finetune(
         invert=invert,
         memory=memory,
         augment=augment,
+        column=column,
+        label=label,
     )
 
 
@@ -229,20 +254,24 @@ def evaluate(
     ] = False,
     strict: Strict = False,
     invert: Invert = False,
+    column: Column = None,
+    label: LabelColumn = None,
     kind: bulk.ShardFormat = "parquet",
     workers: bulk.Workers = 1,
 ):
-    """Scores a preset on test images: likelihood, latents, reconstructions, samples.
+    """Scores a preset on test data: likelihood, latents, reconstructions, samples.
 
     Of shards (--data in/, s3://..., 'in/*.parquet'): the ELBO of each image, and given
     K its likelihood, into shards in the folder or address --out.
     """
+    from recipes.common.events import check_images
     from recipes.common.files import check_output
     from recipes.common.opening import open_preset
 
     if (preset is None) == (compare is None):
         raise typer.BadParameter("Give one preset, or two with --compare.")
-    if data and bulk.are_shards(data):
+    of_texts = preset and texts.preset_of_texts(preset)
+    if data and not of_texts and bulk.are_shards(data):
         if not preset or not out:
             raise typer.BadParameter("Of shards give one preset, and --out.")
         bulk.refuse(save=save, overwrite=overwrite, resume=resume, strict=strict)
@@ -269,7 +298,11 @@ def evaluate(
 
     options = (data, data_dir, num_importance_samples, seed, out)
     reading = {"strict": strict, "invert": invert}
+    if column or label:
+        reading |= {"column": column, "label": label}
     if compare:
+        for each in found:
+            check_images(each, "evaluate --compare")
         scoring.score_pair(found, *options, reading=reading)
         return
     with one_sentence_errors(
@@ -282,7 +315,7 @@ app.add_typer(
     anomaly_cli.app,
     name="anomaly",
     rich_help_panel=USE,
-    help="Finds unusual images: fit a threshold, score a folder, export.",
+    help="Finds unusual images and texts: fit a threshold, score, export.",
 )
 imputing.add_to(app, USE)
 app.command(rich_help_panel=USE)(bulk.encode)

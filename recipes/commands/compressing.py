@@ -19,6 +19,7 @@ from recipes.commands.options import (
 )
 from recipes.commands.starting import load_preset
 from recipes.common.console import Terminal
+from recipes.common.events import check_images
 from recipes.common.files import check_output, make_whole_folder, write_whole
 from recipes.common.labels import takes_labels
 from recipes.common.opening import open_preset
@@ -54,6 +55,7 @@ def compress(
     """Compresses images to one file, of which decompress makes the very same ones."""
     check_output(out, overwrite)
     found = open_preset(preset)
+    check_images(found, "compress")
     shape = tuple(found.info["image_shape"])
     model = load_preset(found, backend)
     from recipes.data import binarize

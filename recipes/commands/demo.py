@@ -14,6 +14,7 @@ from recipes.commands.demo_folder import PAGE, PICTURES, REPORT, check_folder, s
 from recipes.commands.sample_without_keras import sample_in_fresh_process
 from recipes.commands.screen import new_table, print_line, print_table, screen
 from recipes.commands.starting import start_keras
+from recipes.common.events import check_images
 from recipes.common.opening import open_preset
 from recipes.common.progress import working
 
@@ -57,6 +58,7 @@ def run_demo(
     start = time.monotonic()
     console = console or screen()
     found = open_preset(preset)
+    check_images(found, "demo")
     out = Path(out).absolute()
     check_folder(out)
     start_keras(backend)

@@ -17,7 +17,7 @@ from recipes.common.latents import latents_of
 from recipes.common.provenance import hardware
 from recipes.documents.card import diagnosis_lines, evaluation_lines, write_card
 from recipes.documents.metric_rows import COLUMNS, metric_rows, notes
-from recipes.documents.texts import markdown_table
+from recipes.documents.texts import images_scored, markdown_table
 from recipes.metrics.evaluation import evaluate_preset
 from recipes.metrics.preset_pair import compare_presets, comparison_rows
 from zoo.text import printable
@@ -125,7 +125,9 @@ def _provenance(subject, data, k, seed, reading):
     # Written out in full, so that a changed default changes nothing.
     words += ["--num-importance-samples", str(k), "--seed", str(seed)]
     words += ["--backend", backend]
-    words += [f"--{name}" for name, wanted in reading.items() if wanted]
+    for name, wanted in reading.items():
+        if wanted:
+            words += [f"--{name}"] if wanted is True else [f"--{name}", wanted]
     return {
         "command": shlex.join(words),
         "backend": backend,
@@ -139,7 +141,7 @@ def _write(out, title, metrics, columns, rows):
     lines = [
         f"# {title}",
         "",
-        f"On {metrics['test_images']:,} test images"
+        f"On {images_scored(metrics)}"
         + (", binarized once with `default_rng(0)`." if metrics["binarized"] else "."),
         "",
         *markdown_table(columns, rows),

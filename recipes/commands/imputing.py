@@ -17,6 +17,7 @@ from recipes.commands.options import (
 )
 from recipes.commands.starting import load_preset
 from recipes.common.console import Terminal
+from recipes.common.events import check_images
 from recipes.common.files import check_output, write_whole
 from recipes.common.labels import class_asked_for
 from recipes.common.opening import open_preset
@@ -73,6 +74,7 @@ def impute(
 
     Of shards: all images, into shards in the folder or address --out.
     """
+    check_images(open_preset(preset), "impute")
     if bulk.are_shards(data):
         bulk.refuse(overwrite=overwrite, strict=strict)
         size = tuple(open_preset(preset).info["image_shape"])[:2]

@@ -1,4 +1,4 @@
-"""`vae-zoo interpolate` and `cluster`: tools of the latent space as commands."""
+"""`vae-zoo interpolate`, `nearest` and `cluster`: the latent space as commands."""
 
 import csv
 import io
@@ -7,32 +7,41 @@ from typing import Annotated, Literal
 
 import typer
 
+from recipes.commands import texts
 from recipes.commands.options import (
     Backend,
+    Column,
     DataDir,
     Invert,
+    LabelColumn,
     OtherData,
     Overwrite,
     PresetName,
     Strict,
 )
 from recipes.common.console import Terminal
+from recipes.common.events import check_texts
 from recipes.common.files import check_output, make_folder, write_whole
 from recipes.common.labels import class_asked_for
 from recipes.common.opening import open_preset
 from recipes.common.progress import working
 from zoo.text import printable
 
-End = Annotated[str, typer.Argument(help="A picture, or the number of a test image.")]
+End = Annotated[
+    str, typer.Argument(help="A picture, or the number of a test image; or a text.")
+]
 
 
 def interpolate(
     preset: PresetName,
     first: End,
     second: End,
-    out: Annotated[Path, typer.Option(help="The picture.")] = Path("between.png"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The picture; between.png. Of texts a .txt, else printed."),
+    ] = None,
     num_steps: Annotated[
-        int, typer.Option("-n", "--num-steps", min=2, help="Images, with both ends.")
+        int, typer.Option("-n", "--num-steps", min=2, help="How many, with both ends.")
     ] = 8,
     path: Annotated[
         Literal["spherical", "linear"], typer.Option(help="Through latent space.")
@@ -45,7 +54,17 @@ def interpolate(
     backend: Backend = None,
     overwrite: Overwrite = False,
 ):
-    """Draws the images between two images: pictures, or numbers of test images."""
+    """Draws the images between two images: pictures, or numbers of test images.
+
+    Of a model of texts prints the texts between two that are typed.
+    """
+    if found := texts.preset_of_texts(preset):
+        if data or data_dir:
+            raise typer.BadParameter("Texts are typed: leave out --data.")
+        options = out, num_steps, path, label, backend, overwrite
+        texts.interpolate(found, (first, second), *options)
+        return
+    out = out or Path("between.png")
     check_output(out, overwrite, ".png")
     subject = _open(preset, data, data_dir, backend)
     ends = [_image(subject, end) for end in (first, second)]
@@ -64,7 +83,8 @@ def interpolate(
 def cluster(
     preset: PresetName,
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="TFDS name, folder or .npz file.")
+        str,
+        typer.Argument(metavar="DATA", help="TFDS name, folder, .npz; file of texts."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for a table and a picture.")],
     num_clusters: Annotated[
@@ -79,8 +99,16 @@ def cluster(
     overwrite: Overwrite = False,
     strict: Strict = False,
     invert: Invert = False,
+    column: Column = None,
+    label: LabelColumn = None,
 ):
-    """Sorts the pictures of a folder, or test images, into clusters by latents."""
+    """Sorts pictures of a folder, test images or texts into clusters by latents."""
+    if found := texts.preset_of_texts(preset):
+        reading = texts_only(column, label, data_dir, strict=strict, invert=invert)
+        options = num_clusters, method, seed, reading, backend, overwrite
+        texts.cluster(found, data, out, *options)
+        return
+    images_only(column=column, label=label)
     out = make_folder(out)
     table = check_output(out / "clusters.csv", overwrite)
     picture = check_output(out / "clusters.png", overwrite)
@@ -102,9 +130,56 @@ def cluster(
     print(printable(words))
 
 
+def nearest(
+    preset: PresetName,
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A file of texts, or a name.")
+    ],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="To look for.")],
+    num_neighbours: Annotated[
+        int, typer.Option("-n", "--num", min=1, help="How many are printed.")
+    ] = 5,
+    of_class: Annotated[
+        str | None, typer.Option("--class", help="Of TEXT, of a conditional model.")
+    ] = None,
+    column: Column = None,
+    label: LabelColumn = None,
+    data_dir: DataDir = None,
+    backend: Backend = None,
+):
+    """Prints the texts that lie nearest to one in latent space."""
+    found = open_preset(preset)
+    check_texts(found, "nearest", "vae-zoo plot nearest draws them")
+    reading = texts_only(column, label, data_dir)
+    texts.nearest(found, data, text, num_neighbours, of_class, reading, backend)
+
+
+def texts_only(column, label, data_dir, **of_images):
+    """What `load_every_text` is to be told; refuses options of images.
+
+    Raises:
+        typer.BadParameter: naming the first.
+    """
+    for name, given in of_images.items():
+        if given:
+            raise typer.BadParameter(f"--{name} is for images, and this is of texts.")
+    return {"column": column, "label": label, "data_dir": data_dir}
+
+
+def images_only(**of_texts):
+    """Refuses options of texts.
+
+    Raises:
+        typer.BadParameter: naming the first.
+    """
+    for name, given in of_texts.items():
+        if given:
+            raise typer.BadParameter(f"--{name} is for texts, and this is of images.")
+
+
 def add_to(app, panel):
-    """Registers both commands on the command line, under a heading of its help."""
-    for command in (interpolate, cluster):
+    """Registers the commands on the command line, under a heading of its help."""
+    for command in (interpolate, nearest, cluster):
         app.command(rich_help_panel=panel)(command)
 
 

@@ -8,7 +8,7 @@ import typer
 Backend = Annotated[
     str | None, typer.Option(help="tensorflow, jax or torch; else KERAS_BACKEND.")
 ]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the images.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the data.")]
 Dtype = Annotated[
     str | None,
     typer.Option(help="Such as float32; auto, if not given: what the device gains by."),
@@ -47,7 +47,13 @@ Machine = Annotated[
     typer.Option("--machine", help="Which of --machines this is, from 0."),
 ]
 OtherData = Annotated[
-    str | None, typer.Option(help="Other images than those it was made for.")
+    str | None, typer.Option(help="Other images or texts than those it was made for.")
+]
+Column = Annotated[
+    str | None, typer.Option(help="Of a table of texts: the column that has them.")
+]
+LabelColumn = Annotated[
+    str | None, typer.Option("--label", help="Of such: the column of their classes.")
 ]
 Memory = Annotated[
     float, typer.Option(help="Gigabytes for images; of more, a stream from disk.")

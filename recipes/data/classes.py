@@ -17,7 +17,7 @@ def match_classes(data, known):
     """Gives images the labels under which a model knows their classes.
 
     Args:
-        data: `recipes.data.ImageData`.
+        data: `recipes.data.ImageData` or `recipes.data.texts.TextData`.
         known: names of the model's classes, in the order of its labels, or `None`.
 
     Returns:
@@ -58,9 +58,12 @@ def labels_for(model, data, split):
         return None
     labels = getattr(data, f"{split}_labels")
     if labels is None:
+        where = "images in one sub-folder a class, or an .npz with labels"
+        if model.event.noun == "texts":
+            where = "a table with a column of classes (--label), or a data set with them"
         raise ValueError(
-            f"{type(model).__name__} needs labels beside the images, and {data.name} "
-            "has none: give images in one sub-folder a class, or an .npz with labels."
+            f"{type(model).__name__} needs labels beside the {model.event.noun}, and "
+            f"{data.name} has none: give {where}."
         )
     return labels
 

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from recipes.common.defaults import MEMORY
+from recipes.common.events import are_texts
 from recipes.data.load import load_images
 from recipes.data.texts.load import KIND, MAX_LENGTH, SIZE, load_texts
 
@@ -44,11 +45,6 @@ def form_of(facts):
             "with a `vocabulary`."
         )
     return Texts(facts["max_length"], vocabulary=facts["vocabulary"])
-
-
-def are_texts(facts):
-    """Whether a model is one of texts, by the arguments of its constructor."""
-    return facts.get("max_length") is not None
 
 
 def load_data(

@@ -65,6 +65,11 @@ class ImageData:
         loaded = (self.train, self.validation, self.test)
         return next(images.shape[1:] for images in loaded if images is not None)
 
+    def as_test(self, split: str) -> ImageData:
+        """The same, where another split stands for the test split."""
+        own = {name: getattr(self, f"{split}{name}") for name in ("", "_labels")}
+        return dataclasses.replace(self, test=own[""], test_labels=own["_labels"])
+
     @property
     def num_classes(self) -> int | None:
         """How many classes the labels know, or `None` without labels."""

@@ -15,11 +15,13 @@ from recipes.data.folders import from_folder
 from recipes.data.locations import data_folder
 from recipes.data.source import GRID_IMAGES, Source
 
+# Those that TFDS does not know.
+_OWN = {"images": ("digits", "emoji", "sprites"), "texts": ("phrases", "wordnet")}
 # "mnist", "emnist/letters", "cifar10:3.0.2"
 _TFDS_NAME = re.compile(r"[a-zA-Z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?")
 
 
-def named_data_set(name, data_dir=None) -> str:
+def named_data_set(name, data_dir=None, noun="images") -> str:
     """The name of the data set that a preset says it was made for.
 
     Whoever made a preset must not have folders of this machine read: what it names is a
@@ -28,18 +30,19 @@ def named_data_set(name, data_dir=None) -> str:
     Args:
         name: what the preset says.
         data_dir: folder of prepared TFDS data sets.
+        noun: what they are wanted for, "images" or "texts".
 
     Raises:
         ValueError: if it is no such name, or also that of a folder here.
     """
-    if name in ("digits", "emoji", "sprites"):
+    if name in _OWN[noun]:
         return name
     if isinstance(name, str) and _TFDS_NAME.fullmatch(name):
         prepared = (data_folder(data_dir) / name).is_dir()
         if prepared or not Path(name).exists():
             return name
     raise ValueError(
-        f"The preset was made for images of {name!r}, which names no data set: give "
+        f"The preset was made for {noun} of {name!r}, which names no data set: give "
         "them, or others, with --data."
     )
 

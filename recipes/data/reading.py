@@ -6,8 +6,13 @@ from recipes.data.locations import import_early
 
 def reading_images(console=None):
     """`working` around `recipes.data.load_images`."""
+    return reading_data(console)
+
+
+def reading_data(console=None, texts=False):
+    """`working` around `recipes.data.forms.load_data`, of images or of texts."""
     import_early()
-    return working("Reading the images", console)
+    return working(f"Reading the {'texts' if texts else 'images'}", console)
 
 
 def print_report(report, console):

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import zoo
+from recipes.common.events import are_texts, noun_of
 from recipes.common.files import write_whole
 from recipes.common.labels import label_argument, takes_labels
 from recipes.common.latents import latents_of, the_codes
+from recipes.documents.examples import example_rows
 from recipes.documents.metric_rows import COLUMNS, metric_rows, notes
 from recipes.documents.published import COLUMNS as PUBLISHED
 from recipes.documents.published import published_rows
@@ -14,15 +16,17 @@ from recipes.documents.texts import (
     epochs_and_time,
     images_scored,
     in_quotes,
+    markdown_cells,
     markdown_table,
+    trained_on,
 )
 from zoo.presets.folder import SHIPPED
 
 # A folder that may be moved, as its card sees it.
 HERE = "."
 # What no card does without.
-_NEEDED = ("model", "preset", "parameters", "image_shape", "training")
-_NEEDED += tuple(f"dataset.{name}" for name in ("name", "binarized", "training_images"))
+_NEEDED = ("model", "preset", "parameters", "training")
+_NEEDED += tuple(f"dataset.{name}" for name in ("name", "binarized"))
 _NEEDED += tuple(f"metrics.{name}" for name in ("binarized", "seed", "seconds"))
 
 
@@ -46,7 +50,9 @@ def model_card(info, address, can_sample=True):
     Raises:
         ValueError: if what a card says was not recorded.
     """
-    for path in _NEEDED:
+    texts, noun = are_texts(info), noun_of(info)
+    shape = "max_length" if texts else "image_shape"
+    for path in (*_NEEDED, shape, f"dataset.training_{noun}"):
         found = info
         for part in path.split("."):
             found = (found or {}).get(part)
@@ -59,10 +65,14 @@ def model_card(info, address, can_sample=True):
     data = info["dataset"]
     rows = metric_rows(metrics, latents_of(info), takes_labels(info))
     labels = label_argument(info, 16)
-    shape = ", ".join(map(str, info["image_shape"]))
-    drawn = [
-        f"images = model.sample(16, {labels}seed=0)  # float32 (16, {shape}) in [0, 1]"
-    ]
+    if texts:
+        drawn = [f"texts = model.to_texts(model.sample(16, {labels}seed=0))"]
+    else:
+        shape = ", ".join(map(str, info["image_shape"]))
+        drawn = [
+            f"images = model.sample(16, {labels}seed=0)  "
+            f"# float32 (16, {shape}) in [0, 1]"
+        ]
     here = "  # the folder of this card" if address == HERE else ""
     lines = [
         f"# {info['preset']}",
@@ -76,18 +86,13 @@ def model_card(info, address, can_sample=True):
         *(drawn if can_sample else []),
         "```",
         "",
-        *(_sample_lines(info) if can_sample else []),
-        "![reconstructions](reconstructions.png)",
-        "",
-        f"{'Test' if 'test_images' in metrics else 'Validation'} images in pairs: "
-        "original left, reconstruction right.",
-        "",
+        *(_text_lines(info) if texts else _picture_lines(info, can_sample)),
         "## Figures",
         "",
         f"On all {images_scored(metrics)} of {data['name']}"
         + (", binarized once with `default_rng(0)`" if metrics["binarized"] else "")
         + (", given the label" if takes_labels(info) else "")
-        + ". Intervals are over images"
+        + f". Intervals are over {noun}"
         + (", and over seeds of samples" if "sample_seeds" in metrics else "")
         + ".",
         "",
@@ -112,7 +117,7 @@ def model_card(info, address, can_sample=True):
         "![training](training.png)",
         "",
         f"{info['model']}, {info['parameters']:,} parameters{half}, on "
-        f"{data['training_images']:,} images of {data['name']}"
+        f"{trained_on(info)} of {data['name']}"
         + (", binarized anew at every step." if data["binarized"] else ".")
         + " The test split was not used.",
         "",
@@ -126,7 +131,7 @@ def model_card(info, address, can_sample=True):
         ),
     ]
     if data.get("license"):
-        lines += ["", f"Licence of the images: {data['license']}"]
+        lines += ["", f"Licence of the {noun}: {data['license']}"]
     return "\n".join(lines) + "\n"
 
 
@@ -135,12 +140,13 @@ def _gain_lines(info):
     gain = info.get("finetuning")
     if gain is None:
         return []
+    noun = noun_of(info)
     said = f"Fine-tuned from {info['finetuned_from']}"
     for figure, name in COMPARED.items():
         before, after = (gain.get(f"validation_{figure}{s}") for s in ("_before", ""))
         if before is not None and after is not None:
             said += (
-                f": the {name} of {gain['validation_images']:,} validation images went "
+                f": the {name} of {gain[f'validation_{noun}']:,} validation {noun} went "
                 f"from {before:,.1f} to {after:,.1f} nats"
             )
     return [f"{said}.", ""]
@@ -154,6 +160,34 @@ def _setting_text(value):
     if isinstance(value, dict):
         return ", ".join(f"{k} {v}" for k, v in value.items())
     return f"`{value}`"
+
+
+def _picture_lines(info, can_sample):
+    """The pictures of samples and of reconstructions, in Markdown."""
+    split = "Test" if "test_images" in info["metrics"] else "Validation"
+    return [
+        *(_sample_lines(info) if can_sample else []),
+        "![reconstructions](reconstructions.png)",
+        "",
+        f"{split} images in pairs: original left, reconstruction right.",
+        "",
+    ]
+
+
+def _text_lines(info):
+    """Tables of what a model of texts writes, in Markdown."""
+    told = {
+        "samples": "Drawn by `model.sample` with seed 0; none was selected.",
+        "reconstructions": "Test texts, drawn with seed 0, and what is most probable "
+        "at the posterior mean of each.",
+        "interpolations": "From one test text to another on a great circle through "
+        "latent space.",
+    }
+    lines = []
+    for name, headings, rows in example_rows(info.get("examples") or {}):
+        table = markdown_table(headings, markdown_cells(rows))
+        lines += [f"{told[name]}", "", *table, ""]
+    return lines
 
 
 def _sample_lines(info):

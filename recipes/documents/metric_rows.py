@@ -25,12 +25,15 @@ def metric_rows(metrics, latents=(), given=False):
     vector = the_vector(latents)
     of_all = "" if vector is None else f" of {vector.size}"
     k = metrics.get("num_importance_samples") or 1
+    of = "text" if "self_bleu" in metrics or "perplexity_per_word" in metrics else ""
+    of = of or "image"
     rows = [
         ("images whose label is told wrong, %", "label_error_percent", "{:.2f}"),
         ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
         (f"NLL, importance-weighted, K = {k:,}, nats", "nll", "{:.2f}"),
-        ("effective draws of those K, a mean over images", "nll_ess", "{:.1f}"),
+        (f"effective draws of those K, a mean over {of}s", "nll_ess", "{:.1f}"),
         *_of_other_draws(metrics),
+        *_BY_UNITS,
         *_without_label(metrics, k),
         ("ELBO, bits/dim", "elbo_bits_per_dim", "{:.3f}"),
         (
@@ -51,12 +54,12 @@ def metric_rows(metrics, latents=(), given=False):
         ("PSNR of reconstructions, dB", "psnr", "{:.2f}"),
         (f"active units{of_all}", "active_units", "{:,}"),
         (
-            "mutual information of image and latents, nats",
+            f"mutual information of {of} and latents, nats",
             "mutual_information",
             "{:.2f}",
         ),
         (
-            "the most that the images taken for it can show",
+            f"the most that the {of}s taken for it can show",
             "mutual_information_bound",
             "{:.2f}",
         ),
@@ -65,6 +68,7 @@ def metric_rows(metrics, latents=(), given=False):
         ("entropy of the codes, nats a code", "code_entropy", "{:.3f}"),
         ("-log p(codes) of the prior, nats a code", "prior_nats_per_code", "{:.3f}"),
         *_of_samples(metrics),
+        *_of_texts(metrics),
         ("MIG, of posterior means on the grid of factors", "mig", "{:.3f}"),
         (f"FactorVAE score, alike{_left_out(metrics)}", "factor_vae_score", "{:.3f}"),
         ("BetaVAE score, alike", "beta_vae_score", "{:.3f}"),
@@ -92,6 +96,30 @@ def metric_rows(metrics, latents=(), given=False):
             what = given_labels(what) if given else what
             answer.append((what, form.format(value), " to ".join(ends)))
     return answer
+
+
+# Of texts, whose ends count as one each.
+_BY_UNITS = (
+    ("perplexity a word, the end counted as one", "perplexity_per_word", "{:.2f}"),
+    ("perplexity a token, the end counted as one", "perplexity_per_token", "{:.2f}"),
+    ("bits a character, the end counted as one", "bits_per_character", "{:.3f}"),
+)
+
+
+def _of_texts(metrics):
+    """Rows of what samples of texts are like, and of what was not scored."""
+    order, count = (metrics.get(f"self_bleu_{name}", 0) for name in ("order", "texts"))
+    return (
+        (f"self-BLEU, {order:.0f} words, of {count:,.0f} samples", "self_bleu", "{:.3f}"),
+        ("the same of real texts", "self_bleu_of_real_texts", "{:.3f}"),
+        (
+            "the same of these with their words shuffled",
+            "self_bleu_of_shuffled_words",
+            "{:.3f}",
+        ),
+        ("words that the vocabulary does not have", "unknown_words", "{:.2%}"),
+        ("texts left out as too long", "texts_left_out", "{:,.0f}"),
+    )
 
 
 def notes(metrics):

@@ -27,6 +27,12 @@ def write_pictures(preset, model, images, labels, histories):
     labels = None if labels is None else labels[:32]
     pairs = in_pairs(images, model.reconstruct(images, labels))
     save_contact_sheet(preset / "reconstructions.png", pairs, columns=8)
+    write_training(preset, histories)
+
+
+def write_training(preset, histories):
+    """Adds the history of training to a preset, and its picture."""
+    preset = Path(preset)
     if histories["model"]:
         write_histories(preset, histories)
         write_whole(preset / "training.png", training_png(histories))

@@ -1,8 +1,11 @@
 """Facts of presets in few words, for the screen and for documents."""
 
+import html
 import json
 
+from recipes.common.events import noun_of
 from recipes.common.latents import in_words, latents_of
+from zoo.text import printable
 
 # Figures that two models are compared by, as they are called.
 COMPARED = {"elbo": "ELBO", "log_likelihood": "E log p(x|z)"}
@@ -21,6 +24,21 @@ def markdown_table(columns, rows):
     """A Markdown table as a list of lines."""
     lines = [columns, ["---"] * len(columns), *rows]
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def markdown_cells(rows):
+    """Texts of a model as cells of a Markdown table, whatever is in them."""
+    return [
+        [
+            html.escape(printable(cell), quote=False)
+            .replace("\\", "\\\\")
+            .replace("|", "\\|")
+            .replace("\n", " ")
+            .replace("`", "\\`")
+            for cell in row
+        ]
+        for row in rows
+    ]
 
 
 def in_quotes(text):
@@ -43,9 +61,21 @@ def data_name(preset):
 def images_scored(metrics):
     """What an evaluation's figures are of, such as "10,000 test images"."""
     for split in ("test", "validation"):
-        if f"{split}_images" in metrics:
-            return f"{metrics[f'{split}_images']:,} {split} images"
+        for noun in ("images", "texts"):
+            if f"{split}_{noun}" in metrics:
+                return f"{metrics[f'{split}_{noun}']:,} {split} {noun}"
     return "no images"
+
+
+def trained_on(info):
+    """What a preset was trained on, such as "54,000 images"; "" where it is not known.
+
+    Args:
+        info: `zoo.preset_info` of it.
+    """
+    noun, data = noun_of(info), info.get("dataset") or {}
+    count = data.get(f"training_{noun}")
+    return "" if count is None else f"{count:,} {noun}"
 
 
 def megabytes(count):

@@ -1,6 +1,7 @@
-"""What can be said of each test image by itself: the ELBO, log p(x), squared errors."""
+"""What can be said of each test image, or text, by itself: the ELBO, log p(x), ..."""
 
 import itertools
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.progress import track
@@ -16,6 +17,14 @@ IMAGES_PER_STEP = 10
 
 # Squared errors are counted as no smaller: a PSNR of at most 100 dB.
 LEAST_ERROR = 1e-10
+
+
+class Part(NamedTuple):
+    """Images that are scored together, their labels or None, and a seed of noise."""
+
+    x: Any
+    labels: Any
+    seed: int
 
 
 def image_metrics(
@@ -51,43 +60,73 @@ def image_metrics(
         ValueError: if the ELBO is not finite.
         OSError: if what is finished cannot be kept.
     """
+    values = likelihoods(
+        model,
+        [Part(test, labels, seed)],
+        num_importance_samples=num_importance_samples,
+        further=further,
+        console=console,
+        finished=finished,
+    )
+    with working("Reconstructions", console):
+        mse = np.concatenate(list(_squared_errors(model, test, labels)))
+    return {
+        **values,
+        "mse": mse,
+        "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
+    }
+
+
+def likelihoods(
+    model, parts, *, num_importance_samples, further=(), console, finished=None
+):
+    """Those of `image_metrics` that any model has, of images or texts.
+
+    Args:
+        model, num_importance_samples, further, console, finished: as there.
+        parts: list of `Part`, all images one after another.
+
+    Returns:
+        dict of arrays (N,): "elbo", "reconstruction", "kl", "nll", "nll_ess", and those
+        of several groups and of further K.
+
+    Raises:
+        As `image_metrics`.
+    """
     with working("ELBO", console):
-        terms = model.elbo(test, labels, seed=seed)
+        each = [model.elbo(x, labels, seed=seed) for x, labels, seed in parts]
+    terms = {name: np.concatenate([part[name] for part in each]) for name in each[0]}
     if not np.all(np.isfinite(terms["elbo"])):
         raise ValueError(
-            "The model's ELBO on the test images is not finite: its weights are broken."
+            f"The model's ELBO on the test {model.event.noun} is not finite: its "
+            "weights are broken."
         )
     finished = finished or ResumableValues(None, {})
-    batches = model.iter_log_marginal_likelihood(
-        test,
-        labels,
-        num_importance_samples,
-        batch_size=IMAGES_PER_STEP,
-        seed=seed,
-        skip=len(finished.values),
-        with_ess=True,
-    )
     try:
         with between_steps() as steps:
             for values in track(
-                batches,
+                _log_likelihoods(
+                    model, parts, num_importance_samples, len(finished.values)
+                ),
                 description=f"IW-{num_importance_samples} likelihood",
-                total=-(-(len(test) - len(finished.values)) // IMAGES_PER_STEP),
+                total=_steps(parts, len(finished.values)),
                 console=console,
             ):
                 finished.extend(values)
                 steps.check()
     finally:  # interrupted or not
         finished.save()
-    options = {"batch_size": IMAGES_PER_STEP, "seed": seed}
     others = {}
     for k in further:
         with working(f"IW-{k} likelihood", console):
-            others[f"nll_k{k}"] = -model.log_marginal_likelihood(
-                test, labels, k, **options
+            others[f"nll_k{k}"] = -np.concatenate(
+                [
+                    model.log_marginal_likelihood(
+                        x, labels, k, batch_size=IMAGES_PER_STEP, seed=seed
+                    )
+                    for x, labels, seed in parts
+                ]
             )
-    with working("Reconstructions", console):
-        mse = np.concatenate(list(_squared_errors(model, test, labels)))
     return {
         "elbo": terms["elbo"],
         "reconstruction": -terms["log_likelihood"],
@@ -95,9 +134,35 @@ def image_metrics(
         "nll": -finished.values[:, 0],
         "nll_ess": finished.values[:, 1],
         **others,
-        "mse": mse,
-        "psnr": -10 * np.log10(np.maximum(mse, LEAST_ERROR)),
     }
+
+
+def _left(parts, done):
+    """(part, how many of its images are done already) of those that are not."""
+    for part in parts:
+        skip, done = min(done, len(part.x)), max(0, done - len(part.x))
+        if skip < len(part.x):
+            yield part, skip
+
+
+def _steps(parts, done):
+    return sum(
+        -(-(len(part.x) - skip) // IMAGES_PER_STEP) for part, skip in _left(parts, done)
+    )
+
+
+def _log_likelihoods(model, parts, k, done):
+    """Yields log p(x) and effective draws of images that are not done yet."""
+    for (x, labels, seed), skip in _left(parts, done):
+        yield from model.iter_log_marginal_likelihood(
+            x,
+            labels,
+            k,
+            batch_size=IMAGES_PER_STEP,
+            seed=seed,
+            skip=skip,
+            with_ess=True,
+        )
 
 
 def blocks(images):

@@ -7,13 +7,16 @@ import numpy as np
 
 import zoo
 from recipes.common.console import Terminal
+from recipes.common.events import noun_of
 from recipes.common.latents import the_codes
+from recipes.common.presets import read_preset
 from recipes.common.progress import working
 from recipes.common.published import TRAINING, further_draws, published_of
-from recipes.data import binarize, load_images
+from recipes.data import binarize
 from recipes.data.classes import known_classes, labels_for
+from recipes.data.forms import Texts, form_of, load_data
 from recipes.data.open import named_data_set
-from recipes.data.reading import print_report, reading_images
+from recipes.data.reading import print_report, reading_data
 from recipes.metrics.disentanglement import disentanglement_metrics, factor_grid
 from recipes.metrics.each_image import (
     IMAGES_PER_STEP,
@@ -21,15 +24,17 @@ from recipes.metrics.each_image import (
     blocks,
     image_metrics,
 )
-from recipes.metrics.intervals import confidence_intervals, standard_error
+from recipes.metrics.intervals import (
+    SCHEMA_VERSION,
+    confidence_intervals,
+    standard_error,
+)
 from recipes.metrics.polarity import print_polarity
 from recipes.metrics.resumable import ResumableValues
 from recipes.metrics.sample_quality import sample_quality
+from recipes.metrics.texts import evaluate_texts
 from recipes.metrics.use_of_latents import convergence, use_of_latents
 from recipes.metrics.without_labels import draws_of_others, without_labels
-
-# Of the dict of metrics: to be raised when a name changes its meaning.
-SCHEMA_VERSION = 1
 
 
 def evaluate_model(
@@ -146,24 +151,26 @@ def evaluate_preset(
     console=None,
     kept=None,
     resume=False,
-    strict=False,
     invert=False,
+    **reading,
 ):
     """Scores a preset on a test split, the one it was made for unless told otherwise.
 
     Args:
         preset: name or folder.
-        source: what `recipes.data.load_images` takes; None is the preset's own data.
+        source: what `recipes.data.load_images` takes, or of a model of texts
+            `recipes.data.texts.load_texts`; None is the preset's own data.
         data_dir: folder of prepared TFDS data sets.
         num_importance_samples: K; None is the K of the figures stored with the preset.
         seed, console: as in `evaluate_model`.
         kept: file for the likelihoods of images that are done, or None.
         resume: go on with what that file has.
-        strict, invert: as in `recipes.data.load_images`; the preset's own data are
-            inverted if they were when it was trained.
+        invert: as in `recipes.data.load_images`; the preset's own data are inverted if
+            they were when it was trained.
+        reading: further options of `recipes.data.forms.load_data`.
 
     Returns:
-        The dict of `evaluate_model` and "intervals", of 95 %; its "nll_k<K>" are of the
+        The dict of `evaluate_model`, or of `evaluate_texts`, and "intervals", of 95 %; its "nll_k<K>" are of the
         smaller K of the published NLLs that the preset names; where the images have
         classes, with that of `sample_quality`; on data of known factors, with that of
         `disentanglement_metrics`.
@@ -177,17 +184,45 @@ def evaluate_preset(
     source = data_source(info, source, data_dir)
     k = num_importance_samples or stored_k(info)
     options = {
-        "image_shape": info["image_shape"],
         "data_dir": data_dir,
-        "strict": strict,
         "invert": invert or (not other and is_inverted(info)),
+        **reading,
     }
-    with reading_images(console):
+    form = form_of(read_preset(preset).config)
+    texts = isinstance(form, Texts)
+    with reading_data(console, texts):
         model = zoo.from_preset(preset)
-        data = known_classes(model, load_images(source, splits="test", **options))
+        data = load_data(source, form, splits="test", **options)
+        data = known_classes(model, data)
     if other:
         print_report(data.report, console or Terminal())
-        print_polarity(model, info, data.test, invert, console or Terminal())
+        if not texts:
+            print_polarity(model, info, data.test, invert, console or Terminal())
+    finished = ResumableValues(
+        kept,
+        {
+            "figures": ["log p(x)", "effective sample size"],
+            "weights": info.get("sha256", {}).get("model.weights.h5"),
+            "data": data.name,
+            model.event.noun: len(data.test),
+            "K": k,
+            "seed": seed,
+            **({"inverted": True} if options["invert"] else {}),
+            "backend": keras.backend.backend(),
+        },
+        resume,
+    )
+    scoring = {
+        "num_importance_samples": k,
+        "further": further_draws(published_of(info), k),
+        "seed": seed,
+        "console": console,
+        "finished": finished,
+    }
+    if texts:
+        metrics = evaluate_texts(model, data, **scoring)
+        finished.remove()
+        return metrics | {"intervals": confidence_intervals(metrics)}
     grid = factor_grid(
         model,
         data,
@@ -197,33 +232,18 @@ def evaluate_preset(
         console=console,
     )
     labels = labels_for(model, data, "test")
-    settings = {
-        "figures": ["log p(x)", "effective sample size"],
-        "weights": info.get("sha256", {}).get("model.weights.h5"),
-        "data": data.name,
-        "images": len(data.test),
-        "K": k,
-        "seed": seed,
-        **({"inverted": True} if options["invert"] else {}),
-        "backend": keras.backend.backend(),
-    }
-    finished = ResumableValues(kept, settings, resume)
     metrics = evaluate_model(
         model,
         data.test,
         labels,
         binarized=bool(info.get("dataset", {}).get("binarized")),
-        num_importance_samples=k,
-        further=further_draws(published_of(info), k),
-        seed=seed,
-        console=console,
-        finished=finished,
+        **scoring,
     )
     if data.test_labels is not None and model.can_sample:
         # Training images are for the classifier alone: not in memory before.
-        with reading_images(console):
-            data = load_images(
-                source, splits=("train", "test"), validation=0, **options
+        with reading_data(console):
+            data = load_data(
+                source, form, splits=("train", "test"), validation=0, **options
             )
             data = known_classes(model, data)
         metrics |= _of_training_images(model, data, info)
@@ -274,7 +294,7 @@ def data_source(info, source=None, data_dir=None):
             f"The preset {info['preset']!r} does not say which data it was trained on: "
             "give some with --data."
         )
-    return named_data_set(own, data_dir)
+    return named_data_set(own, data_dir, noun_of(info))
 
 
 def is_inverted(info):

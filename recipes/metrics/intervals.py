@@ -2,6 +2,8 @@
 
 import numpy as np
 
+# Of dicts of metrics: to be raised when a name changes its meaning.
+SCHEMA_VERSION = 1
 # 95 % of a normal distribution lie within so many standard deviations of its mean.
 DEVIATIONS = 1.96
 

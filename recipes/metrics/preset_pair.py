@@ -13,13 +13,8 @@ from recipes.data.classes import known_classes, labels_for
 from recipes.data.reading import print_report, reading_images
 from recipes.metrics.comparable import check_comparable
 from recipes.metrics.each_image import image_metrics
-from recipes.metrics.evaluation import (
-    SCHEMA_VERSION,
-    data_source,
-    is_inverted,
-    stored_k,
-)
-from recipes.metrics.intervals import DEVIATIONS, standard_error
+from recipes.metrics.evaluation import data_source, is_inverted, stored_k
+from recipes.metrics.intervals import DEVIATIONS, SCHEMA_VERSION, standard_error
 from recipes.metrics.polarity import print_polarity
 
 # (what, name, format) of the figures that are compared; each is one of an image.

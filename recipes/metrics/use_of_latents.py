@@ -20,8 +20,8 @@ def use_of_latents(model, test, labels, metrics):
     Args:
         model: a model of the zoo.
         test, labels: as in `recipes.metrics.evaluation.evaluate_model`, binarized.
-        metrics: "mse_over_mean_image", "kl" and, of several groups of latents,
-            "kl_<group>", as `evaluate_model` returns them.
+        metrics: "mse_over_mean_image" of images, "kl" and, of several groups of
+            latents, "kl_<group>", as `evaluate_model` returns them.
 
     Returns:
         dict of figures, and "diagnosis", a list of sentences.
@@ -43,8 +43,9 @@ def use_of_latents(model, test, labels, metrics):
             kl,
             metrics["kl"],
             active=figures["active_units"],
-            error=metrics["mse_over_mean_image"],
+            error=metrics.get("mse_over_mean_image"),
             information=information,
+            noun=model.event.noun.removesuffix("s"),
         )
         return figures
     kl = {spec.name: metrics[f"kl_{spec.name}"] for spec in model.latents}

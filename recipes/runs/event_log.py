@@ -10,6 +10,7 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.plugins.histogram import metadata as histograms
 from tensorboard.plugins.image import metadata as images
 from tensorboard.plugins.scalar import metadata as scalars
+from tensorboard.plugins.text import metadata as texts
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from recipes.common.files import make_folder
@@ -56,6 +57,12 @@ class EventLog:
         content = [str(width).encode(), str(height).encode(), png]
         tensor = _tensor(types_pb2.DT_STRING, (3,), string_val=content)
         self._add(tag, tensor, step, images.create_summary_metadata(None, None))
+
+    def add_text(self, tag, markdown, step):
+        """Adds a text, which is shown as Markdown."""
+        content = [markdown.encode()]
+        tensor = _tensor(types_pb2.DT_STRING, (1,), string_val=content)
+        self._add(tag, tensor, step, texts.create_summary_metadata(None, None))
 
     def add_bars(self, tag, heights, step):
         """Adds a histogram whose bar number d, from d to d + 1, is as high as given."""

@@ -1,4 +1,4 @@
-"""Whether fine-tuning made a preset better, by images that it was not trained on."""
+"""Whether fine-tuning made a preset better, by what it was not trained on."""
 
 import dataclasses
 
@@ -12,20 +12,22 @@ from recipes.metrics.intervals import standard_error
 
 @dataclasses.dataclass(frozen=True)
 class Gain:
-    """A figure of validation images before and after, in nats an image.
+    """A figure of validation images or texts before and after, in nats of each.
 
     Attributes:
         figure: "elbo", or "log_likelihood" of models that are not trained by theirs.
-        before, after: means over the images.
+        before, after: means over them.
         standard_error: of the mean difference of pairs.
-        images: how many there are.
+        count: how many there are.
+        noun: what they are, "images" or "texts".
     """
 
     figure: str
     before: float
     after: float
     standard_error: float
-    images: int
+    count: int
+    noun: str = "images"
 
     @classmethod
     def measure(cls, before, after, data, binarized, seed=0):
@@ -33,7 +35,7 @@ class Gain:
 
         Args:
             before, after: models of the zoo.
-            data: `recipes.data.ImageData`.
+            data: `recipes.data.ImageData` or `recipes.data.texts.TextData`.
             binarized: binarize the images once, as a test split is.
             seed: of the noise.
         """
@@ -42,15 +44,16 @@ class Gain:
         figure = "elbo" if after.objective.holds_kl else "log_likelihood"
         each = [m.elbo(images, labels, seed=seed)[figure] for m in (before, after)]
         difference = each[1] - each[0]
+        noun = after.event.noun
         means = (float(np.mean(nats, dtype=np.float64)) for nats in each)
-        return cls(figure, *means, standard_error(difference), len(images))
+        return cls(figure, *means, standard_error(difference), len(images), noun)
 
     @property
     def sentence(self):
         """What was gained, in words."""
         gain, margin = self.after - self.before, 2 * self.standard_error
         said = (
-            f"{COMPARED[self.figure]} of the {self.images:,} validation images: "
+            f"{COMPARED[self.figure]} of the {self.count:,} validation {self.noun}: "
             f"{self.before:,.1f} nats before, {self.after:,.1f} after "
             f"({gain:+,.1f} ± {margin:,.1f})."
         )
@@ -67,14 +70,14 @@ class Gain:
         if not self.after > self.before:
             raise ValueError(
                 f"Nothing was gained, so no preset is written. {self.sentence} Try "
-                "more --epochs, another --learning-rate or more images, in another "
+                f"more --epochs, another --learning-rate or more {self.noun}, in another "
                 "--out."
             )
 
     def record(self):
         """The same as JSON values."""
         return {
-            "validation_images": self.images,
+            f"validation_{self.noun}": self.count,
             f"validation_{self.figure}_before": self.before,
             f"validation_{self.figure}": self.after,
             "gain_standard_error": self.standard_error,

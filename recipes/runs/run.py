@@ -23,11 +23,9 @@ from recipes.common.provenance import hardware
 from recipes.data import binarize
 from recipes.data.classes import labels_for
 from recipes.data.rows import changes_of
-from recipes.documents.card import write_card
-from recipes.documents.preset_pictures import write_pictures
-from recipes.metrics.evaluation import evaluate_model
 from recipes.recipe import Training
 from recipes.runs import callbacks as run_callbacks
+from recipes.runs.kinds import kind_of
 from recipes.runs.tensorboard import (
     TensorBoardImages,
     TensorBoardLatents,
@@ -176,14 +174,15 @@ class Run:
 
         Args:
             model: a `zoo.VAE` or `zoo.VQVAE`.
-            data: `recipes.data.ImageData`.
+            data: `recipes.data.ImageData`, or `recipes.data.texts.TextData`.
             training: `recipes.recipe.Training`.
             keep_start: whether the weights that it starts with may be the best.
         """
+        kind = kind_of(model)
         if data.train is None or data.validation is None:
             count = 0 if data.train is None else len(data.train)
             raise ValueError(
-                f"The images of {data.name} must be at least 3, to train, to validate "
+                f"The {kind.noun} of {data.name} must be at least 3, to train, to validate "
                 f"and to test, received so few that {count} are left to train on and "
                 "none to validate."
             )
@@ -219,28 +218,29 @@ class Run:
             logs = model.evaluate(
                 validation,
                 validation_labels,
-                batch_size=min(500, len(validation)),
+                batch_size=kind.validation_batch(data, training),
                 verbose=0,
                 return_dict=True,
             )
             return logs[metric]
 
-        kind = "model" if model.trains_elbo else "autoencoder"
+        trained = "model" if model.trains_elbo else "autoencoder"
         # A prior over codes is trained later, and a trained one knows other codes: nats
         # of its KL would say nothing of the model.
         if isinstance(getattr(model, "prior", None), zoo.CodePrior):
-            kind = "codes"
+            trained = "codes"
         shown = (self.logs, validation, validation_labels)
         every = _epochs_between(training)
         self._train(
-            kind,
+            trained,
             train,
             model,
             data,
             training,
-            lambda: TensorBoardImages(*shown, every=every),
+            lambda: kind.summaries(*shown, every=every),
             lambda: TensorBoardLatents(*shown, every=every),
             score_start=score if keep_start else None,
+            validation_batch=kind.validation_batch(data, training),
         )
 
     def fit_prior(self, model, data, training):
@@ -272,7 +272,17 @@ class Run:
 
         self._train("prior", train, model.prior, data, training, samples)
 
-    def _train(self, kind, train, model, data, training, *summaries, score_start=None):
+    def _train(
+        self,
+        kind,
+        train,
+        model,
+        data,
+        training,
+        *summaries,
+        score_start=None,
+        validation_batch=None,
+    ):
         """Calls `train` with the options of `fit`, unless it was finished already.
 
         Args:
@@ -284,6 +294,7 @@ class Run:
             summaries: functions that make callbacks of `recipes.runs.tensorboard`.
             score_start: function of a metric's name to its value for the weights to
                 start with, where those may be the best; or None.
+            validation_batch: how many are scored at a time; None is that of images.
         """
         name, metric, label, prefix = {
             "model": ("model", "elbo", "ELBO", ""),
@@ -300,6 +311,7 @@ class Run:
             settings={
                 "recipe": self.name,
                 "seed": self.seed,
+                # Or texts: runs that are to be resumed have it under this name.
                 "images": len(data.train),
                 **self.settings,
                 "augment": changes_of(data.train),
@@ -326,7 +338,7 @@ class Run:
                 batch_size=training.batch_size,
                 epochs=training.epochs,
                 initial_epoch=first_epoch,
-                validation_batch_size=min(500, len(data.validation)),
+                validation_batch_size=validation_batch or min(500, len(data.validation)),
                 verbose=0,
                 callbacks=[
                     run_callbacks.SeedEveryEpoch(self.seed),
@@ -397,19 +409,14 @@ class Run:
 
         Args:
             model: a `zoo.VAE`.
-            data: `recipes.data.ImageData` with a test split.
+            data: `recipes.data.ImageData` or `TextData`, with a test split.
             binarized: whether the test images are binarized first.
             metadata: of the preset, beside its metrics.
-            evaluation: further options of `evaluate_model`.
+            evaluation: further options of `evaluate_model`, or of `evaluate_texts`.
         """
-        test, labels = data.test, labels_for(model, data, "test")
-        metrics = evaluate_model(
-            model,
-            test,
-            labels,
-            binarized=binarized,
-            console=self.console,
-            **evaluation,
+        kind = kind_of(model)
+        metrics = kind.evaluate(
+            model, data, binarized, console=self.console, **evaluation
         )
         # It gets its name when card and pictures are in it: a run that is killed before
         # is not finished, and what it leaves is swept by the next.
@@ -418,16 +425,13 @@ class Run:
         model.save_to_preset(
             unfinished, metadata={**metadata, "preset": self.name, "metrics": metrics}
         )
-        images = binarize(test[:64]) if binarized else test[:64]
-        shown = None if labels is None else labels[:64]
         histories = {
             name: phase.checkpoint.history for name, phase in self.phases.items()
         }
         if self.start:
             histories = self.start.extend_histories(histories)
-        with working("Drawing the pictures of the model card", self.console):
-            write_pictures(unfinished, model, images, shown, histories)
-            write_card(unfinished)
+        with working("Writing the model card", self.console):
+            kind.write(unfinished, model, data, binarized, histories)
         unfinished.rename(preset)
         self.console.print(f"Preset: {preset}", soft_wrap=True)
         return preset

@@ -1,6 +1,7 @@
 """The preset that a training starts from: one of a chain of trainings."""
 
 import zoo
+from recipes.common.events import noun_of
 from recipes.common.histories import read_histories
 from recipes.common.presets import read_preset
 
@@ -28,23 +29,23 @@ class Start:
         """Refuses a preset that was trained on images that are held out now.
 
         Args:
-            data: `recipes.data.ImageData`.
+            data: `recipes.data.ImageData` or `recipes.data.texts.TextData`.
             seed: of the run, which chooses the images that are held out.
 
         Raises:
             ValueError: if its data set, the number of training images or the seed
                 are others.
         """
-        before = self.preset.entry("dataset")
+        before, noun = self.preset.entry("dataset"), noun_of(self.preset.info)
         for what, was, now in (
             ("on", before.get("name"), data.name),
-            ("on so many images:", before.get("training_images"), len(data.train)),
+            (f"on so many {noun}:", before.get(f"training_{noun}"), len(data.train)),
             ("with seed", self.training.get("seed"), seed),
         ):
             if was != now:
                 raise ValueError(
-                    f"`start_from` must be trained on the images that this run trains "
-                    f"on, or its validation images are not new to it: "
+                    f"`start_from` must be trained on the {noun} that this run trains "
+                    f"on, or its validation {noun} are not new to it: "
                     f"{self.preset.name!r} was trained {what} {was}, the run is {now}."
                 )
 

@@ -20,7 +20,9 @@ import numpy as np
 from recipes.common.contact_sheet import check_channels, contact_sheet_png, in_pairs
 from recipes.common.files import make_folder
 from recipes.common.latents import the_codes, the_vector
+from recipes.documents.examples import example_rows, text_examples
 from recipes.documents.preset_pictures import sample_labels
+from recipes.documents.texts import markdown_cells, markdown_table
 from recipes.runs.event_log import EventLog
 from zoo.autoencoder import Autoencoder
 from zoo.evaluation.codes import code_counts
@@ -216,6 +218,38 @@ class TensorBoardImages(Summaries):
         return labels
 
 
+class TensorBoardTexts(Summaries):
+    """Shows samples, reconstructions and interpolations of a model of texts.
+
+    The same latents and the same texts every time, so that one can watch them change.
+
+    Args:
+        folder: of the logs; this goes to `texts` in it.
+        texts: tokens (N, T), or texts; the first 256 are used.
+        labels: (N,), for models that take them.
+        every: epochs from one time to the next; the first and the last are shown, too.
+
+    Raises:
+        OSError: if the folder cannot be made.
+        ValueError, TypeError: for arguments out of range; by `fit`, for texts or labels
+            that are not what the model takes.
+    """
+
+    def __init__(self, folder, texts, labels=None, every=1):
+        super().__init__(Path(folder) / "texts", every)
+        self.texts, self.labels = _first(TensorBoardLatents.NUM_IMAGES, texts, labels)
+
+    def check(self, model):
+        model.event.check(self.texts, "texts")
+        model.check_labels_of_images(self.labels, len(self.texts), prior=False)
+
+    def write(self, log, model, step):
+        examples = text_examples(model, model.event.check(self.texts), self.labels)
+        for name, headings, rows in example_rows(examples):
+            table = markdown_table(headings, markdown_cells(rows))
+            log.add_text(name, "\n".join(table), step)
+
+
 class TensorBoardLatents(Summaries):
     """Shows what each latent tells of images: its KL, or how often each code is used.
 
@@ -228,8 +262,8 @@ class TensorBoardLatents(Summaries):
 
     Args:
         folder: of the logs; this goes to `latents` in it.
-        images: (N, H, W, C), float32 in [0, 1], as the model is to see them; the first
-            256 are used.
+        images: (N, H, W, C), float32 in [0, 1], as the model is to see them, or tokens
+            (N, T); the first 256 are used.
         labels: (N,), for models that take them.
         every: epochs from one time to the next; the first and the last are shown, too.
 
@@ -256,7 +290,7 @@ class TensorBoardLatents(Summaries):
         self.images, self.labels = _first(self.NUM_IMAGES, images, labels)
 
     def check(self, model):
-        check_images(self.images, model.image_shape, "images")
+        model.event.check(self.images, "images")
         model.check_labels_of_images(self.labels, len(self.images), prior=False)
 
     def write(self, log, model, step):

@@ -11,14 +11,15 @@ from recipes.common.defaults import FINETUNING_BATCH, FINETUNING_RATE, MEMORY
 from recipes.common.devices import part, shared_by
 from recipes.common.dtypes import choose_dtype
 from recipes.common.published import further_draws
-from recipes.data import load_images
+from recipes.common.presets import read_preset
 from recipes.data.augment import check_kinds
 from recipes.data.classes import known_classes
+from recipes.data.forms import Texts, form_of, load_data
 from recipes.data.labels import with_few_labels
-from recipes.data.reading import print_report, reading_images
-from recipes.metrics.polarity import print_polarity
+from recipes.data.reading import print_report, reading_data
 from recipes.recipe import Training
 from recipes.runs.gain import Gain
+from recipes.runs.kinds import kind_of
 from recipes.runs.run import Run, steps_per_epoch
 from recipes.runs.start import Start
 from zoo.text import as_name
@@ -62,7 +63,7 @@ def train(
         machines: `recipes.common.machines.Machines` that train together, or None.
         command: how the run was started, for its records.
         console: `rich.console.Console` for progress.
-        scored_on: the images that the figures are of, "test" or "validation": where
+        scored_on: the images or texts that the figures are of, "test" or "validation": where
             settings are chosen by them, the test split is to be left alone.
 
     Returns:
@@ -98,10 +99,10 @@ def train(
     with Run(
         out, recipe.name, seed, resume, console, start=start, machines=machines
     ) as run:
-        with reading_images(run.console):
-            data = load_images(
+        with reading_data(run.console, recipe.texts):
+            data = load_data(
                 recipe.dataset,
-                image_shape=recipe.image_shape,
+                recipe.form,
                 data_dir=data_dir,
                 validation=recipe.validation,
                 seed=seed,
@@ -114,7 +115,8 @@ def train(
             beta = training.beta_end
             if steps >= 1:
                 beta = zoo.schedules.LinearWarmup(steps, training.beta_start, beta)
-            return recipe.build_model(beta=beta, seed=seed, dtype=dtype)
+            given = {"vocabulary": data.vocabulary} if recipe.texts else {}
+            return recipe.build_model(beta=beta, seed=seed, dtype=dtype, **given)
 
         dtype = choose_dtype(dtype, keras.backend.backend())
         with shared():
@@ -142,14 +144,12 @@ def train(
         if recipe.half_precision:
             zoo.presets.round_to_half(model)
         if scored_on == "validation":
-            scored = dataclasses.replace(
-                data, test=data.validation, test_labels=data.validation_labels
-            )
+            scored = data.as_test("validation")
         else:
-            with reading_images(run.console):
-                scored = load_images(
+            with reading_data(run.console, recipe.texts):
+                scored = load_data(
                     recipe.dataset,
-                    image_shape=recipe.image_shape,
+                    form_of(model.get_config()) if recipe.texts else recipe.form,
                     data_dir=data_dir,
                     splits="test",
                 )
@@ -165,8 +165,7 @@ def train(
                     "name": data.name,
                     "license": data.license,
                     "binarized": recipe.binarized,
-                    "training_images": len(data.train),
-                    "mean": _mean(data.train),
+                    **kind_of(model).facts(data),
                 },
                 "anchors": [anchor.record() for anchor in recipe.anchors],
                 "training": run.record(command, dtype),
@@ -192,24 +191,28 @@ def finetune(
     invert=False,
     memory=MEMORY,
     augment=(),
+    column=None,
+    label=None,
     devices=None,
     machines=None,
     command=None,
     console=None,
 ):
-    """Trains a preset further on other images.
+    """Trains a preset further on other images, or texts.
 
     Args:
         preset: name or folder of the preset.
         source: what `recipes.data.load_images` takes: a TFDS name, a folder of images,
             an `.npz`, arrays. Images are resized to the preset's shape, their classes
-            matched by name to those of a preset that takes labels.
-        epochs: passes over the images; None is 3, more where those make fewer than
+            matched by name to those of a preset that takes labels. Of a preset of texts
+            what `recipes.data.texts.load_texts` takes; its vocabulary is kept.
+        epochs: passes over the data; None is 3, more where those make fewer than
             300 steps, 30 at most.
         batch_size, learning_rate: of the further training. The rate rises over a tenth
             of the steps and falls to 0.
         strict, invert, memory, augment: as in `recipes.data.load_images`. Where the
             images look like negatives of the preset's, this is said.
+        column, label: as in `recipes.data.texts.load_texts`.
         dtype, data_dir, out, seed, resume, devices, machines, command, console: as in
             `train`.
 
@@ -219,7 +222,7 @@ def finetune(
 
     Raises:
         ValueError, OSError: if preset, data or folders are not usable, or if the ELBO
-            of the validation images is no better than before.
+            of the validation data is no better than before.
     """
     if not 0 < learning_rate < np.inf:
         raise ValueError(
@@ -232,16 +235,18 @@ def finetune(
     shared, told_of_devices = shared_by(devices, machines)
     with shared():
         fitted = _in_dtype(model, dtype)
+    form, kind = form_of(read_preset(preset).config), kind_of(model)
     options = {
-        "image_shape": info["image_shape"],
         "data_dir": data_dir,
         "strict": strict,
         "invert": invert,
         "memory": memory,
+        "column": column,
+        "label": label,
     }
     augment = check_kinds(augment)
-    with reading_images(console):
-        data = load_images(source, seed=seed, augment=augment, **options)
+    with reading_data(console, isinstance(form, Texts)):
+        data = load_data(source, form, seed=seed, augment=augment, **options)
         data = known_classes(model, data)
     name = as_name(f"{info.get('preset')}_{Path(data.name).stem}")
     with Run(
@@ -258,7 +263,7 @@ def finetune(
     ) as run:
         print_report(data.report, run.console)
         print_report([told_of_devices] if told_of_devices else [], run.console)
-        print_polarity(model, info, data.train, invert, run.console)
+        kind.remark(model, info, data, options, run.console)
         training = Training(
             epochs or _epochs_of_finetuning(data.train, batch_size),
             batch_size,
@@ -266,6 +271,7 @@ def finetune(
             rate_warmup=0.1,
             # So few steps would leave an average of weights close to where it began.
             ema_momentum=None,
+            **({"steps_per_execution": 1} if isinstance(form, Texts) else {}),
         )
         with shared():
             run.fit(fitted, data, training, keep_start=True)
@@ -281,8 +287,9 @@ def finetune(
         gain = Gain.measure(model, tuned, data, binarized)
         gain.check()
         run.console.print(gain.sentence)
-        with reading_images(console):
-            test = known_classes(model, load_images(source, splits="test", **options))
+        with reading_data(console, isinstance(form, Texts)):
+            test = load_data(source, form, splits="test", **options)
+            test = known_classes(model, test)
         return run.finish(
             tuned,
             test,
@@ -295,8 +302,7 @@ def finetune(
                     "name": data.name,
                     "license": data.license,
                     "binarized": binarized,
-                    "training_images": len(data.train),
-                    "mean": _mean(data.train),
+                    **kind.facts(data),
                     **({"inverted": True} if invert else {}),
                     **({"augmented": list(augment)} if augment else {}),
                 },
@@ -309,11 +315,6 @@ def _epochs_of_finetuning(images, batch_size):
     """Three, or more where the images are so few that those would be hardly a step."""
     steps = -(-len(images) // batch_size)
     return int(np.clip(-(-LEAST_STEPS // max(steps, 1)), 3, 30))
-
-
-def _mean(images):
-    """Mean of all pixels, kept to tell whether other images are their negatives."""
-    return round(float(np.mean(images, dtype=np.float64)), 4)
 
 
 def _in_dtype(model, dtype):

@@ -11,7 +11,13 @@ FEW = 0.5
 
 
 def diagnose_latents(
-    kl_per_latent, total=None, *, active=None, error=None, information=None
+    kl_per_latent,
+    total=None,
+    *,
+    active=None,
+    error=None,
+    information=None,
+    noun="image",
 ):
     """What the KL of each latent, and figures beside it, say of posterior collapse.
 
@@ -27,6 +33,7 @@ def diagnose_latents(
             same for all images is none: KL to the prior is not information.
         error: squared error of reconstructions over that of the mean image, or None.
         information: (estimate, bound) of `zoo.evaluation.information`, or None.
+        noun: what the model is one of, "image" or "text".
 
     Returns:
         list of sentences.
@@ -40,22 +47,22 @@ def diagnose_latents(
     kl = np.asarray(kl_per_latent, np.float64)
     each, used = kl.sum(), int(np.sum(kl >= SILENT))
     total = each if total is None else total
-    told = _information_told(information)
+    told = _information_told(information, noun)
     if not used:
         return [
-            "Posterior collapse: no latent tells anything of an image "
+            f"Posterior collapse: no latent tells anything of {_a(noun)} "
             f"({total:.3f} nats of KL in all), so that the decoder ignores them. Train "
             "with a KL warm-up, a smaller beta or free bits."
         ]
     if active == 0 if information is None else information[0] < SILENT:
         return [
             f"Posterior collapse: the {total:.1f} nats of KL are the same for every "
-            "image, and tell nothing of any.",
+            f"{noun}, and tell nothing of any.",
             *told,
         ]
     if useless := worse_than_the_mean(error):
         busy = "" if active is None else f", {active} of {len(kl)} active units"
-        cost = f"They cost {total:.1f} nats of KL an image{busy}."
+        cost = f"They cost {total:.1f} nats of KL {_a(noun)}{busy}."
         return [*useless, cost, *told]
     # Latents that differ from the prior, and alike for every image. Where none is
     # active and they tell something, it is a learned prior that is narrow.
@@ -64,16 +71,16 @@ def diagnose_latents(
     unused = len(kl) - used
     sentences = [
         f"No collapse: {used} of {len(kl)} latents {_are(used)} in use, with "
-        f"{total:.1f} nats of KL an image."
+        f"{total:.1f} nats of KL {_a(noun)}."
     ]
     if used < FEW * len(kl):
         sentences[0] = (
             f"Partial collapse: only {used} of {len(kl)} latents {_are(used)} in use, "
-            f"with {total:.1f} nats of KL an image."
+            f"with {total:.1f} nats of KL {_a(noun)}."
         )
     if idle:
         sentences.append(
-            f"Of the other {unused}, {idle} {_are(idle)} the same for every image, "
+            f"Of the other {unused}, {idle} {_are(idle)} the same for every {noun}, "
             "whatever the KL to the prior costs."
         )
     elif used < FEW * len(kl):
@@ -190,14 +197,18 @@ def diagnose_codes(codebook_usage, perplexity, codebook_size, *, error=None):
     ]
 
 
-def _information_told(information):
+def _information_told(information, noun):
     if information is None:
         return []
     estimate, bound = information
     return [
-        f"Of which image it is they tell about {estimate:.1f} nats, and so many images "
-        f"can show {bound:.1f} at most."
+        f"Of which {noun} it is they tell about {estimate:.1f} nats, and so many "
+        f"{noun}s can show {bound:.1f} at most."
     ]
+
+
+def _a(noun):
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _are(count):

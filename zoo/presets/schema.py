@@ -45,6 +45,7 @@ class Dataset(_Facts):
     binarized: bool | None = None
     license: str | None = None
     training_images: Count | None = None
+    training_texts: Count | None = None
 
 
 class Training(_Facts):
@@ -98,8 +99,9 @@ class Anchor(_Facts):
 class Gain(_Facts):
     """What fine-tuning gained."""
 
-    validation_images: Count
-    # One of the two: see `recipes.runs.gain`.
+    # One of the two, and one of the figures: see `recipes.runs.gain`.
+    validation_images: Count | None = None
+    validation_texts: Count | None = None
     validation_elbo: float | None = None
     validation_elbo_before: float | None = None
     validation_log_likelihood: float | None = None

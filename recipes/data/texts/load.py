@@ -68,6 +68,17 @@ class TextData:
     unknown: dict[str, int] = dataclasses.field(default_factory=dict)
     left_out: dict[str, int] = dataclasses.field(default_factory=dict)
 
+    def as_test(self, split: str) -> TextData:
+        """The same, where another split stands for the test split."""
+        own = {name: getattr(self, f"{split}{name}") for name in ("", "_labels")}
+        counts = {
+            name: {"test": getattr(self, name)[split]}
+            for name in ("words", "lengths", "unknown", "left_out")
+        }
+        return dataclasses.replace(
+            self, test=own[""], test_labels=own["_labels"], **counts
+        )
+
     @property
     def num_classes(self) -> int | None:
         """How many classes the labels know, or `None` without labels."""
