@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from recipes.commands import bulk
+from recipes.commands import bulk, latent_tools, texts
 from recipes.commands.options import (
     Backend,
+    Column,
     DataDir,
     Invert,
+    LabelColumn,
     Overwrite,
     PresetName,
     Strict,
@@ -36,12 +38,13 @@ app = typer.Typer(no_args_is_help=True)
 def fit(
     preset: PresetName,
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Normal images: a folder, or a name.")
+        str,
+        typer.Argument(metavar="DATA", help="Normal ones: a folder, file, or name."),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the fitted detector.")],
-    score: Annotated[Score, typer.Option(help="What images are scored by.")] = "elbo",
+    score: Annotated[Score, typer.Option(help="What is scored.")] = "elbo",
     quantile: Annotated[
-        float, typer.Option(help="Share of these images that counts as normal.")
+        float, typer.Option(help="Share of these that counts as normal.")
     ] = 0.99,
     num_draws: Annotated[
         int, typer.Option(min=1, help="Draws from the posterior.")
@@ -54,8 +57,10 @@ def fit(
     backend: Backend = None,
     strict: Strict = False,
     invert: Invert = False,
+    column: Column = None,
+    label: LabelColumn = None,
 ):
-    """Finds the score below which an image counts as unusual, and keeps it.
+    """Finds the score below which an image or text counts as unusual, and keeps it.
 
     For odd ones among images of one kind take smoothed_error or elbo. Likelihoods
     alone (elbo, likelihood) fail on images of quite another, simpler kind, which are
@@ -71,7 +76,7 @@ def fit(
         "levels": levels,
         "seed": seed,
     }
-    reading = {"data_dir": data_dir, "strict": strict, "invert": invert}
+    reading = _reading(preset, data_dir, column, label, strict=strict, invert=invert)
     anomaly.fit(preset, data, out, options, reading, backend)
 
 
@@ -82,7 +87,8 @@ def score(
         str,
         typer.Argument(
             metavar="DATA",
-            help="Images: a folder, or a name; or shards (s3://..., 'in/*.parquet').",
+            help="Images: a folder, or a name; or shards (s3://..., 'in/*.parquet'). "
+            "Texts: a file.",
         ),
     ],
     out: Annotated[
@@ -96,21 +102,32 @@ def score(
     overwrite: Overwrite = False,
     strict: Strict = False,
     invert: Invert = False,
+    column: Column = None,
+    label: LabelColumn = None,
     kind: bulk.ShardFormat = "parquet",
     workers: bulk.Workers = 1,
 ):
-    """Scores each image: a CSV, and a page of the most unusual ones and where.
+    """Scores each image or text: a CSV, and a page of the most unusual, and where.
 
     Of shards: the score of each image into shards in the folder or address --out.
     """
-    if bulk.are_shards(data):
+    of_texts = texts.preset_of_texts(detector)
+    if not of_texts and bulk.are_shards(data):
         bulk.refuse(overwrite=overwrite, strict=strict)
         bulk.score(detector, data, out, kind, workers, invert, backend)
         return
     from recipes.commands import anomaly
 
-    reading = {"data_dir": data_dir, "strict": strict, "invert": invert}
+    reading = _reading(detector, data_dir, column, label, strict=strict, invert=invert)
     anomaly.score(detector, data, Path(out), num_shown, reading, backend, overwrite)
+
+
+def _reading(source, data_dir, column, label, **of_images):
+    """How the data of a preset or detector are to be read, of images or of texts."""
+    if texts.preset_of_texts(source):
+        return latent_tools.texts_only(column, label, data_dir, **of_images)
+    latent_tools.images_only(column=column, label=label)
+    return {"data_dir": data_dir, **of_images}
 
 
 @app.command()

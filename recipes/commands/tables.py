@@ -6,17 +6,21 @@ import sys
 from rich.text import Text
 
 from recipes.commands.screen import new_table, print_line, print_table, screen
+from recipes.common.events import are_texts, noun_of
 from recipes.common.labels import label_argument, takes_labels
 from recipes.common.latents import latents_of
 from recipes.common.presets import read_preset
 from recipes.documents.metric_rows import COLUMNS, metric_rows, notes
 from recipes.documents.texts import (
+    commands,
     data_name,
     duration,
     in_quotes,
     latents_text,
     megabytes,
     metric,
+    one_of,
+    trained_on,
 )
 from recipes.recipe import RECIPES, get_recipe
 from zoo.presets import list_presets
@@ -37,7 +41,7 @@ def print_overview():
         k = "" if "K" in left_out else "; K importance samples"
         given = any(takes_labels(preset.info) for preset in presets)
         y = "; |y: given the label, of p(x|y)" if given else ""
-        console.print(f"ELBO and NLL in nats a test image{k}{y}.\n")
+        console.print(f"ELBO and NLL in nats a test image or text{k}{y}.\n")
     else:
         console.print("No presets ship with this installation.\n")
     recipes = recipes_table([get_recipe(name) for name in RECIPES])
@@ -92,7 +96,13 @@ def metrics_table(metrics, title, info):
     table = new_table(title, *COLUMNS, numbers=COLUMNS[1:])
     for row in metric_rows(metrics, latents_of(info), takes_labels(info)):
         table.add_row(*row)
-    for name in ("test_images", "validation_images", "seed"):
+    for name in (
+        "test_images",
+        "validation_images",
+        "test_texts",
+        "validation_texts",
+        "seed",
+    ):
         if name in metrics:
             table.add_row(name.replace("_", " "), f"{metrics[name]:,}", "")
     return table
@@ -101,15 +111,15 @@ def metrics_table(metrics, title, info):
 def print_details(console, preset):
     """All that `show` says of a preset."""
     data, training = preset.entry("dataset"), preset.entry("training")
-    images = data.get("training_images")
+    noun = noun_of(preset.info)
     about = [
         ("model", preset.info.get("model")),
-        ("images", "x".join(map(str, preset.info["image_shape"] or ()))),
+        (noun, one_of(preset.info, preset.config).replace(" x ", "x")),
         ("latents", latents_text(preset.info)),
         ("parameters", f"{preset.info.get('parameters', 0):,}"),
         ("size", megabytes(preset.bytes)),
         ("data", data.get("name") and data_name(preset)),
-        ("trained on", images and f"{images:,} images"),
+        ("trained on", trained_on(preset.info)),
         ("licence", data.get("license")),
         ("fine-tuned from", preset.info.get("finetuned_from")),
         ("earlier trainings", len(training.get("after", [])) or None),
@@ -122,7 +132,7 @@ def print_details(console, preset):
     table = new_table(None, "", "")
     table.show_header = False
     for name, value in about:
-        if value not in (None, False):
+        if value not in (None, False, ""):
             table.add_row(Text(name, style="dim"), printable(str(value)))
     print_line(console, preset.name, style="bold")
     if preset.info.get("summary"):
@@ -153,11 +163,13 @@ def usage(preset):
     prior = preset.config.get("prior")
     can_sample = not (isinstance(prior, dict) and prior["class_name"] == "UniformCodes")
     if can_sample:
-        python.append(f"images = model.sample(16, {labels}seed=0)")
+        drawn = f"model.sample(16, {labels}seed=0)"
+        texts = are_texts(preset.info)
+        python.append(
+            f"texts = model.to_texts({drawn})" if texts else f"images = {drawn}"
+        )
     if preset.info.get("num_attributes") is None:  # which no command reads
-        shell.insert(0, f"vae-zoo finetune {quoted} --data digits")
-        if can_sample:
-            shell.insert(0, f"vae-zoo sample {quoted} --out samples.png")
+        shell[:0] = commands(preset.info, quoted, can_sample)
     lines = []
     for title, code in (("Python", python), ("shell", shell)):
         margins = [title, *[""] * (len(code) - 1)]

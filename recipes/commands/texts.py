@@ -121,7 +121,9 @@ def encode(preset, data, out, kind, reading, backend):
         kind: one of `recipes.bulk.formats.FORMATS` but "png".
     """
     if kind == "png":
-        raise ValueError("Texts have no pictures: give --format parquet, npz, tfrecord.")
+        raise ValueError(
+            "Texts have no pictures: give --format parquet, npz, tfrecord."
+        )
     storage, stem = Storage(out), "part-00000-of-00001"
     if stem + suffix(kind) in storage.names():
         raise FileExistsError(
@@ -142,9 +144,7 @@ def encode(preset, data, out, kind, reading, backend):
     if every.labels is not None:
         columns["label"] = every.labels
     size = write_shard(storage, stem, kind, columns)
-    print(
-        printable(f"{len(every.texts):,} rows, {size / 1e6:.1f} MB: {storage.url}")
-    )
+    print(printable(f"{len(every.texts):,} rows, {size / 1e6:.1f} MB: {storage.url}"))
 
 
 def cluster(preset, data, out, num_clusters, method, seed, reading, backend, overwrite):

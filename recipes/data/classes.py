@@ -60,7 +60,9 @@ def labels_for(model, data, split):
     if labels is None:
         where = "images in one sub-folder a class, or an .npz with labels"
         if model.event.noun == "texts":
-            where = "a table with a column of classes (--label), or a data set with them"
+            where = (
+                "a table with a column of classes (--label), or a data set with them"
+            )
         raise ValueError(
             f"{type(model).__name__} needs labels beside the {model.event.noun}, and "
             f"{data.name} has none: give {where}."

@@ -76,7 +76,9 @@ def cut(
     Raises:
         ValueError: if nothing would be left to train on.
     """
-    test_size = default_test(count) if test is None else amount(test, count, "test", noun)
+    test_size = (
+        default_test(count) if test is None else amount(test, count, "test", noun)
+    )
     order = np.random.default_rng(_TEST_SEED).permutation(count)
     held_out, rest = order[:test_size], np.sort(order[test_size:])
     if validation is None:

@@ -18,7 +18,7 @@ from recipes.data.locations import data_folder, prepared_datasets, require
 from recipes.data.tfrecord import read_tfrecord
 
 # Made by the project, there without network and folder.
-EMBEDDED = ("digits", "sprites")
+EMBEDDED = {"images": ("digits", "sprites"), "texts": ("phrases", "wordnet")}
 
 
 def prepared_builder(
@@ -114,7 +114,7 @@ def _builder(tfds, name: str, folder: Path, what: str):
     try:
         return tfds.builder(name, data_dir=str(folder))
     except tfds.core.DatasetNotFoundError as error:
-        known = {*tfds.list_builders(with_community_datasets=False), *EMBEDDED}
+        known = {*tfds.list_builders(with_community_datasets=False), *EMBEDDED[what]}
         known |= {prepared.split(":")[0] for prepared in prepared_datasets(folder)}
         base = name.split(":")[0]
         close = difflib.get_close_matches(base, sorted(known), n=3, cutoff=0.6)

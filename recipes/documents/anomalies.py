@@ -1,4 +1,4 @@
-"""The page of `vae-zoo anomaly score`: the most unusual pictures, and where."""
+"""The pages of `vae-zoo anomaly score`: the most unusual pictures or texts, and where."""
 
 import base64
 from typing import NamedTuple
@@ -7,6 +7,7 @@ import numpy as np
 
 from recipes.common.contact_sheet import contact_sheet_png, in_pairs
 from recipes.documents.pages import get_template
+from recipes.documents.surprise import MOST, pieces
 from zoo.text import printable
 
 # Of black, by red and yellow, to white: where each of the three channels is full.
@@ -47,14 +48,55 @@ def anomaly_page(name, detector, *, names, images, maps, decisions, counts):
     ]
     return template.render(
         name=printable(name),
-        unusual=f"{counts[0]:,}",
-        total=f"{counts[1]:,}",
-        threshold=f"{detector['offset']:.6g}",
-        score=detector["score"],
-        share=f"{100 * (1 - detector['quantile']):.3g} %",
         most=f"{most:.3g}",
         pictures=pictures,
+        **_told(detector, counts),
     )
+
+
+class Text(NamedTuple):
+    """A text in coloured pieces, and what is said below it."""
+
+    number: int
+    pieces: list
+    below: float
+    nats: str
+
+
+def anomalous_texts_page(
+    name, detector, *, numbers, tokens, maps, decisions, counts, vocabulary
+):
+    """The page of a detector of texts, as text.
+
+    Args:
+        name, detector, decisions, counts: as for `anomaly_page`.
+        numbers, tokens, maps: of the texts that are shown, the oddest first.
+        vocabulary: `zoo.vocabulary.Vocabulary` of the tokens.
+
+    Raises:
+        ImportError: if Jinja2 is missing.
+    """
+    texts = [
+        Text(int(number), pieces(vocabulary, row, nats), -float(d), f"{abs(d):.1f}")
+        for number, row, nats, d in zip(numbers, tokens, maps, decisions, strict=True)
+    ]
+    return get_template("anomalous_texts.html.j2").render(
+        name=printable(name),
+        texts=texts,
+        most=f"{MOST:g}",
+        **_told(detector, counts),
+    )
+
+
+def _told(detector, counts):
+    """What both pages say of a detector, and of how many anomalies it found."""
+    return {
+        "unusual": f"{counts[0]:,}",
+        "total": f"{counts[1]:,}",
+        "threshold": f"{detector['offset']:.6g}",
+        "score": detector["score"],
+        "share": f"{100 * (1 - detector['quantile']):.3g} %",
+    }
 
 
 def _address(image, heat):

@@ -110,7 +110,11 @@ def _of_texts(metrics):
     """Rows of what samples of texts are like, and of what was not scored."""
     order, count = (metrics.get(f"self_bleu_{name}", 0) for name in ("order", "texts"))
     return (
-        (f"self-BLEU, {order:.0f} words, of {count:,.0f} samples", "self_bleu", "{:.3f}"),
+        (
+            f"self-BLEU, {order:.0f} words, of {count:,.0f} samples",
+            "self_bleu",
+            "{:.3f}",
+        ),
         ("the same of real texts", "self_bleu_of_real_texts", "{:.3f}"),
         (
             "the same of these with their words shuffled",

@@ -78,9 +78,41 @@ def trained_on(info):
     return "" if count is None else f"{count:,} {noun}"
 
 
+def one_of(facts, config):
+    """What one image or text is, such as "28 x 28 x 1" or "up to 64 tokens of 4,096".
+
+    Args:
+        facts: `zoo.preset_info` of a preset, or the metadata of an `export.Sampler`.
+        config: arguments of the model's constructor, or that metadata.
+    """
+    if noun_of(facts) == "images":
+        return " x ".join(map(str, facts["image_shape"] or ()))
+    length, size = facts["max_length"], config.get("vocabulary_size")
+    of = "" if size is None else f" of {size:,}"
+    kind = (config.get("vocabulary") or {}).get("kind")
+    return f"up to {length} tokens{of}" + (f", {kind}" if kind else "")
+
+
 def megabytes(count):
     """A size in MB."""
     return f"{count / 1e6:.1f} MB"
+
+
+def commands(facts, address, can_sample):
+    """What samples and fine-tunes a preset on the command line: lines.
+
+    Args:
+        facts: `zoo.preset_info` of it, or what has `max_length`.
+        address: what to call it, quoted.
+        can_sample: whether it has a prior to draw from.
+    """
+    texts = noun_of(facts) == "texts"
+    drawn = "-n 10" if texts else "--out samples.png"
+    data = "lines.txt" if texts else "digits"
+    return [
+        *([f"vae-zoo sample {address} {drawn}"] if can_sample else []),
+        f"vae-zoo finetune {address} --data {data}",
+    ]
 
 
 def epochs_and_time(training):

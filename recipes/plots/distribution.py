@@ -21,7 +21,7 @@ class Scatter(Kind):
     title = "Latent space"
     summary = "Test images as points: their latents in two dimensions, by label."
     needs = (
-        needs.model,
+        needs.any_model,
         needs.latent_vectors,
         needs.encoder,
         needs.images,
@@ -39,7 +39,7 @@ class Scatter(Kind):
         with native_messages_hidden():  # UMAP imports TensorFlow where there is one
             points, names = METHODS[method](mean, seed)
         figure, (axes,) = style.new_chart(
-            f"{subject.name}: latents of {len(mean):,} test images", height=5.4
+            f"{subject.name}: latents of {len(mean):,} test {subject.noun}", height=5.4
         )
         draw_classes(axes, points, subject.images.labels, subject.images.name_of)
         axes.set(xlabel=names[0], ylabel=names[1])
@@ -105,6 +105,10 @@ def _write_names(axes, points, labels, names):
         axes.text(*median, name, ha="center", va="center", path_effects=[halo])
 
 
+def _of_one(subject):
+    return "a text" if subject.of_texts else "an image"
+
+
 class Units(Kind):
     """The KL of each latent, largest first."""
 
@@ -141,7 +145,7 @@ class Units(Kind):
             weight="normal",
         )
         by_name = "latent" if len(kl) <= MOST_NAMES else "latents in this order"
-        axes.set(xlabel=by_name, ylabel="KL, nats an image")
+        axes.set(xlabel=by_name, ylabel=f"KL, nats {_of_one(subject)}")
         return figure
 
     def caption(self, subject):
@@ -153,7 +157,7 @@ class Units(Kind):
                 "against the normal distribution of its own mean and variance."
             )
         return (
-            f"KL of each latent of {subject.name} in nats an image, averaged over "
-            f"{subject.ranking.images}, largest first: {int(np.sum(kl >= SILENT)):,} "
+            f"KL of each latent of {subject.name} in nats {_of_one(subject)}, averaged "
+            f"over {subject.ranking.images}, largest first: {int(np.sum(kl >= SILENT)):,} "
             f"of {len(kl):,} reach {SILENT}.{moments}"
         )

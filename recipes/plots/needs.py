@@ -9,14 +9,33 @@ from recipes.common.latents import in_words
 
 def model(subject):
     """A model whose images can be drawn, and whose labels can be chosen."""
-    if subject.no_model:
-        return subject.no_model
+    if reason := any_model(subject):
+        return reason
+    if reason := no_images(subject):
+        return reason
     channels = subject.image_shape[-1]
     if channels not in (1, 3):
         return (
             f"A picture has 1 or 3 channels; the images of {subject.name!r} have "
             + (f"{channels}.")
         )
+    return None
+
+
+def no_images(subject):
+    """A sentence of what draws images on a model of texts; None of one of images."""
+    if not subject.of_texts:
+        return None
+    return (
+        f"This draws images, and {subject.name!r} is a model of texts: vae-zoo sample, "
+        "interpolate and nearest print them, and vae-zoo report has tables."
+    )
+
+
+def any_model(subject):
+    """A model, of images or texts, whose labels can be chosen."""
+    if subject.no_model:
+        return subject.no_model
     if subject.num_attributes is not None:
         return (
             f"The labels of {subject.name!r} are vectors of {subject.num_attributes} "
@@ -176,7 +195,7 @@ def kl(subject):
         return reason
     if subject.stored_kl() is not None:
         return None
-    return model(subject) or encoder(subject) or images(subject)
+    return any_model(subject) or encoder(subject) or images(subject)
 
 
 def history(subject):

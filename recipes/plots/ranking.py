@@ -49,7 +49,7 @@ def rank(subject):
     """
     stored = subject.stored_kl()
     if stored is not None:
-        return Ranking(stored, "all test images")
+        return Ranking(stored, f"all test {subject.noun}")
     if subject.sees_images:
         return Ranking(subject.kl_per_latent(), subject.images.words)
     return Ranking(variance_per_latent(subject), None)

@@ -7,9 +7,9 @@ from recipes.plots.kind import Kind
 
 # Name in the history, heading and unit: both terms are shown as what they cost.
 PANELS = (
-    ("elbo", "ELBO", "nats an image"),
+    ("elbo", "ELBO", "nats"),
     ("reconstruction", "reconstruction", "-E log p(x|z), nats"),
-    ("kl", "KL", "nats an image"),
+    ("kl", "KL", "nats"),
 )
 PRIOR_PANEL = ("loss", "prior over the codes", "-log p, nats a code")
 

@@ -338,7 +338,8 @@ class Run:
                 batch_size=training.batch_size,
                 epochs=training.epochs,
                 initial_epoch=first_epoch,
-                validation_batch_size=validation_batch or min(500, len(data.validation)),
+                validation_batch_size=validation_batch
+                or min(500, len(data.validation)),
                 verbose=0,
                 callbacks=[
                     run_callbacks.SeedEveryEpoch(self.seed),

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from recipes.common.events import are_texts, noun_of
 from recipes.common.histories import read_checkpoint
 from recipes.common.labels import takes_labels
 from recipes.common.latents import latents_of, the_codes
@@ -15,6 +16,8 @@ from recipes.documents.texts import (
     images_scored,
     latents_text,
     megabytes,
+    one_of,
+    trained_on,
 )
 
 # Settings of a training that the page's first table has already.
@@ -37,7 +40,8 @@ class About:
         title, summary: the model's name, and what it is in a sentence.
         address: what to call it in code and on the command line.
         kind: "preset", "run" (not finished) or "exported".
-        image_shape: (H, W, C), or None where it is not known.
+        image_shape: (H, W, C), or None where it is not known, and of texts.
+        noun: what it is a model of, "images" or "texts".
         has_codes, num_classes, num_attributes: what it takes.
         facts: (name, value) of the first table.
         metrics: (what, value, interval) of its evaluation; `scored_by` is the command.
@@ -52,6 +56,7 @@ class About:
     kind: str
     summary: str = ""
     image_shape: tuple | None = None
+    noun: str = "images"
     has_codes: bool = False
     num_classes: int | None = None
     num_attributes: int | None = None
@@ -89,13 +94,12 @@ def about(source, address=None):
 def _of_preset(preset):
     info = preset.info
     data, metrics = preset.entry("dataset"), preset.entry("metrics")
-    training = preset.entry("training")
-    images = data.get("training_images")
+    training, noun = preset.entry("training"), noun_of(info)
     facts = {
         "model": info.get("model"),
         "data": data.get("name") and data_name(preset),
-        "training images": images and f"{images:,}",
-        "image": _shape(info["image_shape"]),
+        "trained on": trained_on(info),
+        noun.removesuffix("s"): one_of(info, preset.config),
         "latents": latents_text(preset.info),
         "parameters": f"{info.get('parameters', 0):,}",
         "weights": megabytes((preset.folder / "model.weights.h5").stat().st_size),
@@ -103,14 +107,15 @@ def _of_preset(preset):
         "trained in": training and epochs_and_time(training),
         "on": training.get("hardware"),
         "with": training and _versions(training),
-        "licence of the images": data.get("license"),
+        f"licence of the {noun}": data.get("license"),
     }
     return About(
         title=preset.name,
         address=preset.address,
         kind="preset",
         summary=info.get("summary", ""),
-        image_shape=tuple(info["image_shape"]),
+        image_shape=None if are_texts(info) else tuple(info["image_shape"]),
+        noun=noun,
         has_codes=the_codes(latents_of(info)) is not None,
         num_classes=info["num_classes"],
         num_attributes=info["num_attributes"],
@@ -161,7 +166,7 @@ def _of_export(path):
     files = path.iterdir() if path.is_dir() else [path]
     facts = {
         "model": says["model"],
-        "image": _shape(says["image_shape"]),
+        noun_of(says).removesuffix("s"): one_of(says, says),
         "latents": latents_text(says),
         "prior": (says["latent_prior"] or "").replace("_", " "),
         "files": megabytes(sum(file.stat().st_size for file in files)),
@@ -172,7 +177,8 @@ def _of_export(path):
         address=str(path),
         kind="exported",
         summary=f"{says['model']}, exported to ONNX: it runs without Keras.",
-        image_shape=tuple(says["image_shape"]),
+        image_shape=None if are_texts(says) else tuple(says["image_shape"]),
+        noun=noun_of(says),
         has_codes=the_codes(latents_of(says)) is not None,
         num_classes=says.get("num_classes"),
         num_attributes=says.get("num_attributes"),
@@ -182,10 +188,6 @@ def _of_export(path):
 
 def _known(facts):
     return tuple((name, str(value)) for name, value in facts.items() if value)
-
-
-def _shape(shape):
-    return " x ".join(map(str, shape))
 
 
 def _versions(training):

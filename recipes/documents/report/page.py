@@ -9,8 +9,11 @@ from recipes import plots
 from recipes.common.console import Terminal
 from recipes.common.files import check_output, write_whole
 from recipes.data.reading import print_report
+from recipes.documents.examples import example_rows, text_examples
 from recipes.documents.pages import get_template
 from recipes.documents.report import about, usage
+from recipes.documents.surprise import MOST, surprising_texts
+from recipes.plots import needs
 
 
 class Picture(NamedTuple):
@@ -75,12 +78,23 @@ def write_report(
     if data is not None:
         print_report(subject.images.report, console)
     pictures, missing = _draw(subject, console)
+    tables, surprising = [], []
+    if subject.of_texts and subject.sees_images:
+        texts, labels = subject.images.images, subject.network_labels()
+        examples = text_examples(subject.model, texts, labels, seed)
+        tables, surprising = example_rows(examples), surprising_texts(subject, seed)
+    elif subject.of_texts and subject.preset:
+        missing.append(f"Texts of its own: {subject.why_no_images}")
+        tables = example_rows(subject.preset.entry("examples"))
     # A model of attributes draws samples, though no plot can choose them.
     can_sample = not subject.no_model and subject.why_no_samples() is None
     page = template.render(
         about=known,
         pictures=pictures,
         missing=missing,
+        tables=list(tables),
+        surprising=surprising,
+        most_surprise=f"{MOST:g}",
         code=usage.blocks(known, can_sample),
     )
     write_whole(out, page.encode())
@@ -90,7 +104,14 @@ def write_report(
 def _draw(subject, console):
     """(pictures of the kinds that fit, why the others do not)."""
     reasons = [(kind, kind.why_not(subject)) for kind in plots.KINDS.values()]
-    missing = [f"{kind.title}: {why}" for kind, why in reasons if why]
+    # All plots of images have the same to say of a model of texts.
+    missing = [
+        f"{kind.title}: {why}"
+        for kind, why in reasons
+        if why and why != needs.no_images(subject)
+    ]
+    if of_texts := needs.no_images(subject):
+        missing.append(of_texts)
     fitting = [kind for kind, why in reasons if not why]
     pictures = []
     for kind in track(fitting, "Drawing", console=console, transient=True):

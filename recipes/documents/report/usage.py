@@ -4,7 +4,7 @@ import shlex
 from typing import NamedTuple
 
 from recipes.common.labels import label_argument
-from recipes.documents.texts import in_quotes
+from recipes.documents.texts import commands, in_quotes
 
 
 class Block(NamedTuple):
@@ -36,7 +36,9 @@ def blocks(about, can_sample=True):
     return [
         Block("Load it", "python", _load(about, name, can_sample)),
         Block(
-            "Fine-tune it on your images", "python", _finetune(about, name, can_sample)
+            f"Fine-tune it on your {about.noun}",
+            "python",
+            _finetune(about, name, can_sample),
         ),
         Block("Deploy it", "python", _deploy(about, name, can_sample)),
         Block("On the command line", "sh", _commands(about, can_sample)),
@@ -52,6 +54,8 @@ def _load(about, name, can_sample):
 
 def _finetune(about, name, can_sample):
     given = ""
+    if about.noun == "texts":
+        return _finetune_texts(about, name)
     lines = [
         "import zoo",
         "from recipes.data import load_images",
@@ -76,6 +80,24 @@ def _finetune(about, name, can_sample):
     return "\n".join([*lines, 'model.save_to_preset("fine_tuned")'])
 
 
+def _finetune_texts(about, name):
+    given = ", data.train_labels" if about.num_classes is not None else ""
+    return "\n".join(
+        [
+            "import zoo",
+            "from recipes.data.texts import load_texts",
+            "",
+            f"model = zoo.from_preset({name})",
+            "form = model.event.vocabulary, model.event.shape[0]",
+            "# A file of lines or a table of yours in place of phrases.",
+            'data = load_texts("phrases", vocabulary=form[0], max_length=form[1])',
+            'model.compile("adam")',
+            f"model.fit(data.train{given}, epochs=3, batch_size=64)",
+            'model.save_to_preset("fine_tuned")',
+        ]
+    )
+
+
 def _deploy(about, name, can_sample):
     lines = [
         "import export",
@@ -93,10 +115,9 @@ def _deploy(about, name, can_sample):
 def _commands(about, can_sample):
     address, reads_labels = shlex.quote(about.address), about.num_attributes is None
     lines = [f"vae-zoo show {address}"]
-    if can_sample and reads_labels:  # no command reads attributes
-        lines.append(f"vae-zoo sample {address} --out samples.png")
-    if reads_labels:
-        lines.append(f"vae-zoo finetune {address} --data digits")
+    if reads_labels:  # no command reads attributes
+        facts = {"max_length": 1 if about.noun == "texts" else None}
+        lines += commands(facts, address, can_sample)
     return "\n".join([*lines, f"vae-zoo explore {address} --out explorer.html"])
 
 
@@ -118,5 +139,12 @@ def _of_export(about, can_sample):
 
 def _sample(what, about):
     labels = label_argument(vars(about), 16)
+    if about.noun == "texts":
+        drawn = f"{what}.sample(16, {labels}seed=0)"
+        return (
+            f"texts = model.to_texts({drawn})"
+            if what == "model"
+            else f"texts = {drawn}"
+        )
     shape = ", ".join(map(str, (16, *about.image_shape)))
     return f"images = {what}.sample(16, {labels}seed=0)  # ({shape}), in [0, 1]"

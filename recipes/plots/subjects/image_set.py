@@ -12,10 +12,10 @@ MAX_IMAGES = 2000
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images of a test split, as the model is to see them.
+    """Images, or texts, of a test split, as the model is to see them.
 
     Attributes:
-        images: float32 (N, H, W, C) in [0, 1].
+        images: float32 (N, H, W, C) in [0, 1]; of texts their tokens, int32 (N, T).
         labels: int64 (N,), or None.
         class_names: names of the labels, or None.
         words: what they are, such as "2,000 of the 10,000 test images of mnist".
@@ -82,6 +82,36 @@ def read_images(
         f"{part} {total:,} {short}",
         short,
         tuple(data.report),
+    )
+
+
+def read_texts(source, vocabulary, max_length, data_dir=None, most=MAX_IMAGES):
+    """Texts of a test split, evenly spaced: an `ImageSet`.
+
+    Args:
+        source, vocabulary, max_length, data_dir: as `recipes.data.texts.load_texts`
+            takes them.
+        most: as in `read_images`.
+
+    Raises:
+        ValueError, OSError, ImportError: if there are none, or none that fit.
+    """
+    from recipes.data.texts.every import load_every_text
+
+    data = load_every_text(source, vocabulary, max_length, data_dir=data_dir)
+    total, step = len(data.tokens), 1
+    if most is not None:
+        step = -(-total // most)
+    tokens, short = data.tokens[::step], f"texts of {data.name}"
+    part = "all" if step == 1 else f"{len(tokens):,} of the"
+    return ImageSet(
+        tokens,
+        None if data.labels is None else data.labels[::step],
+        data.class_names,
+        f"{part} {total:,} {short}",
+        short,
+        tuple(data.report),
+        [str(number) for number in data.numbers[::step]],
     )
 
 

@@ -6,12 +6,20 @@ import functools
 import numpy as np
 
 from recipes.common.errors import USER_ERRORS, sentence
+from recipes.common.events import are_texts, noun_of
 from recipes.common.latents import latents_of, the_codes, the_vector
-from recipes.plots.subjects.image_set import MAX_IMAGES, import_readers, read_images
+from recipes.plots.subjects.image_set import (
+    MAX_IMAGES,
+    import_readers,
+    read_images,
+    read_texts,
+)
 
 # Of the facts of a subject: what it does not know is None.
 FACTS = (
     "image_shape",
+    "max_length",
+    "vocabulary",
     "num_classes",
     "num_attributes",
     "class_names",
@@ -57,6 +65,7 @@ class Subject:
             setattr(self, fact, facts.get(fact))
         self.image_shape = self.image_shape and tuple(self.image_shape)
         self.latents = latents_of(facts)
+        self.of_texts, self.noun = are_texts(facts), noun_of(facts)
         self.preset = preset
         self.data, self.data_dir, self.seed = data, data_dir, seed
         self.strict, self.invert = strict, invert
@@ -181,34 +190,24 @@ class Subject:
         """
         if self._source is None:
             raise ValueError(
-                f"{self.name!r} does not say which images it was made for: give some "
-                "with --data."
+                f"{self.name!r} does not say which {self.noun} it was made for: give "
+                "some with --data."
             )
         source = self.data
         if source is None:
             from recipes.data.open import named_data_set
 
-            source = named_data_set(self._source, self.data_dir)
-        binarized, invert = False, self.invert
-        if self.preset is not None:
-            own = self.preset.config.get("dynamic_binarization", False)
-            dataset = self.preset.entry("dataset")
-            binarized = bool(dataset.get("binarized", own))
-            invert |= self.data is None and bool(dataset.get("inverted"))
-        found = read_images(
-            source,
-            self.image_shape,
-            self.data_dir,
-            binarized,
-            self.most_images,
-            strict=self.strict,
-            invert=invert,
-        )
+            source = named_data_set(self._source, self.data_dir, self.noun)
+        if self.of_texts:
+            form = self.vocabulary, self.max_length
+            found = read_texts(source, *form, self.data_dir, self.most_images)
+        else:
+            found = self._read_images(source)
         if self.is_conditional and found.labels is None:
             raise ValueError(
-                f"{self.name!r} needs labels beside the images, and the {found.short} "
-                "have none: give images in one sub-folder a class, or an .npz with "
-                "labels."
+                f"{self.name!r} needs labels beside the {self.noun}, and the "
+                f"{found.short} have none: give images in one sub-folder a class, or "
+                "an .npz with labels; or texts in a table with a column of classes."
             )
         if self.is_conditional and self.class_names and found.class_names:
             from recipes.data.classes import class_numbers
@@ -220,6 +219,24 @@ class Subject:
                 class_names=tuple(self.class_names),
             )
         return found
+
+    def _read_images(self, source):
+        """Images of a source as the model is to see them: an `ImageSet`."""
+        binarized, invert = False, self.invert
+        if self.preset is not None:
+            own = self.preset.config.get("dynamic_binarization", False)
+            dataset = self.preset.entry("dataset")
+            binarized = bool(dataset.get("binarized", own))
+            invert |= self.data is None and bool(dataset.get("inverted"))
+        return read_images(
+            source,
+            self.image_shape,
+            self.data_dir,
+            binarized,
+            self.most_images,
+            strict=self.strict,
+            invert=invert,
+        )
 
     # What is computed once.
 
