@@ -138,7 +138,7 @@ def sample(
     if preset := texts.preset_of_texts(source):
         if shards:
             raise typer.BadParameter(
-                "Of texts there are no --shards: -n says how many, --out FILE.txt where."
+                "Of texts there are no --shards: give -n, and --out FILE.txt."
             )
         count = num_samples or texts.PRINTED
         texts.sample(preset, out, count, *options, overwrite)
@@ -170,8 +170,8 @@ def finetune(
     data: Annotated[
         str,
         typer.Option(
-            help="TFDS name, folder of images or .npz file; of a preset of texts a file "
-            "of lines, a .csv, .tsv or .parquet."
+            help="TFDS name, folder of images or .npz file; of a preset of texts a "
+            "file of lines, a .csv, .tsv or .parquet."
         ),
     ],
     epochs: Annotated[

@@ -1,4 +1,4 @@
-"""What commands do of a preset of texts: print, between two, nearest, encode, cluster."""
+"""What commands do of a preset of texts: sample, interpolate, encode, cluster, ..."""
 
 import csv
 import io
@@ -198,8 +198,8 @@ def read_every(preset, model, data, reading):
         return every, None
     if every.labels is None:
         raise ValueError(
-            f"{preset.name!r} needs labels beside the texts, and {every.name} has none: "
-            "give a table with a column of classes (--label)."
+            f"{preset.name!r} needs labels beside the texts, and {every.name} has "
+            "none: give a table with a column of classes (--label)."
         )
     if known := preset.info.get("class_names"):
         return every, class_numbers(every.class_names, known, every.name)[every.labels]

@@ -1,4 +1,4 @@
-"""The pages of `vae-zoo anomaly score`: the most unusual pictures or texts, and where."""
+"""The pages of `vae-zoo anomaly score`: what is most unusual, and where in it."""
 
 import base64
 from typing import NamedTuple

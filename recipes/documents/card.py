@@ -145,9 +145,10 @@ def _gain_lines(info):
     for figure, name in COMPARED.items():
         before, after = (gain.get(f"validation_{figure}{s}") for s in ("_before", ""))
         if before is not None and after is not None:
+            count = gain[f"validation_{noun}"]
             said += (
-                f": the {name} of {gain[f'validation_{noun}']:,} validation {noun} went "
-                f"from {before:,.1f} to {after:,.1f} nats"
+                f": the {name} of {count:,} validation {noun} went from "
+                f"{before:,.1f} to {after:,.1f} nats"
             )
     return [f"{said}.", ""]
 

@@ -170,8 +170,9 @@ def evaluate_preset(
         reading: further options of `recipes.data.forms.load_data`.
 
     Returns:
-        The dict of `evaluate_model`, or of `evaluate_texts`, and "intervals", of 95 %; its "nll_k<K>" are of the
-        smaller K of the published NLLs that the preset names; where the images have
+        The dict of `evaluate_model`, or of `evaluate_texts`, and "intervals", of 95 %;
+        its "nll_k<K>" are of the smaller K of the published NLLs that the preset names;
+        where the images have
         classes, with that of `sample_quality`; on data of known factors, with that of
         `disentanglement_metrics`.
 

@@ -158,6 +158,6 @@ class Units(Kind):
             )
         return (
             f"KL of each latent of {subject.name} in nats {_of_one(subject)}, averaged "
-            f"over {subject.ranking.images}, largest first: {int(np.sum(kl >= SILENT)):,} "
-            f"of {len(kl):,} reach {SILENT}.{moments}"
+            f"over {subject.ranking.images}, largest first: "
+            f"{int(np.sum(kl >= SILENT)):,} of {len(kl):,} reach {SILENT}.{moments}"
         )

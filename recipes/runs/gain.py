@@ -70,8 +70,8 @@ class Gain:
         if not self.after > self.before:
             raise ValueError(
                 f"Nothing was gained, so no preset is written. {self.sentence} Try "
-                f"more --epochs, another --learning-rate or more {self.noun}, in another "
-                "--out."
+                f"more --epochs, another --learning-rate or more {self.noun}, in "
+                "another --out."
             )
 
     def record(self):

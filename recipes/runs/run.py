@@ -182,9 +182,9 @@ class Run:
         if data.train is None or data.validation is None:
             count = 0 if data.train is None else len(data.train)
             raise ValueError(
-                f"The {kind.noun} of {data.name} must be at least 3, to train, to validate "
-                f"and to test, received so few that {count} are left to train on and "
-                "none to validate."
+                f"The {kind.noun} of {data.name} must be at least 3, to train, to "
+                f"validate and to test, received so few that {count} are left to train "
+                "on and none to validate."
             )
         labels, validation_labels = (
             labels_for(model, data, split) for split in ("train", "validation")

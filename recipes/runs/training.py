@@ -10,8 +10,8 @@ import zoo
 from recipes.common.defaults import FINETUNING_BATCH, FINETUNING_RATE, MEMORY
 from recipes.common.devices import part, shared_by
 from recipes.common.dtypes import choose_dtype
-from recipes.common.published import further_draws
 from recipes.common.presets import read_preset
+from recipes.common.published import further_draws
 from recipes.data.augment import check_kinds
 from recipes.data.classes import known_classes
 from recipes.data.forms import Texts, form_of, load_data
@@ -63,7 +63,7 @@ def train(
         machines: `recipes.common.machines.Machines` that train together, or None.
         command: how the run was started, for its records.
         console: `rich.console.Console` for progress.
-        scored_on: the images or texts that the figures are of, "test" or "validation": where
+        scored_on: what the figures are of, "test" or "validation" data: where
             settings are chosen by them, the test split is to be left alone.
 
     Returns:

@@ -20,6 +20,7 @@ from rich.console import Console
 import zoo
 from recipes.common.published import Published, further_draws, published_of
 from recipes.data import binarize, load_images
+from recipes.data.forms import load_data
 from recipes.documents.published import published_rows
 from recipes.recipe import RECIPES, Recipe, Training, get_recipe
 from recipes.runs import callbacks as run_callbacks
@@ -102,9 +103,9 @@ def finished(tmp_path_factory):
     events = []
     console = quiet()
 
-    def load(source, **options):
+    def load(source, form, **options):
         events.append(("load", options.get("splits", ("train", "validation"))))
-        return load_images(source, **options)
+        return load_data(source, form, **options)
 
     fit = recipe_training.Run.fit
 
@@ -114,7 +115,7 @@ def finished(tmp_path_factory):
         return model
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe_training, "load_images", load)
+        patch.setattr(recipe_training, "load_data", load)
         patch.setattr(recipe_training.Run, "fit", fit_and_tell)
         preset = train(tiny_recipe(), out=out, command="train tiny", console=console)
     return Finished(out, preset, events, console.file.getvalue())
