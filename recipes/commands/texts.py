@@ -93,9 +93,9 @@ def nearest(preset, data, text, num_neighbours, label, reading, backend):
         reading: `column`, `label` and `data_dir` of `load_texts`.
         backend: as the user gave it, or None.
     """
+    every, labels = read_every(preset, data, reading)
     model = load_preset(preset, backend)
     query = _typed(model, text)
-    every, labels = read_every(preset, model, data, reading)
     from zoo import applications
 
     asked = class_asked_for(label, preset.info.get("class_names"))
@@ -129,8 +129,8 @@ def encode(preset, data, out, kind, reading, backend):
         raise FileExistsError(
             f"{stem}{suffix(kind)} is in {storage.url} already: choose another --out."
         )
+    every, labels = read_every(preset, data, reading)
     model = load_preset(preset, backend)
-    every, labels = read_every(preset, model, data, reading)
     with working(f"Encoding {len(every.texts):,} texts"):
         posterior = model.encode(every.tokens, labels)
         from keras import ops
@@ -156,8 +156,8 @@ def cluster(preset, data, out, num_clusters, method, seed, reading, backend, ove
         num_clusters, method, seed, overwrite: of `vae-zoo cluster`.
     """
     table = check_output(make_folder(out) / "clusters.csv", overwrite)
+    every, labels = read_every(preset, data, reading)
     model = load_preset(preset, backend)
-    every, labels = read_every(preset, model, data, reading)
     from zoo import applications
 
     with working("Looking for clusters"):
@@ -182,7 +182,7 @@ def cluster(preset, data, out, num_clusters, method, seed, reading, backend, ove
     print(f"Written: {table}")
 
 
-def read_every(preset, model, data, reading):
+def read_every(preset, data, reading):
     """All texts of a file, as the preset takes them, and their labels if it takes any.
 
     The report goes to stderr.
