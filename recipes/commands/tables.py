@@ -114,7 +114,7 @@ def print_details(console, preset):
     noun = noun_of(preset.info)
     about = [
         ("model", preset.info.get("model")),
-        (noun, one_of(preset.info, preset.config).replace(" x ", "x")),
+        (noun, one_of(preset.info).replace(" x ", "x")),
         ("latents", latents_text(preset.info)),
         ("parameters", f"{preset.info.get('parameters', 0):,}"),
         ("size", megabytes(preset.bytes)),

@@ -8,7 +8,7 @@ def are_texts(facts):
         facts: `zoo.preset_info` of a preset, arguments of a model's constructor, or the
             metadata of an `export.Sampler`.
     """
-    return facts.get("max_length") is not None
+    return bool(facts.get("texts")) or facts.get("max_length") is not None
 
 
 def noun_of(facts):

@@ -51,7 +51,7 @@ def model_card(info, address, can_sample=True):
         ValueError: if what a card says was not recorded.
     """
     texts, noun = are_texts(info), noun_of(info)
-    shape = "max_length" if texts else "image_shape"
+    shape = "texts" if texts else "image_shape"
     for path in (*_NEEDED, shape, f"dataset.training_{noun}"):
         found = info
         for part in path.split("."):

@@ -78,19 +78,18 @@ def trained_on(info):
     return "" if count is None else f"{count:,} {noun}"
 
 
-def one_of(facts, config):
+def one_of(facts):
     """What one image or text is, such as "28 x 28 x 1" or "up to 64 tokens of 4,096".
 
     Args:
         facts: `zoo.preset_info` of a preset, or the metadata of an `export.Sampler`.
-        config: arguments of the model's constructor, or that metadata.
     """
     if noun_of(facts) == "images":
         return " x ".join(map(str, facts["image_shape"] or ()))
-    length, size = facts["max_length"], config.get("vocabulary_size")
-    of = "" if size is None else f" of {size:,}"
-    kind = (config.get("vocabulary") or {}).get("kind")
-    return f"up to {length} tokens{of}" + (f", {kind}" if kind else "")
+    texts = facts.get("texts") or facts
+    kind = texts.get("kind")
+    said = f"up to {texts['max_length']} tokens of {texts['vocabulary_size']:,}"
+    return said + (f", {kind}" if kind else "")
 
 
 def megabytes(count):

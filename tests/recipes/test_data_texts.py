@@ -66,7 +66,9 @@ def test_a_models_vocabulary_is_kept_and_unknown_words_are_told():
     assert data.unknown["train"] == np.sum(data.train == 1)
 
 
-@pytest.mark.parametrize("text", ["שלום עולם", "مرحبا بالعالم", "🦊🦊 and 👩‍👩‍👧", "e\u0301t\u00e9"])
+@pytest.mark.parametrize(
+    "text", ["שלום עולם", "مرحبا بالعالم", "🦊🦊 and 👩‍👩‍👧", "e\u0301t\u00e9"]
+)
 def test_any_script_goes_through_bytes(text, tmp_path):
     path = write(tmp_path / "lines.txt", "\n".join([text] * 20))
     data = load_texts(path, max_length=64, size=300)
@@ -244,7 +246,9 @@ def test_a_prepared_data_set_of_texts_is_read(name, prepared):
 
 def test_data_sets_of_no_use_are_told(prepared, tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
-    with pytest.raises(ValueError, match="no feature 'gone' of text; it has 'headline', 'body'"):
+    with pytest.raises(
+        ValueError, match="no feature 'gone' of text; it has 'headline', 'body'"
+    ):
         load_texts("reviews", column="gone", data_dir=prepared)
     with pytest.raises(ValueError, match="no feature 'body' that is a class; it has"):
         load_texts("reviews", label="body", data_dir=prepared)

@@ -79,7 +79,7 @@ def test_a_run_ends_in_a_preset(finished):
     model, info = zoo.from_preset(preset), zoo.preset_info(preset)
     assert model.vocabulary.kind == "words" and len(model.vocabulary) == 15
     assert info["dataset"]["training_texts"] == 124
-    assert info["metrics"]["test_texts"] == 16 and info["max_length"] == 5
+    assert info["metrics"]["test_texts"] == 16 and info["texts"]["max_length"] == 5
     assert info["metrics"]["nll"] < 4 * np.log(15)
     history = json.loads((preset / "history.json").read_text())["model"]
     assert len(history["val_elbo"]) == 4 and history["elbo"][-1] > history["elbo"][0]

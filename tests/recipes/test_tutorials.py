@@ -35,6 +35,7 @@ FEW_LABELS = ROOT / "recipes" / "learn_from_few_labels.md"
 STYLE = ROOT / "recipes" / "sort_by_style.md"
 COMPRESS = ROOT / "recipes" / "compress_a_data_set.md"
 BULK = ROOT / "recipes" / "work_in_bulk.md"
+SENTENCES = ROOT / "recipes" / "write_sentences.md"
 # README.md runs on the backend of the other tests. This one compiles nothing.
 BACKEND = {"KERAS_BACKEND": "torch"}
 
@@ -83,7 +84,7 @@ def steps(path):
 
 
 TUTORIALS = [PICK, FINE_TUNE, ANOMALIES, FILL_IN, COMPRESS, FEW_LABELS, STYLE, DEPLOY]
-TUTORIALS += [SERVE, BULK]
+TUTORIALS += [SERVE, BULK, SENTENCES]
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
@@ -142,6 +143,15 @@ def test_serve(tmp_path):
     run_through(SERVE, tmp_path)
     assert (tmp_path / "service" / "inference_service.yaml").is_file()
     assert (tmp_path / "logged" / "MLmodel").is_file()
+
+
+def test_write_sentences(tmp_path):
+    run_through(SENTENCES, tmp_path)
+    with open(tmp_path / "found" / "scores.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["number"] == "3" and rows[0]["anomaly"] == "1" and len(rows) == 3
+    assert (tmp_path / "sentences.html").is_file()
+    assert list((tmp_path / "runs").glob("*/preset/README.md"))
 
 
 def test_work_in_bulk(tmp_path):

@@ -99,7 +99,7 @@ def _of_preset(preset):
         "model": info.get("model"),
         "data": data.get("name") and data_name(preset),
         "trained on": trained_on(info),
-        noun.removesuffix("s"): one_of(info, preset.config),
+        noun.removesuffix("s"): one_of(info),
         "latents": latents_text(preset.info),
         "parameters": f"{info.get('parameters', 0):,}",
         "weights": megabytes((preset.folder / "model.weights.h5").stat().st_size),
@@ -166,7 +166,7 @@ def _of_export(path):
     files = path.iterdir() if path.is_dir() else [path]
     facts = {
         "model": says["model"],
-        noun_of(says).removesuffix("s"): one_of(says, says),
+        noun_of(says).removesuffix("s"): one_of(says),
         "latents": latents_text(says),
         "prior": (says["latent_prior"] or "").replace("_", " "),
         "files": megabytes(sum(file.stat().st_size for file in files)),
