@@ -143,19 +143,20 @@ def sample(
         count = num_samples or texts.PRINTED
         texts.sample(preset, out, count, *options, overwrite)
         return
-    out, num_samples = out or "samples.png", num_samples or 64
     if shards:
         bulk.refuse(overwrite=overwrite)
-        bulk.sample(source, out, num_samples, shards, kind, workers, *options)
+        out = out or "samples.png"
+        bulk.sample(source, out, num_samples or 64, shards, kind, workers, *options)
         return
-    if num_samples > ONE_PICTURE:
+    if (num_samples or 0) > ONE_PICTURE:
         raise typer.BadParameter(
             f"A picture holds at most {ONE_PICTURE:,} samples: give --shards for files "
             "of more."
         )
     from recipes.commands import deploy
 
-    deploy.sample(source, Path(out), num_samples, *options, overwrite)
+    picture = Path(out or "samples.png")
+    deploy.sample(source, picture, num_samples or 64, *options, overwrite)
 
 
 app.command(rich_help_panel=PICK)(hub.pull)
