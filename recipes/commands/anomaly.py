@@ -197,6 +197,7 @@ def _score_texts(preset, data, out, num_shown, reading, backend, overwrite):
                 every.name,
                 kept,
                 numbers=every.numbers[shown],
+                given=[every.texts[i] for i in shown],
                 tokens=every.tokens[shown],
                 maps=scorer.heat_map(every.tokens[shown]),
                 decisions=decisions[shown],

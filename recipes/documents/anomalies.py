@@ -9,6 +9,7 @@ from recipes.common.contact_sheet import contact_sheet_png, in_pairs
 from recipes.documents.pages import get_template
 from recipes.documents.surprise import MOST, pieces
 from zoo.text import printable
+from zoo.vocabulary import UNKNOWN_WORD
 
 # Of black, by red and yellow, to white: where each of the three channels is full.
 _FULL_AT = np.array([0.4, 0.8, 1.0])
@@ -55,31 +56,40 @@ def anomaly_page(name, detector, *, names, images, maps, decisions, counts):
 
 
 class Text(NamedTuple):
-    """A text in coloured pieces, and what is said below it."""
+    """A text in coloured pieces, and what is said above it.
+
+    `given` is the text where it has words that the vocabulary does not have, else "".
+    """
 
     number: int
+    given: str
     pieces: list
     below: float
     nats: str
 
 
 def anomalous_texts_page(
-    name, detector, *, numbers, tokens, maps, decisions, counts, vocabulary
+    name, detector, *, numbers, given, tokens, maps, decisions, counts, vocabulary
 ):
     """The page of a detector of texts, as text.
 
     Args:
         name, detector, decisions, counts: as for `anomaly_page`.
-        numbers, tokens, maps: of the texts that are shown, the oddest first.
+        numbers, given, tokens, maps: of the texts that are shown, the oddest first:
+            where they stand, and as they stand there.
         vocabulary: `zoo.vocabulary.Vocabulary` of the tokens.
 
     Raises:
         ImportError: if Jinja2 is missing.
     """
-    texts = [
-        Text(int(number), pieces(vocabulary, row, nats), -float(d), f"{abs(d):.1f}")
-        for number, row, nats, d in zip(numbers, tokens, maps, decisions, strict=True)
-    ]
+    texts = []
+    for number, text, row, nats, d in zip(
+        numbers, given, tokens, maps, decisions, strict=True
+    ):
+        told = pieces(vocabulary, row, nats)
+        unknown = UNKNOWN_WORD in (piece.text.strip() for piece in told)
+        shown = printable(text) if unknown else ""
+        texts.append(Text(int(number), shown, told, -float(d), f"{abs(d):.1f}"))
     return get_template("anomalous_texts.html.j2").render(
         name=printable(name),
         texts=texts,

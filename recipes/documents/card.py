@@ -177,11 +177,12 @@ def _picture_lines(info, can_sample):
 
 def _text_lines(info):
     """Tables of what a model of texts writes, in Markdown."""
+    split = "test" if "test_texts" in info["metrics"] else "validation"
     told = {
         "samples": "Drawn by `model.sample` with seed 0; none was selected.",
-        "reconstructions": "Test texts, drawn with seed 0, and what is most probable "
-        "at the posterior mean of each.",
-        "interpolations": "From one test text to another on a great circle through "
+        "reconstructions": f"{split.capitalize()} texts, drawn with seed 0, and what "
+        "is most probable at the posterior mean of each.",
+        "interpolations": f"From one {split} text to another on a great circle through "
         "latent space.",
     }
     lines = []

@@ -122,6 +122,7 @@ def test_anomalies_are_scored_line_by_line(preset, data, lines, tmp_path):
     assert "Unusual texts of mine.txt" in page and "<script" not in page
     shown = html.unescape(re.sub(r"<[^>]*>", "", page))
     assert "the old cat sleeps . ■" in shown and "image" not in shown
+    assert "a \N{FOX FACE} مرحبا" in shown  # as it was given, beside <unk>
 
 
 def test_evaluate_keeps_its_figures(preset, tmp_path):
