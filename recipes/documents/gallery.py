@@ -1,6 +1,7 @@
 """A page of what all shipped presets draw: zoo/presets/README.md."""
 
-from recipes.documents.texts import data_name, markdown_table
+from recipes.documents.examples import example_rows
+from recipes.documents.texts import data_name, markdown_cells, markdown_table
 
 HEAD = (
     "# All presets, by eye",
@@ -12,6 +13,7 @@ HEAD = (
     "backend.",
     "Models that take a label draw eight of each, a row a label.",
     "Reconstructions are of the first test images: in pairs, original left.",
+    "Of models of texts there are tables: `sample(10, seed=0)`, and test texts.",
     "Each name leads to the preset's card, with its figures and what they are of.",
     "",
 )
@@ -34,5 +36,9 @@ def gallery(presets, figures):
             for kind in ("samples", "reconstructions")
             if (preset.folder / f"{kind}.png").is_file()
         }
-        lines += [*markdown_table(tuple(pictures), [tuple(pictures.values())]), ""]
+        if pictures:
+            lines += [*markdown_table(tuple(pictures), [tuple(pictures.values())]), ""]
+        for kind, headings, rows in example_rows(preset.entry("examples")):
+            if kind != "interpolations":
+                lines += [*markdown_table(headings, markdown_cells(rows)), ""]
     return "\n".join(lines)
