@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
@@ -42,6 +43,9 @@ class ImageData:
         >>> data.image_shape, data.num_classes
         ((8, 8, 1), None)
     """
+
+    # What sentences call several.
+    noun: ClassVar[str] = "images"
 
     name: str
     train: np.ndarray | Rows | None = None

@@ -20,8 +20,6 @@ _VALIDATED = 500
 class OfImages:
     """The run of a model of images."""
 
-    noun = "images"
-
     @staticmethod
     def validation_batch(data, training):
         """How many are scored at a time while the model is trained."""
@@ -67,8 +65,6 @@ class OfImages:
 
 class OfTexts:
     """The run of a model of texts."""
-
-    noun = "texts"
 
     @staticmethod
     def validation_batch(data, training):

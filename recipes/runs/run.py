@@ -182,7 +182,7 @@ class Run:
         if data.train is None or data.validation is None:
             count = 0 if data.train is None else len(data.train)
             raise ValueError(
-                f"The {kind.noun} of {data.name} must be at least 3, to train, to "
+                f"The {data.noun} of {data.name} must be at least 3, to train, to "
                 f"validate and to test, received so few that {count} are left to train "
                 "on and none to validate."
             )
@@ -311,8 +311,7 @@ class Run:
             settings={
                 "recipe": self.name,
                 "seed": self.seed,
-                # Or texts: runs that are to be resumed have it under this name.
-                "images": len(data.train),
+                data.noun: len(data.train),
                 **self.settings,
                 "augment": changes_of(data.train),
                 **dataclasses.asdict(training),
@@ -379,7 +378,7 @@ class Run:
         if self.machines is None:
             return
         some = np.ascontiguousarray(images[:64])
-        own = {**settings, "first images": zlib.crc32(some.tobytes())}
+        own = {**settings, "first data": zlib.crc32(some.tobytes())}
         own = json.loads(json.dumps(own))
         wanted = json.loads(of_first(json.dumps(own).encode(), self.machines))
         if changed := sorted(name for name in own if own[name] != wanted.get(name)):

@@ -387,7 +387,7 @@ def test_a_preset_without_its_card_is_not_finished(finished, tmp_path, monkeypat
         assert (preset / "samples.png").is_file()
         raise OSError("No space left.")
 
-    monkeypatch.setattr("recipes.runs.run.write_card", fail)
+    monkeypatch.setattr("recipes.runs.kinds.write_card", fail)
     with pytest.raises(OSError, match="No space left"):
         train(tiny_recipe(), out=out, resume=True, console=quiet())
     assert not (out / "preset").exists()

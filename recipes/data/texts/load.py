@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -51,6 +51,9 @@ class TextData:
         unknown: {split: number of its words that the vocabulary does not have}.
         left_out: {split: number of texts that were too long for it}.
     """
+
+    # What sentences call several.
+    noun: ClassVar[str] = "texts"
 
     name: str
     vocabulary: Vocabulary

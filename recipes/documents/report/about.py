@@ -143,7 +143,11 @@ def _of_unfinished_run(folder):
     facts = {
         "epochs done": done,
         "time so far": duration(state["seconds"]),
-        "training images": f"{settings.pop('images', 0):,}",
+        "trained on": ", ".join(
+            f"{settings.pop(noun):,} {noun}"
+            for noun in ("images", "texts")
+            if noun in settings
+        ),
     }
     return About(
         title=name,
