@@ -144,12 +144,13 @@ class TextDecoder(TextNetwork):
         states = ops.tanh(self.begin_with(context))
         return ops.split(states, states.shape[-1] // self.units, axis=-1)
 
-    def step(self, tokens, context, states, place=None):
+    def step(self, tokens, informed, states, place=None):
         """The odds at one place, given the token before it.
 
         Args:
             tokens: int32 (N,), those of the place before; `start` at the first.
-            context: (N, context_dim).
+            informed: (N, embedding_dim), what `inform` makes of the context: the same
+                at all places.
             states: of the places before, as `first_states` gives them.
             place: int32 scalar, where a transformer's states have room for all places;
                 None where they grow.
@@ -157,7 +158,7 @@ class TextDecoder(TextNetwork):
         Returns:
             logits, float32 (N, vocabulary_size), and the states of the next place.
         """
-        x = self.embed(tokens) + self.inform(context)
+        x = self.embed(tokens) + informed
         if self.is_transformer:
             cache = (
                 DynamicCache(states) if place is None else StaticCache(states, place)

@@ -82,7 +82,9 @@ class TextEncoder(TextNetwork):
         for forwards, backwards in zip(self.forwards, self.backwards, strict=True):
             ahead = forwards(x, mask=mask)
             # Keras gives them in the order in which it goes, from the end.
-            behind = ops.flip(backwards(x, mask=mask), axis=1)
+            # Taken, as a flip has no conversion to ONNX.
+            back = ops.arange(ops.shape(x)[1] - 1, -1, -1, dtype="int32")
+            behind = ops.take(backwards(x, mask=mask), back, axis=1)
             x = ops.concatenate([ahead, behind], axis=-1)
         ahead = ops.sum(ahead * last, axis=1)
         first = ops.cast(mask[:, :1], x.dtype)

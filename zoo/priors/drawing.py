@@ -51,11 +51,12 @@ def draw_tokens(decoder, context, uniforms, temperature):
     uniforms = at_least_float32(uniforms)
     places = ops.arange(length, dtype="int32")
     zero = ops.zeros((), uniforms.dtype)
+    informed = decoder.inform(context)
 
     def body(place, state):
         tokens, before, *states = state
         place = ops.cast(place, "int32")
-        logits, states = decoder.step(before, context, states, place)
+        logits, states = decoder.step(before, informed, states, place)
         here = ops.sum(ops.where(places == place, uniforms, zero), axis=1)
         token = next_token(logits, before, here, temperature)
         tokens = ops.where(places == place, token[:, None], tokens)
