@@ -26,16 +26,19 @@ def export_decoder(
     instead, with a last axis of levels where its quantizer is residual. A conditional
     model's takes `labels`, too: int32 (batch,) for classes, float32 (batch,
     num_attributes) for attributes. A graph cannot refuse a code or a class out of
-    range, `export.Sampler` does. The file holds its own description,
-    golden vectors and SHA-256, and is the same to the byte whichever backend trained
-    the weights: conversion always runs through TensorFlow in a fresh process.
+    range, `export.Sampler` does. Of a `zoo.TextVAE` it returns `tokens` (batch, T)
+    int32 instead, each the most probable after those before it, and holds the
+    vocabulary. The file holds its own description, golden vectors and SHA-256, and is
+    the same to the byte whichever backend trained the weights: conversion always runs
+    through TensorFlow in a fresh process.
 
     Args:
         model: a built model of the zoo, on any backend.
         path: the file to write; its folder must exist.
         opset: 17 or 18.
         quantize: None for float32 weights; "fp16" or "int8" (one scale a channel) for
-            smaller files, with float32 inputs and outputs, and no gain in speed.
+            smaller files, with float32 inputs and outputs, and no gain in speed; None
+            alone for texts, of which rounded weights would write others.
         verify: compare onnxruntime with `model.decode` on this backend, at batch 1, 3
             and 17, on ordinary latents and extreme ones.
         overwrite: replace an existing file.
@@ -110,6 +113,13 @@ def export_model(
     `new_cache`, with one place more. `quantize` leaves the prior in float32, so that a
     seed means the same codes. Verification allows a code that the model would not have
     chosen only where a uniform number lies within 1e-5 of the edge between two codes.
+
+    Of a TextVAE the files have `tokens` (batch, T) int32 for `image`: token 0 ends a
+    text and fills its row, rows of encoder.onnx are of T tokens, and `uniforms` are one
+    for each place, after those of the prior. Tokens are drawn one after another in a
+    `Loop` that ends when all rows have ended. Each file holds the vocabulary, if the
+    model has one. Errors of these files are how far, in probability, a uniform number
+    lies beyond what its token stands for, by the model's own probabilities.
 
     manifest.json lists sizes, SHA-256, measured errors and golden vectors; README.md
     says how to use the folder.

@@ -6,7 +6,7 @@ import warnings
 
 from export import priors
 from export.check import compare
-from export.check.subject import can_classify
+from export.check.subject import can_classify, is_of_texts
 from export.convert import classes, process
 from export.errors import ExportError
 from export.options import (
@@ -123,6 +123,23 @@ def _check_detector(detector):
         )
 
 
+def _check_texts(what, quantize):
+    """Refuses what is not done for texts.
+
+    Raises:
+        ExportError: saying which.
+    """
+    if quantize:
+        raise ExportError(
+            f"quantize={quantize!r} is for images: with rounded weights a model of "
+            "texts would write others; export it with quantize=None."
+        )
+    if what == "scorer":
+        raise ExportError(
+            "A detector of unusual texts cannot be exported yet: scores are of images."
+        )
+
+
 def _convert(model, workspace, what, opset, quantize, verify, detector=None):
     """Converts one file, such as a "decoder", or a "folder".
 
@@ -136,6 +153,8 @@ def _convert(model, workspace, what, opset, quantize, verify, detector=None):
                 "`model` must be a built zoo model, such as zoo.from_preset(...); got "
                 f"{type(model).__name__}."
             )
+    if is_of_texts(model):
+        _check_texts(what, quantize)
     several = len(model.latents) > 1 and getattr(model, "latent_row", None) is None
     if what == "decoder" and several:
         raise ExportError(

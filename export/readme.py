@@ -2,6 +2,7 @@
 
 import math
 
+from export import readme_texts
 from export.runtime.manifest import (
     CLASSIFIER,
     DECODER,
@@ -10,7 +11,7 @@ from export.runtime.manifest import (
     PRIOR_STEP,
     SAMPLER,
 )
-from export.runtime.signature import has_codes
+from export.runtime.signature import event_value, has_codes, is_of_texts
 
 
 def readme(manifest):
@@ -29,6 +30,7 @@ def readme(manifest):
             "With numpy and onnxruntime alone:",
             "",
             "```python",
+            *(["import json", ""] if manifest.get("vocabulary") else []),
             "import numpy as np",
             "import onnxruntime",
             "",
@@ -49,7 +51,8 @@ def _front_matter(manifest):
     if manifest.get("data"):
         lines += ["datasets:", f"- {manifest['data']}"]
     if SAMPLER in manifest["files"] and not _labels(manifest):
-        lines.append("pipeline_tag: unconditional-image-generation")
+        tag = "text" if is_of_texts(manifest) else "unconditional-image"
+        lines.append(f"pipeline_tag: {tag}-generation")
     tags = ("variational-autoencoder", "vae-zoo", "onnxruntime")
     return ["---", *lines, "tags:", *(f"- {tag}" for tag in tags), "---", ""]
 
@@ -60,6 +63,8 @@ def _prior(manifest):
     by = " and ".join(f"`{name}`" for name in drawn)
     draw = f"{by} draw from it." if drawn else "Nothing here draws from it."
     name = manifest.get("latent_prior")
+    if name == "standard_normal" and is_of_texts(manifest):
+        return [f"The prior of `z` is N(0, I): {draw}"]
     if name == "standard_normal":
         return ["Samples are `decoder.onnx` of `z` drawn from N(0, I)."]
     if name == "uniform_codes":
@@ -86,10 +91,11 @@ def _prior(manifest):
         f"makes nothing of use: {draw}",
     ]
     if name in ("flow", "label_flow"):
+        noun = "texts" if is_of_texts(manifest) else "images"
         lines += [
             "A flow has learned nothing of noise larger than its own: at a "
             "`temperature` above 1",
-            "images get odd, and from 1.5 on no two programs agree on them.",
+            f"{noun} get odd, and from 1.5 on no two programs agree on them.",
         ]
     return lines
 
@@ -104,17 +110,20 @@ def _made_of(manifest):
             f"Weights of the networks are stored in {stored}, those of the prior in 32."
         )
     if manifest.get("data"):
+        noun = "texts" if is_of_texts(manifest) else "images"
         licence = manifest.get("data_license") or "not stated by its source"
         lines.append(
-            f"Trained on {manifest['data']} (licence of the images: {licence}); "
+            f"Trained on {manifest['data']} (licence of the {noun}: {licence}); "
             f"weights: {manifest['license']}."
         )
     return lines
 
 
 def _files(manifest):
-    image = ", ".join(map(str, manifest["image_shape"]))
     beside = " and `labels`" if _labels(manifest) else ""
+    if is_of_texts(manifest):
+        return readme_texts.files(manifest, _labels(manifest), beside)
+    image = ", ".join(map(str, manifest["image_shape"]))
     if has_codes(manifest):
         shape = ", ".join(map(str, manifest["code_shape"]))
         last = manifest["codebook_size"] - 1
@@ -228,7 +237,11 @@ def _labels(manifest):
 
 
 def _code(manifest):
-    image = ", ".join(map(str, manifest["image_shape"]))
+    ((name, value),) = event_value(16, manifest).items()
+    shape = ", ".join(map(str, value.shape))
+    made = "tokens" if is_of_texts(manifest) else "images"
+    run = f'({made},) = session.run(["{name}"], inputs)  # ({shape})'
+    tail = [run, *readme_texts.tail_of_code(manifest)]
     labels = []
     if manifest.get("num_classes") is not None:
         labels = [f"labels = np.arange(16, dtype=np.int32) % {manifest['num_classes']}"]
@@ -246,7 +259,7 @@ def _code(manifest):
             '    "temperature": np.array(1.0, np.float32),',
             *beside,
             "}",
-            f'(images,) = session.run(["image"], inputs)  # (16, {image})',
+            *tail,
         ]
     if has_codes(manifest):
         shape = ", ".join(map(str, (16, *manifest["code_shape"])))
@@ -260,12 +273,14 @@ def _code(manifest):
         f"    {given},  # yours",
         *beside,
         "}",
-        f'(images,) = session.run(["image"], inputs)  # (16, {image})',
+        *tail,
     ]
 
 
 def _with_vae_zoo(manifest):
     labels = ", labels" if _labels(manifest) else ""
+    if is_of_texts(manifest):
+        return readme_texts.with_vae_zoo(manifest, labels)
     if SAMPLER in manifest["files"]:
         return [
             "With vae-zoo, which also checks the files: "

@@ -24,7 +24,8 @@ class ExportReport(_AsDict):
         path: where it lies.
         max_abs_error: largest difference between the file in onnxruntime and Keras on
             latents from N(0, I); relative where a value exceeds 1, which pixels never
-            do. With `verify` it covers the caller's own backend too.
+            do; of tokens see `export_model`. With `verify` it covers the caller's own
+            backend too.
         extreme_error: the same on latents up to ten times as large.
         latent_error: of a sampler, the largest difference of the latents it draws from
             those of the model, relative where they exceed 1; at most 1e-6. Where

@@ -5,8 +5,8 @@ import os
 
 import numpy as np
 
-from export.check import compare_codes, generated, probes
-from export.check.subject import Subject
+from export.check import compare_codes, compare_tokens, generated, probes
+from export.check.subject import Subject, is_of_texts
 from export.convert.float32 import in_float32
 from export.errors import ExportError
 from export.runtime.golden import max_error, score_sizes
@@ -55,10 +55,10 @@ def largest_errors(session, kind, subject):
         subject: a `Subject`.
 
     Returns:
-        {"ordinary": error, "extreme": error} on the two kinds of probes; of a sampler
-        of one group {"latents": error} on both, as `generated` or, of codes,
-        `compare_codes` measures it; of an encoder of codes {"differing_codes": share
-        of codes that are not the model's}.
+        {"ordinary": error, "extreme": error} on the two kinds of probes, of texts as
+        `compare_tokens` measures it; of a sampler of one group {"latents": error} on
+        both, as `generated` or, of codes, `compare_codes` measures it; of an encoder
+        of codes {"differing_codes": share of codes that are not the model's}.
 
     Raises:
         ExportError: if the file gives pixels outside [0, 1].
@@ -79,8 +79,11 @@ def largest_errors(session, kind, subject):
 
 def golden(session, kind, subject):
     """Golden vectors: inputs, and what onnxruntime gave for them."""
+    of_texts = is_of_texts(subject.model)
+    if of_texts and kind != ENCODER_KIND:
+        return compare_tokens.golden(session, kind, subject)
     feeds = probes.golden(kind, subject)
-    if kind in (ENCODER_KIND, *OF_IMAGES_ALONE):
+    if kind in (ENCODER_KIND, *OF_IMAGES_ALONE) and not of_texts:
         feeds = {"image": _golden_images(subject), **feeds}
     elif kind == GENERATOR_KIND:
         return generated.golden(session, feeds)
@@ -103,6 +106,8 @@ def _golden_images(subject):
 def _comparison(kind, subject, all_feeds):
     """A function of a file's inputs and outputs: {about: error}."""
     model = subject.model
+    if is_of_texts(model) and kind != ENCODER_KIND:
+        return compare_tokens.comparison(subject, all_feeds)
     if kind == PRIOR_STEP_KIND:
         return compare_codes.step_comparison(model)
     if kind == SAMPLER_KIND and subject.has_codes and subject.record is not None:

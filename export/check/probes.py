@@ -12,12 +12,13 @@ from export.runtime.signature import (
     PRIOR_STEP_KIND,
     SAMPLER_KIND,
 )
+from zoo.vocabulary import END
 
 BATCHES = (1, 3, 17)
 _ROWS = max(BATCHES)
 # One for each batch; the last has bits in both words of the generator's key.
 _SEEDS = (0, 1, 2**62 + 2**32 + 3)
-_GOLDEN_SEED = 2**33 + 1
+GOLDEN_SEED = 2**33 + 1
 # The largest float32 number that `uniforms` can be.
 _LAST_UNIFORM = np.float32(1 - 2.0**-24)
 
@@ -65,7 +66,9 @@ def _reach(model):
 def _row_pairs(kind, subject):
     """{input: (ordinary, extreme) rows}, for all that has rows."""
     model, pairs = subject.model, {}
-    if kind in (ENCODER_KIND, *OF_IMAGES_ALONE):
+    if kind == ENCODER_KIND and subjects.is_of_texts(model):
+        pairs["tokens"] = texts(model.event)
+    elif kind in (ENCODER_KIND, *OF_IMAGES_ALONE):
         pairs["image"] = images(model.image_shape)
     elif kind == DECODER_KIND:
         ordinary, extreme = latents(subject.group)
@@ -182,13 +185,26 @@ def images(image_shape):
     return ordinary, extreme
 
 
+def texts(event):
+    """Ordinary and extreme texts to compare on: int32 arrays (N, T)."""
+    rng = np.random.default_rng(0)
+    (length,), size = event.shape, event.vocabulary_size
+    drawn = rng.integers(1, size, (_ROWS, length), dtype=np.int32)
+    lengths = rng.integers(0, length + 1, (_ROWS, 1))
+    lengths[:3, 0] = length, 0, 1
+    ordinary = np.where(np.arange(length) < lengths, drawn, END).astype(np.int32)
+    # The same token everywhere.
+    same = np.linspace(size - 1, 1, _ROWS).astype(np.int32)[:, None]
+    return ordinary, np.repeat(same, length, axis=1)
+
+
 def golden(kind, subject):
     """Feeds that a file keeps to check itself: 1 to 4 rows, about 64 KB of pixels.
 
     Those of files that look at images lack these, which are decoded from latents.
     """
     model = subject.model
-    rows = int(np.clip(65536 // (4 * np.prod(model.image_shape)), 1, 4))
+    rows = int(np.clip(65536 // (4 * model.event.size), 1, 4))
     # Each code drawn may come close to an edge between two: the fewer the better.
     drawn = 1 if subject.has_codes else rows
     feeds = {}
@@ -198,6 +214,8 @@ def golden(kind, subject):
         rng = np.random.default_rng(1)
         shape = (rows, *subject.group.shape)
         feeds["z"] = rng.standard_normal(shape, dtype=np.float32)
+    elif kind == ENCODER_KIND and subjects.is_of_texts(model):
+        feeds["tokens"] = texts(model.event)[0][:rows]
     elif kind == GENERATOR_KIND:
         rows = drawn
         pairs = _numbers(model.noise)
@@ -205,7 +223,7 @@ def golden(kind, subject):
         feeds["temperature"] = np.array(1, np.float32)
     elif kind == SAMPLER_KIND:
         rows = drawn
-        feeds = _draw(rows, _GOLDEN_SEED, temperature=1)
+        feeds = _draw(rows, GOLDEN_SEED, temperature=1)
     elif kind == PRIOR_STEP_KIND:
         rows = 1  # a cache is large
         pairs = _row_pairs(kind, subject)

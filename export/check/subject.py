@@ -60,18 +60,22 @@ class Subject:
         )
 
     def posterior_statistics(self):
-        """What the model says of q(z|x) of some images, {name: tensor}."""
-        from keras import ops
-
+        """What the model says of q(z|x) of some observations, {name: tensor}."""
         model = self.model
-        images = ops.zeros((2, *model.image_shape))
         given = labels(model, 2) if self.networks_see_labels else None
-        return model.posterior_statistics(images, given and given[0])
+        return model.posterior_statistics(model.event.zeros(2), given and given[0])
 
 
 def _group(model):
     row = getattr(model, "latent_row", None)
     return model.latents[0] if row is None and len(model.latents) == 1 else row
+
+
+def is_of_texts(model):
+    """Whether a model's observations are rows of tokens, as `zoo.TextVAE`'s are."""
+    from zoo.event import Tokens
+
+    return isinstance(model.event, Tokens)
 
 
 def can_classify(model):
@@ -155,16 +159,22 @@ def _draws_as(model, record):
     if numpy_form is None:
         return record.is_drawn_by(model)
     columns = model.noise.normals
-    if model.noise.uniforms or _group(model).shape != (columns,):
+    # Those that choose the tokens of a text are none of the prior's.
+    places = model.event.size if is_of_texts(model) else 0
+    if model.noise.uniforms != places or _group(model).shape != (columns,):
         return False
     if getattr(model.prior, "latent_dim", columns) != columns:
         return False  # of a part of the row alone
     noise = np.random.default_rng(3).standard_normal((_ROWS, columns), np.float32)
+    others = {"uniforms": ops.zeros((_ROWS, places))} if places else {}
     given = labels(model, _ROWS)
     for temperature in (1.0, 0.5):
         for y in given or (None,):
             drawn = model.draw_latents(
-                noise=ops.convert_to_tensor(noise), temperature=temperature, labels=y
+                noise=ops.convert_to_tensor(noise),
+                temperature=temperature,
+                labels=y,
+                **others,
             )
             expected = numpy_form(noise * np.float32(temperature), y)
             error = max_error(ops.convert_to_numpy(drawn), expected)

@@ -18,8 +18,8 @@ def of(model):
     def decode(latents, labels=None):
         return {"image": model.expected_images(latents, labels)}
 
-    def encode(image, labels=None):
-        return model.posterior_statistics(image, labels)
+    def encode(x, labels=None):
+        return model.posterior_statistics(x, labels)
 
     def step_prior(code, cache, labels=None):
         places = _dynamic(ops.unstack(cache, axis=1))
@@ -73,6 +73,52 @@ def code_draw(model):
         return {"new_code": choose(logits, uniform, temperature), **tensors}
 
     return draw
+
+
+def text_begin(model):
+    """What a text's tokens are written from: latents and labels to {output: tensor}."""
+
+    def begin(z, labels=None):
+        context = model.context(z, labels)
+        states = [] if _grows(model) else model.decoder.first_states(context)
+        first = {f"state_{i}": state for i, state in enumerate(states)}
+        return {"informed": model.decoder.inform(context), **first}
+
+    return begin
+
+
+def text_draw(model, inputs):
+    """`text_begin` of latents that are drawn, which are given as well.
+
+    Args:
+        model: a `zoo.TextVAE`.
+        inputs: names of `draw_latents`' arguments, in the order of tensors.
+    """
+
+    def draw(*tensors):
+        given = dict(zip(inputs, tensors, strict=True))
+        z = model.draw_latents(**given)
+        return {"z": z, **text_begin(model)(z, given.get("labels"))}
+
+    return draw
+
+
+def text_step(model):
+    """One step of a text's loop: a function of tensors to {output: tensor}."""
+    from zoo.priors.drawing import next_token
+
+    def step(token, uniform, temperature, informed, *states):
+        logits, states = model.decoder.step(token, informed, list(states))
+        new = next_token(logits, token, uniform, temperature)
+        kept = {f"new_state_{i}": state for i, state in enumerate(states)}
+        return {"new_token": new, **kept}
+
+    return step
+
+
+def _grows(model):
+    """Whether a decoder's states grow by a place each time, at first of none."""
+    return any(None in shape for shape in model.decoder.state_shapes)
 
 
 def scorer(model, detector):

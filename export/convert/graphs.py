@@ -6,9 +6,12 @@ import tf2onnx
 from onnx import helper
 
 from export.convert import code_sampler, functions, graph, metadata, noise
-from export.convert.lean import fix_shapes, join_reshapes
+from export.convert.lean import fix_shapes, join_reshapes, share_transposed
 from export.convert.plain import write_plainly
 from export.convert.quantize import quantize_weights
+from export.convert.recurrent import OPERATORS as RECURRENT
+from export.convert.recurrent import Recurrent
+from export.convert.text_writer import Writer
 from export.runtime.signature import (
     DECODER_KIND,
     ENCODER_KIND,
@@ -18,6 +21,7 @@ from export.runtime.signature import (
     SAMPLER_KIND,
     SCORER_KIND,
     Value,
+    is_of_texts,
     signature,
 )
 
@@ -45,6 +49,13 @@ class Graphs:
             self._values.update(metadata.of_kind(subject, kind))
         # With the prior's own file a draw is a loop over its step.
         self._steps = subject.has_codes and subject.record is not None
+        self._writer, layers = None, []
+        if is_of_texts(description):
+            self._writer = Writer(subject.model.decoder, self._values)
+            encoder = subject.model.encoder
+            if not encoder.is_transformer:
+                layers = [*encoder.forwards, *encoder.backwards]
+        self._recurrent = Recurrent(layers)
         self.kept, self.rounded = {}, []
         self._converted = {}
 
@@ -53,6 +64,8 @@ class Graphs:
         opset, further = self.opset, frozenset()
         if kind == SAMPLER_KIND:
             opset, further = max(opset, noise.OPSET), noise.OPERATORS
+        if self._writer is not None and kind != ENCODER_KIND:
+            return self._write(kind, opset), opset, further | code_sampler.LOOP
         if kind in (GENERATOR_KIND, SAMPLER_KIND):
             draw = self._code_draw if self._steps else self._draw
             if self.subject.has_codes:
@@ -64,12 +77,30 @@ class Graphs:
             return self._convert(kind, compute, *values, opset, None), opset, further
         # The prior stays as it is: rounded weights would draw other codes.
         quantize = None if kind == PRIOR_STEP_KIND else self.quantize
+        if self._recurrent.layers:
+            further = RECURRENT
         return self._network(kind, opset, quantize), opset, further
 
     def _network(self, kind, opset, quantize):
         compute = functions.of(self.subject.model)[kind]
         values = signature(kind, self._values)
         return self._convert(kind, compute, *values, opset, quantize)
+
+    def _write(self, kind, opset):
+        """A graph of texts, token after token."""
+        model, writer = self.subject.model, self._writer
+        inputs, outputs = writer.begin_signature(kind)
+        if kind == DECODER_KIND:
+            name, compute = "begin", functions.text_begin(model)
+        else:
+            name, compute = "draw", functions.text_draw(model, list(inputs))
+        begin = self._convert(name, compute, inputs, outputs, opset, None)
+        compute = functions.text_step(model)
+        values = writer.step_signature()
+        step = self._convert("step of a text", compute, *values, opset, None)
+        share_transposed(step)
+        step = graph.tidy(step, *values, opset)
+        return writer.assemble(begin, step, opset, kind)
 
     def _draw(self, kind, opset):
         """The model's own draw and decoder, and for a sampler its numbers in front."""
@@ -120,7 +151,10 @@ class Graphs:
         """
         key = name, opset
         if key not in self._converted:
-            self._converted[key] = _convert_anew(compute, inputs, outputs, opset)
+            with self._recurrent.as_markers():
+                self._converted[key] = _convert_anew(
+                    compute, inputs, outputs, opset, self._recurrent.handlers
+                )
         proto = onnx.ModelProto()
         proto.CopyFrom(self._converted[key])  # callers change theirs
         if quantize:
@@ -129,7 +163,7 @@ class Graphs:
         return proto
 
 
-def _convert_anew(compute, inputs, outputs, opset):
+def _convert_anew(compute, inputs, outputs, opset, handlers):
     """A function of tensors as a tidied ModelProto with float32 weights."""
     specs = [
         tf.TensorSpec(
@@ -140,7 +174,10 @@ def _convert_anew(compute, inputs, outputs, opset):
         for name, value in inputs.items()
     ]
     proto, _ = tf2onnx.convert.from_function(
-        tf.function(compute), input_signature=specs, opset=opset
+        tf.function(compute),
+        input_signature=specs,
+        opset=opset,
+        custom_op_handlers=handlers,
     )
     fix_shapes(proto)
     join_reshapes(proto)

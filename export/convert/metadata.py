@@ -4,7 +4,7 @@ import importlib.metadata
 import json
 
 from export import priors
-from export.check.subject import has_labels
+from export.check.subject import has_labels, is_of_texts
 from export.runtime.files import add_digest
 from export.runtime.metadata import FORMAT, TEXT_KEYS
 from export.runtime.signature import (
@@ -27,9 +27,9 @@ def describe(subject, preset_name):
     model = subject.model
     description = {
         "model": type(model).__name__,
-        "image_shape": list(model.image_shape),
+        **_event(model),
         **_latents(subject),
-        "value_range": [0.0, 1.0],
+        **({} if is_of_texts(model) else {"value_range": [0.0, 1.0]}),
         "versions": {
             "vae-zoo": zoo.__version__,
             **{
@@ -91,6 +91,19 @@ def prior_name(subject):
     # A prior of ours without a record is not drawn from as it is.
     named = own and prior is not None and priors.of_prior(prior) is None
     return name if named and name not in _TAKEN else "custom"
+
+
+def _event(model):
+    """What an observation is, as `signature` wants to know it."""
+    if not is_of_texts(model):
+        return {"image_shape": list(model.image_shape)}
+    (length,) = model.event.shape
+    vocabulary = model.event.vocabulary
+    return {
+        "max_length": length,
+        "vocabulary_size": model.event.vocabulary_size,
+        **({"vocabulary": vocabulary.get_config()} if vocabulary else {}),
+    }
 
 
 def _latents(subject):

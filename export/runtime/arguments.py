@@ -10,6 +10,7 @@ import numpy.typing as npt
 from zoo.threefry import MAX_SEED
 
 Float32 = npt.NDArray[np.float32]
+Tokens = npt.NDArray[np.int32]
 
 MAX_OUTPUT_BYTES = 2 * 2**30
 

@@ -7,6 +7,7 @@ import numpy as np
 from export.errors import RuntimeModelError
 from export.runtime.operators import LOOP, allowed_operators
 from export.runtime.protobuf import has_external_data, messages
+from export.runtime.signature import is_of_texts
 
 # Codes of an image, one after another: a 256 x 256 grid of them.
 _MAX_TRIPS = 2**16
@@ -65,9 +66,17 @@ def inspect(data, path):
     return Contents(stored, frozenset(operators), max(opsets, default=0))
 
 
-def check_operators(contents, kind, path):
-    """Raises RuntimeModelError if there are operators that no such file needs."""
-    unknown = sorted(contents.operators - allowed_operators(kind))
+def check_operators(contents, metadata, path):
+    """Raises RuntimeModelError if there are operators that no such file needs.
+
+    Args:
+        contents: `Contents` of the file.
+        metadata: what it says about itself, checked.
+        path: of the file, for errors.
+    """
+    kind = metadata["kind"]
+    allowed = allowed_operators(kind, is_of_texts(metadata))
+    unknown = sorted(contents.operators - allowed)
     if unknown:
         raise RuntimeModelError(
             f"{path} holds the operator {unknown[0]!r}, which no {kind} that vae-zoo "

@@ -1,4 +1,4 @@
-"""How images of a seed come about: with NumPy, code by code, or by generator.onnx."""
+"""How samples of a seed come about: with NumPy, code by code, or by generator.onnx."""
 
 import math
 from typing import Any, NamedTuple
@@ -9,13 +9,12 @@ from export.errors import RuntimeModelError
 from export.priors.codes import draw_codes
 from export.runtime.arguments import (
     check_int,
-    check_num_samples,
     check_seed,
     check_temperature,
 )
 from export.runtime.chunks import run_in_chunks
 from export.runtime.labels import check_labels
-from export.runtime.signature import NOISE, UNIFORMS, has_codes
+from export.runtime.signature import NOISE, UNIFORMS, has_codes, is_of_texts
 from zoo.threefry import fresh_seed, normals, uniforms
 
 # Rows come from counters of 32 bits.
@@ -34,21 +33,21 @@ class Draw(NamedTuple):
     first: int
 
 
-def check_draw(num_samples, labels, temperature, seed, first, metadata):
-    """A `Draw` of arguments as `Sampler.sample` takes them.
+def check_draw(num_samples, labels, temperature, seed, first, session):
+    """A `Draw` of arguments as `Sampler.sample` takes them, of a file's `Session`.
 
     Raises:
         TypeError, ValueError: if one is not as described there.
     """
-    num_samples = check_num_samples(num_samples, metadata["image_shape"])
-    labels = check_labels(labels, num_samples, metadata)
+    num_samples = session.event.check_count(num_samples)
+    labels = check_labels(labels, num_samples, session.metadata)
     temperature = check_temperature(temperature)
     seed = check_seed(seed)
     first = check_int("first", first, 0)
     if first + num_samples > _MAX_ROWS:
         raise ValueError(
             f"`first` must be at most {_MAX_ROWS - num_samples}, as a seed has 2**32 "
-            f"images; got {first}."
+            f"{session.event.noun}; got {first}."
         )
     seed = fresh_seed() if seed is None else seed
     return Draw(num_samples, labels, temperature, seed, first)
@@ -71,31 +70,30 @@ def step_codes(step, code_shape, draw, threads):
 
 
 def generate(generator, draw, threads):
-    """Images float32 (num_samples, H, W, C) of a generator.onnx."""
+    """Images or tokens (num_samples, ...) of a generator.onnx."""
     drawn = {
         name: function
         for name, function in ((NOISE, normals), (UNIFORMS, uniforms))
         if name in generator.inputs
     }
     fixed = {"temperature": np.array(draw.temperature, np.float32)}
-    images = np.empty(
-        (draw.num_samples, *generator.outputs["image"].row_shape), np.float32
-    )
+    ((name, value),) = generator.outputs.items()
+    made = np.empty((draw.num_samples, *value.row_shape), value.dtype)
     for start in range(0, draw.num_samples, _BLOCK):
         rows = slice(start, min(start + _BLOCK, draw.num_samples))
         feeds = {
-            name: function(
+            numbers: function(
                 draw.seed,
                 rows.stop - start,
-                generator.inputs[name].row_shape[0],
+                generator.inputs[numbers].row_shape[0],
                 draw.first + start,
             )
-            for name, function in drawn.items()
+            for numbers, function in drawn.items()
         }
         if draw.labels is not None:
             feeds["labels"] = draw.labels[rows]
-        images[rows] = run_in_chunks(generator, feeds, threads, fixed)["image"]
-    return images
+        made[rows] = run_in_chunks(generator, feeds, threads, fixed)[name]
+    return made
 
 
 def refuse(metadata, path):
@@ -105,6 +103,12 @@ def refuse(metadata, path):
         RuntimeModelError: always.
     """
     name = metadata.get("latent_prior")
+    if is_of_texts(metadata):
+        raise RuntimeModelError(
+            f"{path} cannot be sampled: it holds a decoder alone, which writes the "
+            "most probable tokens of latents; open the folder that export.export_model "
+            "wrote, or its generator.onnx, or use `decode`."
+        )
     if not has_codes(metadata):
         raise RuntimeModelError(
             f"{path} cannot be sampled: its prior is {name!r}, which a decoder alone "

@@ -3,6 +3,7 @@
 import numpy as np
 
 from export.runtime.arguments import short
+from export.runtime.signature import networks_see_labels
 from zoo.class_names import numbers_of
 
 
@@ -66,6 +67,15 @@ def check_labels(labels, count, metadata):
     if array.size and not 0 <= array.min() <= array.max() < num_classes:
         raise ValueError(f"{wanted}; got values from {array.min()} to {array.max()}.")
     return np.ascontiguousarray(array, dtype=np.int32)
+
+
+def check_network_labels(labels, count, metadata):
+    """`check_labels` for decoder and encoder: None where the prior alone has labels."""
+    needed = networks_see_labels(metadata)
+    if not needed and labels is None:
+        return None
+    labels = check_labels(labels, count, metadata)
+    return labels if needed else None
 
 
 def _as_array(labels, wanted):

@@ -6,12 +6,17 @@ import math
 from export.errors import RuntimeModelError
 from export.runtime.signature import (
     CLASSIFIER_KIND,
+    DECODER_KIND,
+    ENCODER_KIND,
     GENERATOR_KIND,
     PRIOR_STEP_KIND,
+    SAMPLER_KIND,
     SCORER_KIND,
     has_codes,
+    is_of_texts,
 )
 from zoo.text import is_name, printable
+from zoo.vocabulary import Vocabulary
 
 FORMAT = "vae-zoo-onnx/1"
 # Stored as they are; every other metadata value is JSON.
@@ -29,6 +34,10 @@ _OPTIONAL = (
     "preset",
     "latent_prior",
     "versions",
+    "image_shape",
+    "max_length",
+    "vocabulary_size",
+    "vocabulary",
     "latent_dim",
     "codebook_size",
     "code_shape",
@@ -42,6 +51,11 @@ _OPTIONAL = (
     "network_labels",
     "anomaly",
 )
+
+# As many as a loop writes.
+_MOST_TOKENS = 2**16
+# What there is of models of texts.
+_OF_TEXTS = (DECODER_KIND, ENCODER_KIND, GENERATOR_KIND, SAMPLER_KIND)
 
 
 def parse(stored, kinds, path):
@@ -80,8 +94,10 @@ def parse(stored, kinds, path):
     if not good:
         raise RuntimeModelError(
             f"{path} cannot be used: its metadata must give `image_shape` (three "
-            "sizes), `latent_dim` or, of codes, `codebook_size`, `code_shape` and "
-            "where there is a prior `cache_shape`, or `latents`; `golden`, of a "
+            "sizes) or, of texts, `max_length` and `vocabulary_size`, with a "
+            "`vocabulary` of that many tokens if any; `latent_dim` or, of codes, "
+            "`codebook_size`, `code_shape` and where there is a prior `cache_shape`, "
+            "or `latents`; `golden`, of a "
             "generator `noise`, of a scorer `anomaly` with the score's name and its "
             "`offset` and, for labels, either `num_classes`, which a classifier must "
             "have, with as many `class_names` if any, or `num_attributes`."
@@ -91,8 +107,16 @@ def parse(stored, kinds, path):
 
 def _is_complete(metadata, kind):
     """Whether there is what a model is run by, and it is of its type."""
-    sizes = list(metadata["image_shape"])
-    good = len(sizes) == 3 and isinstance(metadata["golden"], dict)
+    good = isinstance(metadata["golden"], dict)
+    if is_of_texts(metadata):
+        sizes = [metadata["max_length"], metadata["vocabulary_size"]]
+        good = good and kind in _OF_TEXTS and metadata["image_shape"] is None
+        good = good and metadata["max_length"] <= _MOST_TOKENS
+        good = good and metadata["latents"] is None and not has_codes(metadata)
+        good = good and _fits(metadata["vocabulary"], metadata["vocabulary_size"])
+    else:
+        sizes = list(metadata["image_shape"])
+        good = good and len(sizes) == 3
     if kind == GENERATOR_KIND:
         numbers = [metadata["noise"][name] for name in ("normals", "uniforms")]
         good = good and all(type(n) is int and n >= 0 for n in numbers)
@@ -126,6 +150,18 @@ def _is_complete(metadata, kind):
         good = good and type(names) is list and len(names) == labels[0]
         good = good and all(map(_is_plain, names))
     return good
+
+
+def _fits(vocabulary, size):
+    """Whether what a file holds is a vocabulary of so many tokens, or None.
+
+    Raises:
+        ValueError, TypeError: if it is none at all, or no text that can be written.
+    """
+    if vocabulary is None:
+        return True
+    "".join(vocabulary["tokens"]).encode()
+    return len(Vocabulary.of(vocabulary)) == size
 
 
 def _is_harmless(metadata):

@@ -4,7 +4,12 @@ All are of the standard, deterministic, run by every build of onnxruntime, and c
 numbers from numbers: none opens a file, and one alone, `Loop`, repeats others.
 """
 
-from export.runtime.signature import GENERATOR_KIND, SAMPLER_KIND
+from export.runtime.signature import (
+    DECODER_KIND,
+    ENCODER_KIND,
+    GENERATOR_KIND,
+    SAMPLER_KIND,
+)
 
 COMPUTING = frozenset(
     """Abs Add And AveragePool BatchNormalization Cast Ceil Clip Concat ConstantOfShape
@@ -16,14 +21,19 @@ COMPUTING = frozenset(
     Round ScatterND Selu Shape Sigmoid Sign Sin Slice Softmax Softplus SpaceToDepth
     Split Sqrt Squeeze Sub Sum Tanh Tile TopK Transpose Unsqueeze Where""".split()
 )
-# One code after another.
+# One code, or one token, after another.
 LOOP = "Loop"
+# Of texts, from one end to the other.
+_RECURRENT = frozenset({"GRU", "LSTM"})
 # Random numbers of a seed.
 _RANDOM = frozenset("BitShift BitwiseOr BitwiseXor Range".split())
 
 
-def allowed_operators(kind):
-    """The operators of a kind of file, such as "decoder"."""
+def allowed_operators(kind, of_texts=False):
+    """The operators of a kind of file, such as "decoder", of images or of texts."""
     if kind == SAMPLER_KIND:
         return COMPUTING | _RANDOM | {LOOP}
-    return COMPUTING | {LOOP} if kind == GENERATOR_KIND else COMPUTING
+    if of_texts and kind == ENCODER_KIND:
+        return COMPUTING | _RECURRENT
+    loops = kind == GENERATOR_KIND or (of_texts and kind == DECODER_KIND)
+    return COMPUTING | {LOOP} if loops else COMPUTING

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.runtime.arguments import Float32
-from export.runtime.images import FileOfImages
+from export.runtime.running import FileOfImages
 from export.runtime.signature import SCORER_KIND
 
 

@@ -6,13 +6,14 @@ import onnxruntime
 
 from export.errors import RuntimeModelError
 from export.runtime.contents import check_operators, inspect
+from export.runtime.events import event_of
 from export.runtime.files import check_model, read_model
 from export.runtime.golden import replay
 from export.runtime.memory import limit_memory
 from export.runtime.metadata import parse
 from export.runtime.operators import LOOP
 from export.runtime.patience import run_within
-from export.runtime.signature import signature
+from export.runtime.signature import is_of_texts, signature
 from zoo.text import printable
 
 _ONNX_TYPES = {
@@ -25,12 +26,10 @@ _ONNX_TYPES = {
 # Bounds the memory of intermediate results, and keeps them in the caches: so many rows
 # of images of so many pixels at a time, and fewer of larger ones.
 CHUNK, PIXELS = 64, 64 * 64
+# What is kept of a place of a text while the next are written counts for so many.
+PIXELS_OF_A_TOKEN = 32
 # For a chunk of rows by a file that loops: minutes, where seconds are usual.
 MAX_SECONDS = 300
-
-
-# Pixels lie in [0, 1], but for what arithmetic rounds.
-_ROUNDING = 1e-5
 
 
 class Session:
@@ -47,6 +46,7 @@ class Session:
         kind: which of them it is.
         metadata: what the file says about itself.
         inputs, outputs: {name: `signature.Value`}.
+        event: of what it is: see `export.runtime.events`.
         chunk: how many rows it is run on at a time, at most.
         golden: inputs and outputs to replay, as stored.
         prior_parameters: numbers of a learned prior, as stored, or None.
@@ -64,7 +64,7 @@ class Session:
         contents = inspect(data, self.name)
         metadata = parse(contents.stored, kinds, self.name)
         self.kind = kind = metadata["kind"]
-        check_operators(contents, kind, self.name)
+        check_operators(contents, metadata, self.name)
         self._loops = LOOP in contents.operators
         options = onnxruntime.SessionOptions()
         # Parallelism comes from chunks on Python threads: faster than threads inside
@@ -85,9 +85,12 @@ class Session:
         self.golden = metadata.pop("golden")
         self.prior_parameters = metadata.pop("prior_parameters", None)
         self.metadata = metadata
+        self.event = event_of(metadata)
         self.inputs, self.outputs = signature(kind, metadata)
         values = {**self.inputs, **self.outputs}.values()
         largest = max(math.prod(value.row_shape[:2]) for value in values)
+        if is_of_texts(metadata):
+            largest = PIXELS_OF_A_TOKEN * metadata["max_length"]
         self.chunk = max(1, CHUNK * PIXELS // max(largest, PIXELS))
         given = self._session.get_inputs(), self._session.get_outputs()
         wanted = self.inputs, self.outputs
@@ -134,19 +137,6 @@ class Session:
                 f"onnxruntime failed on {self.name}: {_first_line(error)}"
             ) from error
         return dict(zip(self.outputs, outputs, strict=True))
-
-    def check_pixels(self, images):
-        """Refuses images that are not what is promised, as a stranger's file gives.
-
-        Raises:
-            RuntimeModelError: if a pixel is not in [0, 1].
-        """
-        least, most = -_ROUNDING, 1 + _ROUNDING
-        if images.size and not (images.min() >= least and images.max() <= most):
-            raise RuntimeModelError(
-                f"{self.name} gave pixels from {images.min():.4g} to "
-                f"{images.max():.4g}, not in [0, 1]."
-            )
 
     def verify(self):
         """Replays the golden vectors kept in the file.

@@ -35,6 +35,18 @@ def has_codes(metadata):
     return metadata.get("codebook_size") is not None
 
 
+def is_of_texts(metadata):
+    """Whether a model's observations are rows of tokens, instead of images."""
+    return metadata.get("max_length") is not None
+
+
+def event_value(rows, metadata):
+    """{"image": Value}, or of texts {"tokens": Value}."""
+    if is_of_texts(metadata):
+        return {"tokens": Value("int32", (rows, metadata["max_length"]))}
+    return {"image": Value("float32", (rows, *metadata["image_shape"]))}
+
+
 def networks_see_labels(metadata):
     """Whether decoder and encoder take labels, where the model does.
 
@@ -50,11 +62,11 @@ def signature(kind, metadata):
     Args:
         kind: "decoder", "encoder", "generator", "sampler", "scorer", "classifier" or,
             where latents are codes, "prior_step".
-        metadata: dict with `image_shape` and what latents are: `latent_dim`, or
-            `codebook_size` and `code_shape`, or in general `latents`; for a generator
-            `noise`, for an encoder of other outputs than usual `posterior`, and if
-            there is a prior to step through `cache_shape`; if the model takes labels,
-            `num_classes` or `num_attributes`.
+        metadata: dict with `image_shape` or, of texts, `max_length`, and what latents
+            are: `latent_dim`, or `codebook_size` and `code_shape`, or in general
+            `latents`; for a generator `noise`, for an encoder of other outputs than
+            usual `posterior`, and if there is a prior to step through `cache_shape`; if
+            the model takes labels, `num_classes` or `num_attributes`.
 
     Returns:
         ({input name: Value}, {output name: Value}), in the order of the file.
@@ -67,30 +79,30 @@ def signature(kind, metadata):
     (Value(dtype='int32', shape=('batch',)), (28, 28, 1))
     """
     rows = "num_samples" if kind == SAMPLER_KIND else "batch"
-    image = {"image": Value("float32", (rows, *metadata["image_shape"]))}
+    event = event_value(rows, metadata)
     latent = latent_value(rows, metadata)
     if kind == DECODER_KIND:
-        inputs, outputs = latent, image
+        inputs, outputs = latent, event
     elif kind == ENCODER_KIND:
-        inputs, outputs = image, _posterior(rows, metadata)
+        inputs, outputs = event, _posterior(rows, metadata)
     elif kind == SAMPLER_KIND:
         inputs = {
             "seed": Value("int64", ()),
             "num_samples": Value("int64", ()),
             "temperature": Value("float32", ()),
         }
-        outputs = {**image, **latent}
+        outputs = {**event, **latent}
     elif kind == GENERATOR_KIND:
-        inputs, outputs = generator_inputs(rows, metadata), image
+        inputs, outputs = generator_inputs(rows, metadata), event
     elif kind == SCORER_KIND:  # which tries labels out by itself
-        return image, {
+        return event, {
             "score": Value("float32", (rows,)),
             "decision": Value("float32", (rows,)),
             "heat_map": Value("float32", (rows, *metadata["image_shape"][:2])),
         }
     elif kind == CLASSIFIER_KIND:  # which tells labels
         shape = (rows, metadata["num_classes"])
-        return image, {"probabilities": Value("float32", shape)}
+        return event, {"probabilities": Value("float32", shape)}
     else:
         inputs = {
             "code": Value("int32", (rows,)),

@@ -40,7 +40,7 @@ heavy = {"keras", "tensorflow", "jax", "torch", "onnx", "tf2onnx"}
 of_zoo = {m for m in sys.modules if m.startswith("zoo.")}
 print(sorted(heavy & set(sys.modules)), sorted(of_zoo))
 """
-    light = "class_names", "lazy", "text", "threefry", "unfinished"
+    light = "class_names", "lazy", "text", "threefry", "unfinished", "vocabulary"
     assert run_python(code) == f"[] {[f'zoo.{name}' for name in light]}"
 
 
@@ -88,6 +88,31 @@ def test_runtime_is_light(bare_python, mnist_sized, run_python, record_property)
     assert not {"keras", "onnx", "PIL", "typer"} & set(measured["modules"])
     expected = Sampler(mnist_sized).sample(4096)
     assert measured["sum"] == pytest.approx(float(np.sum(expected)), rel=1e-4)
+
+
+OF_TEXTS = """
+import json, sys, export
+sampler = export.Sampler(sys.argv[1])
+texts = sampler.sample(20, seed=3)
+mean, _ = sampler.encode(texts)
+heavy = {"keras", "onnx", "tokenizers"} & {m.split(".")[0] for m in sys.modules}
+print(json.dumps([texts, sampler.decode(mean), sampler.verify()["max_abs_error"],
+                  sorted(heavy)]))
+"""
+
+
+def test_texts_need_no_more(bare_python, run_python, tmp_path):
+    import zoo
+    from zoo.vocabulary import Vocabulary
+
+    words = Vocabulary("words", ["", "<unk>", "a", "small", "large", "cat", "dog"])
+    model = zoo.TextVAE(6, latent_dim=3, units=8, vocabulary=words, seed=0)
+    model.decoder.bias.assign([1.0, -99.0, *[0.0] * 5])  # texts end, and know all words
+    export.export_model(model, tmp_path / "out")
+    said = run_python(OF_TEXTS, tmp_path / "out", executable=bare_python)
+    texts, decoded, error, heavy = json.loads(said)
+    assert texts == model.to_texts(model.sample(20, seed=3)) and error < 1e-6
+    assert decoded == model.to_texts(model.reconstruct(texts)) and heavy == []
 
 
 def test_conversion_there_says_what_to_install(bare_python, run_python):

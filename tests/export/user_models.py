@@ -152,3 +152,22 @@ class TwoLevel(zoo.Autoencoder):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+class Shouting(zoo.TextVAE):
+    """Draws the last token first, whatever the decoder says: no file does."""
+
+    def draw(self, noise=None, uniforms=None, temperature=1.0, labels=None):
+        tokens = super().draw(noise, uniforms, temperature, labels)
+        last = ops.full_like(tokens[:, :1], self.event.vocabulary_size - 1)
+        return ops.concatenate([last, tokens[:, :-1]], axis=1)
+
+
+class HalfKnown(zoo.TextVAE):
+    """Its decoder is told half of each latent, and its draws are shifted."""
+
+    def context(self, z, labels=None):
+        return super().context(0.5 * z, labels)
+
+    def draw_latents(self, noise=None, uniforms=None, temperature=1.0, labels=None):
+        return 1 + super().draw_latents(noise, uniforms, temperature, labels)
