@@ -5,7 +5,7 @@ import json
 from export.explorer.latents import describe_latents
 from export.priors import RECORDS
 from export.runtime.session import Session
-from export.runtime.signature import has_codes
+from export.runtime.signature import has_codes, is_of_texts
 from export.shipped import shipped_preset
 from zoo.latents import LatentSpec, levels_of
 
@@ -45,6 +45,7 @@ def describe(exported, parts, title, importance):
         "title": title,
         "python": _in_python(exported),
         "image_shape": metadata["image_shape"],
+        "texts": _texts(metadata),
         "latent_dim": metadata["latent_dim"],
         "codes": codes,
         "prior": {
@@ -57,6 +58,13 @@ def describe(exported, parts, title, importance):
         "levels": levels,
         "files": parts,
     }
+
+
+def _texts(metadata):
+    """What the page makes texts of; None of images."""
+    if not is_of_texts(metadata):
+        return None
+    return {"length": metadata["max_length"], "vocabulary": metadata["vocabulary"]}
 
 
 def _levels(metadata):
@@ -77,6 +85,11 @@ def _latents(exported, importance):
 def warning(exported):
     """What a page of this model cannot do, in a sentence; empty if it can do all."""
     metadata = exported.metadata
+    if is_of_texts(metadata) and "sampler" not in exported.files:
+        return (
+            "New texts cannot be drawn here: a decoder alone writes the most probable "
+            "ones; make the page of the folder that export_model wrote."
+        )
     drawn = metadata["latent_prior"] in RECORDS or "sampler" in exported.files
     if drawn or has_codes(metadata):
         return ""
@@ -97,9 +110,13 @@ def facts(metadata):
     ...        "num_classes": None, "num_attributes": None})
     'VQVAE · 28 × 28 grey pixels · 7 × 7 codes of 128'
     """
-    height, width, channels = metadata["image_shape"]
-    kind = "grey" if channels == 1 else "colour"
-    words = [metadata["model"], f"{height} × {width} {kind} pixels"]
+    if is_of_texts(metadata):
+        size = metadata["vocabulary_size"]
+        seen = f"texts of up to {metadata['max_length']} tokens of {size:,}"
+    else:
+        height, width, channels = metadata["image_shape"]
+        seen = f"{height} × {width} {'grey' if channels == 1 else 'colour'} pixels"
+    words = [metadata["model"], seen]
     if has_codes(metadata):
         shape = " × ".join(map(str, metadata["code_shape"]))
         words.append(f"{shape} codes of {metadata['codebook_size']}")
@@ -123,6 +140,7 @@ def _in_python(exported):
     """
     metadata = exported.metadata
     preset = shipped_preset(metadata)
-    if preset and metadata.get("quantize") is None:
+    # Of texts, a model gives tokens and a Sampler texts.
+    if preset and metadata.get("quantize") is None and not is_of_texts(metadata):
         return f"zoo.from_preset({json.dumps(preset)})"
     return f"export.Sampler({json.dumps(exported.path.resolve().name)})"

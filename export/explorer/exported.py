@@ -14,6 +14,7 @@ from export.runtime.manifest import (
     read_manifest,
 )
 from export.runtime.session import Session
+from export.runtime.signature import is_of_texts
 
 # Text of base64 is a third larger: about 90 MB of HTML, which browsers still open.
 MAX_BYTES = 64 * 2**20
@@ -61,16 +62,20 @@ def read_exported(file_or_folder):
         paths = {name.removesuffix(".onnx"): path / name for name in names}
     else:
         paths = {"decoder": path}
+    decoder = Session(paths["decoder"], "decoder")
+    of_texts = is_of_texts(decoder.metadata)
+    if of_texts:  # of which nothing on a page makes tokens
+        paths.pop("encoder", None)
     files = {kind: read_model(where) for kind, where in paths.items()}
     size = sum(map(len, files.values()))
     if size > MAX_BYTES:
         raise RuntimeModelError(
             f"{path} is too large for a page: its ONNX files have "
             f"{size / 2**20:.0f} MB, and one carries at most {MAX_BYTES // 2**20} MB; "
-            "export it with --quantize fp16, or explore its decoder.onnx alone."
+            + ("" if of_texts else "export it with --quantize fp16, or ")
+            + "explore its decoder.onnx alone."
         )
-    decoder = Session(paths["decoder"], "decoder")
-    channels = decoder.metadata["image_shape"][2]
+    channels = 1 if of_texts else decoder.metadata["image_shape"][2]
     if channels not in (1, 3):
         raise RuntimeModelError(
             f"{path} cannot be shown: a page shows images of 1 or 3 channels, these "

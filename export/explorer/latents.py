@@ -1,7 +1,8 @@
 """What the sliders of a page need to know: how important each latent is, and its range.
 
-A latent's importance, where nothing better is known, is how much the image changes when
-the latent goes from one standard deviation below its mean to one above.
+A latent's importance, where nothing better is known, is how much the image changes, or
+how many tokens of the text do, when the latent goes from one standard deviation below
+its mean to one above.
 """
 
 import numpy as np
@@ -70,7 +71,10 @@ def _drawn(sampler, labels):
 
 
 def _influence(decoder, z, labels, threads):
-    """How much the image changes with each latent: root mean square of pixels."""
+    """How much the image changes with each latent: root mean square of pixels.
+
+    Of texts, of whether each token is another.
+    """
     latent_dim = z.shape[1]
     draws = max(1, min(8, _MOST_IMAGES // (2 * latent_dim)))
     deviations = z.std(axis=0)
@@ -88,8 +92,12 @@ def _influence(decoder, z, labels, threads):
                 feeds = {"z": moved}
                 if labels is not None:
                     feeds["labels"] = np.repeat(labels[row : row + 1], len(which), 0)
-                ends.append(run_in_chunks(decoder, feeds, threads)["image"])
-            difference = (ends[1] - ends[0]).reshape(len(which), -1)
+                made = run_in_chunks(decoder, feeds, threads)
+                ends.append(made[decoder.event.output])
+            if decoder.event.output == "tokens":
+                difference = ends[1] != ends[0]
+            else:
+                difference = (ends[1] - ends[0]).reshape(len(which), -1)
             change[which] += np.mean(difference.astype(np.float64) ** 2, axis=1)
     return np.sqrt(change / draws)
 

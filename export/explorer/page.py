@@ -93,5 +93,5 @@ def _colophon(assets, exported):
     return (
         f"Made by vae-zoo {version}. The page carries the model and onnxruntime-web "
         f"{assets.versions['onnxruntime-web']}, which runs it in this browser: nothing "
-        "is fetched, and no picture leaves the page."
+        "is fetched, and nothing leaves the page."
     )

@@ -4,7 +4,10 @@ export interface Description {
   title: string;
   /** What to call `.sample` on, in Python. */
   python: string;
-  image_shape: [height: number, width: number, channels: number];
+  /** Null of texts. */
+  image_shape: [height: number, width: number, channels: number] | null;
+  /** Null of images. */
+  texts: Texts | null;
   /** Null where latents are codes. */
   latent_dim: number | null;
   codes: Codes | null;
@@ -20,6 +23,13 @@ export interface Description {
 }
 
 export type FileName = "decoder" | "encoder" | "sampler" | "prior_step";
+
+export interface Texts {
+  /** Tokens of the longest. */
+  length: number;
+  /** What tokens stand for; null where only their numbers are known. */
+  vocabulary: { kind: "words" | "bytes"; tokens: string[] } | null;
+}
 
 export interface Codes {
   size: number;
@@ -65,6 +75,9 @@ export type Label = number | Float32Array | null;
 
 /** Rows of latent vectors or, as Int32Array, of codes. */
 export type Latent = Float32Array | Int32Array;
+
+/** Rows of pixels or, as Int32Array, of tokens. */
+export type Made = Float32Array | Int32Array;
 
 /** How many numbers a row of latents has. */
 export function latentSize(about: Description): number {

@@ -1,6 +1,6 @@
 /** What is shown, and where it comes from: the state that all panels share. */
 
-import { centreOf, type Label, type Latent, latentSize } from "./description";
+import { centreOf, type Label, type Latent, latentSize, type Made } from "./description";
 import { Latest } from "./latest";
 import type { Model } from "./model";
 
@@ -8,10 +8,12 @@ export type Origin =
   | { kind: "sample"; seed: bigint; temperature: number }
   | { kind: "drawing"; seed: bigint; done: number }
   | { kind: "wall"; seed: bigint; row: number }
+  | { kind: "between"; share: number }
   | { kind: "edited" | "blend" | "centre" | "own" };
 
 export interface Shown {
-  image: Float32Array;
+  /** Of a model of texts, its tokens. */
+  image: Made;
   latent: Latent;
   label: Label;
   origin: Origin;
@@ -105,6 +107,11 @@ export class Explorer {
     this.work.run(async () => {
       this.publish({ image: await this.model.decode(latent, label), latent, label, origin });
     });
+  }
+
+  /** Shows what is there already. */
+  show(shown: Shown): void {
+    this.work.run(async () => this.publish(shown));
   }
 
   /** Changes one number of the latent. */

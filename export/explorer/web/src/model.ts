@@ -8,6 +8,7 @@ import {
   type Label,
   type Latent,
   latentSize,
+  type Made,
   product,
 } from "./description";
 import type { Engine } from "./engine";
@@ -25,7 +26,8 @@ export interface Draw {
 }
 
 export interface Drawn {
-  images: Float32Array;
+  /** Of a model of texts, tokens. */
+  images: Made;
   latents: Latent;
 }
 
@@ -42,7 +44,8 @@ export class Model {
   }
 
   get canSample(): boolean {
-    return this.has("sampler") || this.prior !== null || this.canStep;
+    // A latent does not say which tokens are drawn.
+    return this.has("sampler") || this.canStep || (this.prior !== null && !this.about.texts);
   }
 
   /** Whether codes can be drawn one at a time. */
@@ -69,7 +72,7 @@ export class Model {
         ...this.labels(label, count),
       });
       const latents = (outputs.codes ?? outputs.z).data as Latent;
-      return { images: outputs.image.data as Float32Array, latents };
+      return { images: (outputs.image ?? outputs.tokens).data as Made, latents };
     }
     let latents: Latent;
     if (this.about.codes) {
@@ -83,20 +86,20 @@ export class Model {
     return { images: await this.decode(latents, label), latents };
   }
 
-  /** The expected images of latents. */
-  async decode(latents: Latent, label: Label): Promise<Float32Array> {
+  /** The expected images of latents, or the most probable tokens. */
+  async decode(latents: Latent, label: Label): Promise<Made> {
     const { about } = this;
     const count = latents.length / latentSize(about);
     const inputs: Tensors = about.codes
       ? { codes: { data: latents, dims: [count, ...about.codes.shape] } }
       : { z: { data: latents, dims: [count, about.latent_dim!] }, ...this.labels(label, count) };
-    const { image } = await this.run("decoder", inputs);
-    return image.data as Float32Array;
+    const { image, tokens } = await this.run("decoder", inputs);
+    return (image ?? tokens).data as Made;
   }
 
   /** The mean of the posterior of an image, or its most probable codes. */
   async encode(image: Float32Array, label: Label): Promise<Latent> {
-    const inputs = { image: { data: image, dims: [1, ...this.about.image_shape] } };
+    const inputs = { image: { data: image, dims: [1, ...this.about.image_shape!] } };
     if (this.about.codes) return (await this.run("encoder", inputs)).codes.data as Latent;
     const outputs = await this.run("encoder", { ...inputs, ...this.labels(label, 1) });
     return outputs.mean.data as Latent;

@@ -10,6 +10,7 @@ import { setUpCodeMap } from "./panels/codemap";
 import { setUpLevels } from "./panels/levels";
 import { setUpOwn } from "./panels/own";
 import { setUpPad } from "./panels/pad";
+import { setUpSentences } from "./panels/sentences";
 import { setUpSliders } from "./panels/sliders";
 import { setUpStage } from "./panels/stage";
 import { setUpWall } from "./panels/wall";
@@ -43,7 +44,8 @@ async function start(): Promise<void> {
   explorer.begin();
   await explorer.begun;
   window.firstImageMs = performance.now();
-  for (const setUp of [setUpPad, setUpOwn, setUpWall]) setUp(explorer);
+  const further = about.texts ? [setUpSentences] : [setUpPad, setUpOwn, setUpWall];
+  for (const setUp of further) setUp(explorer);
   window.explorer = explorer;
 }
 

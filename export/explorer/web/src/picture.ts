@@ -1,5 +1,6 @@
 /** Between images as the model has them, floats in [0, 1], and pixels. */
 
+import type { Made } from "./description";
 import { context } from "./dom";
 
 export type Shape = readonly [height: number, width: number, channels: number];
@@ -13,7 +14,7 @@ const LEAST_SIDE = 4;
 /** Draws an image at a place of a canvas, one pixel each. */
 export function paint(
   canvas: HTMLCanvasElement,
-  image: Float32Array,
+  image: Made,
   [height, width, channels]: Shape,
   left = 0,
   top = 0,

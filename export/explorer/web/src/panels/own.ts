@@ -7,7 +7,7 @@ import { fit, InputError, paint, readPicture } from "../picture";
 export function setUpOwn(explorer: Explorer): void {
   const { model } = explorer;
   if (!model.canEncode) return;
-  const [height, width] = model.about.image_shape;
+  const [height, width] = model.about.image_shape!;
   const seen = find<HTMLCanvasElement>("own-seen");
   seen.width = width;
   seen.height = height;
@@ -17,7 +17,7 @@ export function setUpOwn(explorer: Explorer): void {
   let picture: ImageBitmap | null = null;
 
   const encode = (image: Float32Array): void => {
-    paint(seen, image, model.about.image_shape);
+    paint(seen, image, model.about.image_shape!);
     find("seen").hidden = false;
     explorer.encode(image);
   };
@@ -25,7 +25,7 @@ export function setUpOwn(explorer: Explorer): void {
   const usePicture = (): void => {
     if (!picture) return;
     const { width: from, height: high } = picture;
-    encode(fit(picture, from, high, model.about.image_shape, invert.checked));
+    encode(fit(picture, from, high, model.about.image_shape!, invert.checked));
   };
 
   const open = async (file: File | undefined): Promise<void> => {
@@ -85,7 +85,7 @@ function setUpDropping(onFile: (file: File | undefined) => void): void {
 
 /** A blackboard: pointer, or arrow keys and space. */
 function setUpDrawing(explorer: Explorer, onImage: (image: Float32Array) => void): void {
-  const shape = explorer.model.about.image_shape;
+  const shape = explorer.model.about.image_shape!;
   const [height, width, channels] = shape;
   const canvas = find<HTMLCanvasElement>("board");
   const colour = find<HTMLInputElement>("pen-colour");

@@ -14,7 +14,7 @@ export function setUpPad(explorer: Explorer): void {
   const { model } = explorer;
   if (!model.canSample) return;
   const { image_shape, codes } = model.about;
-  const [height, width] = image_shape;
+  const [height, width] = image_shape!;
   const pad = find("pad");
   const canvas = find<HTMLCanvasElement>("pad-map");
   const handle = find("pad-handle");
@@ -38,7 +38,7 @@ export function setUpPad(explorer: Explorer): void {
       const size = images.length / SIDE;
       for (let column = 0; column < SIDE; column++) {
         const image = images.subarray(column * size, (column + 1) * size);
-        paint(canvas, image, image_shape, column * width, row * height);
+        paint(canvas, image, image_shape!, column * width, row * height);
       }
     }
     pad.setAttribute("aria-busy", "false");

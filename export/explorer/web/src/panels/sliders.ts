@@ -8,8 +8,9 @@ const FIRST = 12;
 const MORE = 24;
 
 export function setUpSliders(explorer: Explorer): void {
-  const { latents } = explorer.model.about;
+  const { latents, texts } = explorer.model.about;
   if (!latents) return;
+  const one = texts ? "a text" : "an image";
   const list = find("sliders");
   const more = find<HTMLButtonElement>("more-sliders");
   const sliders: Slider[] = [];
@@ -45,8 +46,9 @@ export function setUpSliders(explorer: Explorer): void {
   });
   find("latents-order").textContent =
     latents.unit === "nats"
-      ? "The first tell most of an image: beside each, its nats, averaged over test images."
-      : "The first change the image most: the bars compare how much.";
+      ? `The first tell most of ${one}: beside each, its nats, averaged over the test set.`
+      : `The first change ${one} most: the bars compare how much.`;
+  if (texts) find("latents-order").append(" Once one is moved, the most probable text of them is shown.");
   find("latents").hidden = false;
 }
 

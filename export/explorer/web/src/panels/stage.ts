@@ -1,8 +1,10 @@
 /** The image, and what it is drawn from: seed, temperature and label. */
 
+import type { Texts } from "../description";
 import { find, make } from "../dom";
 import type { Explorer, Origin, Shown } from "../explorer";
 import { download, paint } from "../picture";
+import { NO_TEXT, toText } from "../texts";
 import { MAX_SEED } from "../threefry";
 
 /** New samples get seeds below this: short enough to copy by hand. */
@@ -10,16 +12,12 @@ const SHORT_SEEDS = 1_000_000;
 
 export function setUpStage(explorer: Explorer): void {
   const { model } = explorer;
-  const [height, width] = model.about.image_shape;
-  const canvas = find<HTMLCanvasElement>("image");
-  canvas.width = width;
-  canvas.height = height;
+  const show = model.about.texts ? showTexts(model.about.texts) : showImages(explorer);
   find("sampling").hidden = !model.canSample;
 
   explorer.onChange((shown) => {
-    paint(canvas, shown.image, model.about.image_shape);
     const said = describe(explorer, shown);
-    canvas.setAttribute("aria-label", said);
+    show(shown, said);
     // While codes are drawn, only what begins and ends it is worth reading aloud.
     const { origin } = shown;
     const status = origin.kind === "drawing" ? `Drawing the codes of seed ${origin.seed}…` : said;
@@ -30,9 +28,34 @@ export function setUpStage(explorer: Explorer): void {
   setUpLabels(explorer);
   setUpSeed(explorer);
   setUpTemperature(explorer);
+}
+
+type Show = (shown: Shown, said: string) => void;
+
+function showImages(explorer: Explorer): Show {
+  const { image_shape, title } = explorer.model.about;
+  const [height, width] = image_shape!;
+  const canvas = find<HTMLCanvasElement>("image");
+  canvas.width = width;
+  canvas.height = height;
   find("download").addEventListener("click", () => {
-    if (explorer.shown) download(canvas, `${model.about.title}-${fileEnding(explorer.shown.origin)}.png`);
+    if (explorer.shown) download(canvas, `${title}-${fileEnding(explorer.shown.origin)}.png`);
   });
+  return (shown, said) => {
+    paint(canvas, shown.image, image_shape!);
+    canvas.setAttribute("aria-label", said);
+  };
+}
+
+function showTexts(texts: Texts): Show {
+  const field = find("text");
+  find("image").hidden = find("download").hidden = true;
+  field.hidden = false;
+  find("stage-title").textContent = "The text";
+  find("new-sample").textContent = "New sentence";
+  return (shown) => {
+    field.textContent = toText(shown.image, texts) || NO_TEXT;
+  };
 }
 
 function setUpSeed(explorer: Explorer): void {
@@ -106,9 +129,12 @@ function describe(explorer: Explorer, { origin, latent, label }: Shown): string 
     case "drawing":
       return `Seed ${origin.seed}: ${origin.done} of ${latent.length} codes drawn`;
     case "wall":
+      if (about.texts) return `Sentence ${origin.row + 1} of seed ${origin.seed}${of}`;
       return `Sample ${origin.row + 1} of the wall of seed ${origin.seed}${of}`;
     case "edited":
       return about.codes ? "Codes set by hand" : `Latents set by hand${of}`;
+    case "between":
+      return `${Math.round(100 * origin.share)} % of the way from one sentence to the other${of}`;
     case "blend":
       return `A blend of the four corners${of}`;
     case "centre":

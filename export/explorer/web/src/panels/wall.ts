@@ -14,7 +14,7 @@ export function setUpWall(explorer: Explorer): void {
   const { model } = explorer;
   if (!model.canSample) return;
   const { image_shape, title } = model.about;
-  const [height, width] = image_shape;
+  const [height, width] = image_shape!;
   const grid = find("wall-grid");
   const said = find("wall-status");
   const latents: (Drawn["latents"] | null)[] = new Array(COUNT).fill(null);
@@ -46,13 +46,13 @@ export function setUpWall(explorer: Explorer): void {
   });
 
   const show = (first: number, drawn: Drawn): void => {
-    const count = drawn.images.length / (height * width * image_shape[2]);
+    const count = drawn.images.length / (height * width * image_shape![2]);
     const size = drawn.latents.length / count;
     const pixels = drawn.images.length / count;
     for (let i = 0; i < count; i++) {
       latents[first + i] = drawn.latents.slice(i * size, (i + 1) * size);
       const image = drawn.images.subarray(i * pixels, (i + 1) * pixels);
-      paint(cells[first + i].firstElementChild as HTMLCanvasElement, image, image_shape);
+      paint(cells[first + i].firstElementChild as HTMLCanvasElement, image, image_shape!);
     }
   };
 
