@@ -267,6 +267,8 @@ def open_model(source, backend, takes=("preset", "exported")):
         else:
             facts = _exported(found.path)
         facts = {**facts, "binary": bool(_binary_detector(facts))}
+        if facts["image_shape"] is None:
+            raise ValueError(f"Shards are of images; {source!r} is a model of texts.")
         path = found.path / "manifest.json" if found.path.is_dir() else found.path
         return Model(str(found.path.resolve()), digest(path), None), facts
     preset = found.preset

@@ -135,28 +135,23 @@ def sample(
 ):
     """Draws images or texts from a preset, or from an ONNX file without Keras."""
     options = label, seed, temperature, backend
-    if preset := texts.preset_of_texts(source):
-        if shards:
-            raise typer.BadParameter(
-                "Of texts there are no --shards: give -n, and --out FILE.txt."
-            )
-        count = num_samples or texts.PRINTED
-        texts.sample(preset, out, count, *options, overwrite)
-        return
+    if shards and texts.preset_of_texts(source):
+        raise typer.BadParameter(
+            "Of texts there are no --shards: give -n, and --out FILE.txt."
+        )
     if shards:
         bulk.refuse(overwrite=overwrite)
         out = out or "samples.png"
         bulk.sample(source, out, num_samples or 64, shards, kind, workers, *options)
         return
-    if (num_samples or 0) > ONE_PICTURE:
+    if (num_samples or 0) > ONE_PICTURE and not (out and out.endswith(".txt")):
         raise typer.BadParameter(
             f"A picture holds at most {ONE_PICTURE:,} samples: give --shards for files "
             "of more."
         )
     from recipes.commands import deploy
 
-    picture = Path(out or "samples.png")
-    deploy.sample(source, picture, num_samples or 64, *options, overwrite)
+    deploy.sample(source, out, num_samples, *options, overwrite)
 
 
 app.command(rich_help_panel=PICK)(hub.pull)

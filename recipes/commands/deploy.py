@@ -8,6 +8,7 @@ from rich.progress import track
 
 import export
 from export.runtime.opened import ALL_MAIN, OpenedModel
+from export.runtime.signature import is_of_texts
 from recipes.commands.screen import new_table, print_table, screen
 from recipes.commands.starting import load_preset
 from recipes.common.console import Terminal
@@ -16,17 +17,32 @@ from recipes.common.files import check_output
 from recipes.common.labels import class_asked_for
 from recipes.common.opening import open_preset, open_source
 from recipes.common.progress import working
+from recipes.common.text_lines import lines_of, say_lines
 from recipes.documents.texts import megabytes
 
 
 def sample(source, out, num_samples, label, seed, temperature, backend, overwrite):
-    """Draws images from a preset or an exported file, as one PNG."""
-    check_output(out, overwrite, ".png")
+    """Draws images from a preset or an exported file, as one PNG; or texts.
+
+    Args:
+        out: the picture, samples.png if it is None; of texts a file of one a line, or
+            None to print them.
+        num_samples: None for 64 images, or 10 texts.
+        source, label, seed, temperature, backend, overwrite: as
+            `vae-zoo sample` has them.
+    """
     found = open_source(source, takes=("preset", "exported"))
+    model = None
     if found.kind == "exported":
         model = export.Sampler(found.path)
-        facts = model.metadata
+        facts, of_texts = model.metadata, is_of_texts(model.metadata)
     else:
+        facts, of_texts = found.preset.config, is_of_texts(found.preset.config)
+    if out is not None or not of_texts:
+        out = Path(out or "samples.png")
+        check_output(out, overwrite, ".txt" if of_texts else ".png")
+    num_samples = num_samples or (10 if of_texts else 64)
+    if model is None:
         model = load_preset(found.preset, backend)
         names = ("num_classes", "class_names")
         facts = {name: getattr(model, name, None) for name in names}
@@ -36,6 +52,10 @@ def sample(source, out, num_samples, label, seed, temperature, backend, overwrit
     if num_classes and label is None:
         # Every class in turn, one a column.
         label, columns = np.arange(num_samples) % num_classes, num_classes
+    if of_texts:
+        tokens = _draw(model, num_samples, label, temperature, seed)
+        say_lines(lines_of(tokens, model.vocabulary), out, "samples")
+        return
     images = _draw(model, num_samples, label, temperature, seed)
     with working("Writing the picture"):
         save_contact_sheet(out, images, columns=columns)
@@ -43,10 +63,13 @@ def sample(source, out, num_samples, label, seed, temperature, backend, overwrit
 
 
 def _draw(model, num_samples, label, temperature, seed):
-    """Images of a model or an `export.Sampler`; of a model with the time left."""
+    """Images, or texts' tokens, of a model or an `export.Sampler`; of a model with the
+    time left.
+    """
     if isinstance(model, export.Sampler):
+        draw = model.sample if model.image_shape else model.sample_tokens
         with working("Sampling"):
-            return model.sample(num_samples, label, temperature, seed)
+            return draw(num_samples, label, temperature, seed)
     from zoo.inference import BATCH
 
     batches = model.iter_sample(num_samples, label, temperature, seed)

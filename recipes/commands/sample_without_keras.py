@@ -41,10 +41,10 @@ def main():
     """Blocks, samples, writes the picture and says what was measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("exported", help="an ONNX file or a folder of export_model")
-    parser.add_argument("picture", help="the PNG to write")
+    parser.add_argument("picture", help="the PNG to write, of texts a .txt")
     parser.add_argument("--num-samples", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--array", help="an .npy file for the images themselves")
+    parser.add_argument("--array", help="an .npy file for images or tokens")
     options = parser.parse_args()
 
     sys.meta_path.insert(0, Blocker())
@@ -52,19 +52,25 @@ def main():
     import export
 
     sampler = export.Sampler(options.exported)
-    images = sampler.sample(options.num_samples, seed=options.seed)
+    draw = sampler.sample if sampler.image_shape else sampler.sample_tokens
+    drawn = draw(options.num_samples, seed=options.seed)
     seconds = time.perf_counter() - start
     if options.array:
         import numpy as np
 
-        np.save(options.array, images)
-    from recipes.common.contact_sheet import save_contact_sheet
+        np.save(options.array, drawn)
+    if sampler.image_shape:
+        from recipes.common.contact_sheet import save_contact_sheet
 
-    save_contact_sheet(options.picture, images, columns=8)
+        save_contact_sheet(options.picture, drawn, columns=8)
+    else:
+        from recipes.common.text_lines import lines_of, save_lines
+
+        save_lines(options.picture, lines_of(drawn, sampler.vocabulary))
     report = {
         "refused": refused(),
         "loaded": sorted(set(BLOCKED) & set(sys.modules)),
-        "num_samples": len(images),
+        "num_samples": len(drawn),
         "seconds": round(seconds, 3),
         "largest_golden_error": sampler.verify()["max_abs_error"],
     }
@@ -76,11 +82,11 @@ def sample_in_fresh_process(exported, picture, expected):
 
     Args:
         exported: the file or folder.
-        picture: PNG to write.
-        expected: Keras' own samples with seed 0, (N, H, W, C).
+        picture: PNG to write, of texts a .txt.
+        expected: Keras' own samples with seed 0, images or tokens.
 
     Returns:
-        (what the process reported, the largest difference of a pixel).
+        (what the process reported, the largest difference of a pixel or a token).
 
     Raises:
         RuntimeError: if the process fails, or could import what it must not.
@@ -88,7 +94,7 @@ def sample_in_fresh_process(exported, picture, expected):
     import numpy as np
 
     with tempfile.TemporaryDirectory() as temporary:
-        array = Path(temporary) / "images.npy"
+        array = Path(temporary) / "drawn.npy"
         process = subprocess.run(
             [sys.executable, "-m", "recipes.commands.sample_without_keras"]
             + [str(exported), str(picture), "--array", str(array)]
@@ -103,10 +109,10 @@ def sample_in_fresh_process(exported, picture, expected):
             lines = process.stderr.strip().splitlines() or ["it said nothing"]
             raise RuntimeError(f"Sampling in a fresh process failed: {lines[-1]}")
         report = json.loads(process.stdout)
-        images = np.load(array, allow_pickle=False)
+        drawn = np.load(array, allow_pickle=False)
     if report["loaded"] or "keras" not in report["refused"]:
         raise RuntimeError(f"The fresh process was not free of Keras: {report}.")
-    return report, float(np.abs(images - expected).max())
+    return report, float(np.abs(drawn - expected).max())
 
 
 if __name__ == "__main__":

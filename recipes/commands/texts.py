@@ -2,7 +2,6 @@
 
 import csv
 import io
-from pathlib import Path
 
 import numpy as np
 
@@ -16,15 +15,13 @@ from recipes.common.files import check_output, make_folder, write_whole
 from recipes.common.labels import class_asked_for, takes_labels
 from recipes.common.opening import open_source
 from recipes.common.progress import working
+from recipes.common.text_lines import lines_of, say_lines
 from recipes.data.classes import class_numbers
 from recipes.data.forms import form_of
 from recipes.data.reading import print_report, reading_data
 from recipes.data.texts.every import load_every_text
 from zoo.text import printable
 from zoo.vocabulary import UNKNOWN
-
-# Printed where no other number is asked for.
-PRINTED = 10
 
 
 def preset_of_texts(source):
@@ -37,32 +34,11 @@ def preset_of_texts(source):
     return preset if preset and are_texts(preset.info) else None
 
 
-def sample(preset, out, num_samples, label, seed, temperature, backend, overwrite):
-    """Prints texts, one a line, or writes them to a file.
-
-    Args:
-        preset: a `recipes.common.presets.Preset` of texts.
-        out: a .txt file, or None.
-        num_samples, label, seed, temperature, backend, overwrite: of `vae-zoo sample`;
-            of a model of classes all in turn without a label.
-    """
-    if out:
-        check_output(out, overwrite, ".txt")
-    model = load_preset(preset, backend)
-    label = class_asked_for(label, preset.info.get("class_names"))
-    count = getattr(model, "num_classes", None)
-    if count and label is None:
-        label = np.arange(num_samples) % count
-    with working("Sampling"):
-        drawn = model.sample(num_samples, label, temperature, seed)
-    _say([one_line(text) for text in model.to_texts(drawn)], out, "samples")
-
-
 def interpolate(preset, ends, out, num_steps, path, label, backend, overwrite):
     """Prints the texts between two texts, or writes them to a file.
 
     Args:
-        preset: as in `sample`.
+        preset: a `recipes.common.presets.Preset` of texts.
         ends: the two texts.
         out: a .txt file, or None.
         num_steps, path, label, backend, overwrite: of `vae-zoo interpolate`.
@@ -78,14 +54,14 @@ def interpolate(preset, ends, out, num_steps, path, label, backend, overwrite):
         between = applications.interpolate(
             model, first, second, num_steps, path, labels
         )
-    _say([one_line(text) for text in model.to_texts(between)[0]], out, "texts")
+    say_lines(lines_of(between[0], model.vocabulary), out, "texts")
 
 
 def nearest(preset, data, text, num_neighbours, label, reading, backend):
     """Prints the texts of a file that lie nearest to one in latent space.
 
     Args:
-        preset: as in `sample`.
+        preset: as in `interpolate`.
         data: what `recipes.data.texts.load_texts` takes.
         text: what is looked for.
         num_neighbours: how many are printed at most.
@@ -115,7 +91,7 @@ def encode(preset, data, out, kind, reading, backend):
     """Writes the latents of texts, q(z|x), into a folder: one file, as of a shard.
 
     Args:
-        preset: as in `sample`.
+        preset: as in `interpolate`.
         data, reading, backend: as in `nearest`.
         out: the folder, or its address.
         kind: one of `recipes.bulk.formats.FORMATS` but "png".
@@ -164,7 +140,7 @@ def cluster(preset, data, out, num_clusters, method, seed, reading, backend, ove
         found = applications.cluster(
             model, every.tokens, num_clusters, method, seed, labels
         )
-    centres = model.to_texts(found.images)
+    centres = lines_of(found.images, model.vocabulary)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     rows = [every.numbers.tolist(), every.texts, found.labels.tolist()]
@@ -177,7 +153,7 @@ def cluster(preset, data, out, num_clusters, method, seed, reading, backend, ove
     shown = new_table(None, *columns, numbers=columns[:2])
     for i, centre in enumerate(centres):
         count = int(np.sum(found.labels == i))
-        shown.add_row(str(i), f"{count:,}", printable(one_line(centre)))
+        shown.add_row(str(i), f"{count:,}", printable(centre))
     print_table(screen(), shown)
     print(f"Written: {table}")
 
@@ -206,11 +182,6 @@ def read_every(preset, data, reading):
     return every, every.labels
 
 
-def one_line(text):
-    """A text that a model has drawn, which may be of any bytes, as one line."""
-    return " ".join(text.split())
-
-
 def _typed(model, text):
     """A text of the command line as tokens (1, T); says what is not known of it.
 
@@ -228,14 +199,3 @@ def _typed(model, text):
             highlight=False,
         )
     return tokens
-
-
-def _say(lines, out, what):
-    """Prints lines, or writes them to a file and says so."""
-    if out is None:
-        for line in lines:
-            print(printable(line))
-        return
-    content = "".join(f"{line}\n" for line in lines)
-    write_whole(Path(out), content.encode("utf-8", "replace"))
-    print(f"{len(lines):,} {what}: {out}")

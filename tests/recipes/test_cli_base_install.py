@@ -50,6 +50,8 @@ def place(tmp_path_factory):
     model = zoo.DenseVAE((8, 8, 1), 2, hidden_units=(4,), seed=0)
     model.save_to_preset(folder / "tiny")
     export.export_decoder(model, folder / "tiny.onnx")
+    model = zoo.TextVAE(4, vocabulary_size=7, latent_dim=2, units=4, seed=0)
+    export.export_model(model, folder / "texts", verify=False)
     return folder
 
 
@@ -60,6 +62,8 @@ def place(tmp_path_factory):
         (("show", "tiny"), "DenseVAE"),
         (("verify", "tiny.onnx"), "Whole"),
         (("sample", "tiny.onnx", "--out", "tiny.png"), "64 samples: tiny.png"),
+        (("verify", "texts"), "Whole"),
+        (("sample", "texts", "-n", "2", "--out", "two.txt"), "2 samples: two.txt"),
         (("doctor",), 'pip install "vae-zoo[export]"'),
         (("--help",), "doctor"),
     ],

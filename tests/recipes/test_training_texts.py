@@ -196,7 +196,9 @@ def test_data_of_no_use_are_refused(source, options, words, finished, tmp_path):
 def test_presets_that_do_not_fit_are_refused(finished, tmp_path):
     _, preset, _ = finished
     for number, source in enumerate(("digits", tmp_path)):
-        with pytest.raises((ValueError, FileNotFoundError), match="no data set|of text|a folder"):
+        with pytest.raises(
+            (ValueError, FileNotFoundError), match="no data set|of text|a folder"
+        ):
             finetune(preset, str(source), out=tmp_path / f"{number}", console=quiet())
     bare = tmp_path / "bare"
     zoo.TextVAE(5, 20, latent_dim=2, units=4, seed=0).save_to_preset(bare)
