@@ -39,5 +39,14 @@ def say_lines(lines, out, what):
         for line in lines:
             print(printable(line))
         return
-    write_whole(Path(out), "".join(f"{line}\n" for line in lines).encode())
+    save_lines(out, lines)
     print(f"{len(lines):,} {what}: {out}")
+
+
+def save_lines(path, lines):
+    """Writes lines to a file, all or nothing.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    write_whole(Path(path), "".join(f"{line}\n" for line in lines).encode())
