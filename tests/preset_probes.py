@@ -22,6 +22,18 @@ COMPRESSED = ("dense_vae_mnist", "hierarchical_vae_cifar10", "vq_vae_mnist")
 FEW = 2
 
 
+def inputs(model):
+    """Eight observations: texts of any tokens, or smooth patterns."""
+    return images(model) if hasattr(model, "image_shape") else tokens(model)
+
+
+def tokens(model):
+    """Rows (8, T) of 3 to 10 tokens drawn at random, and their ends."""
+    (length,), size = model.event.shape, model.event.vocabulary_size
+    drawn = np.random.default_rng(5).integers(1, size, (IMAGES, length), np.int32)
+    return np.where(np.arange(length) < 3 + np.arange(IMAGES)[:, None], drawn, 0)
+
+
 def images(model):
     """Smooth patterns (8, H, W, C) in [0, 1]; of two levels for binary models."""
     rng = np.random.default_rng(5)
@@ -57,7 +69,7 @@ def some_pixels(array):
 
 def measure(model):
     """{what: array}: ELBO, and pixels of samples and reconstructions, of a preset."""
-    x, y = images(model), labels(model)
+    x, y = inputs(model), labels(model)
     samples = model.sample(
         SAMPLES,
         None if y is None else y[:SAMPLES],
