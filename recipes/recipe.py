@@ -89,6 +89,10 @@ class Recipe:
         num_labels: how many training images keep their labels, as many of each class,
             of a model that learns from few; those of validation keep none. None for
             all.
+        encoder_training: hyperparameters of an autoencoder, the same model without its
+            KL, that is trained before: the model begins with its encoder (Li et al.,
+            "A Surprisingly Effective Fix for Deep Latent Variable Modeling of Text",
+            2019). None to begin with a fresh one.
         prior_training: hyperparameters of the prior over codes, which is trained after
             the model; None for models without one.
         half_precision: whether weights are rounded to half precision before they are
@@ -107,6 +111,7 @@ class Recipe:
     image_shape: tuple[int, int, int] | None = None
     texts: Texts | None = None
     num_labels: int | None = None
+    encoder_training: Training | None = None
     prior_training: Training | None = None
     half_precision: bool = False
     num_importance_samples: int = 100

@@ -1,6 +1,6 @@
 """Models side by side: the same images and steps for each, scored alike.
 
-They are scored on the validation images: settings are chosen by such tables. What was
+They are scored on validation data where settings are chosen by the table. What was
 finished before a kill is kept; the rows are JSON, which `make readme` shows.
 """
 
@@ -65,7 +65,7 @@ def member(
     return Member(title, setting, recipe, scored_again)
 
 
-def study_command(name, members, default_epochs, summary):
+def study_command(name, members, default_epochs, summary, scored_on="validation"):
     """The `main` of a comparison's script, `recipes.<name>`.
 
     Args:
@@ -74,6 +74,7 @@ def study_command(name, members, default_epochs, summary):
             of `Member`.
         default_epochs: of each member.
         summary: one sentence for --help.
+        scored_on: "validation", or "test" where nothing is chosen by the rows.
     """
 
     def main(
@@ -98,6 +99,7 @@ def study_command(name, members, default_epochs, summary):
             backend=backend,
             data_dir=data_dir,
             command=command_line(("python", "-m", f"recipes.{name}")),
+            scored_on=scored_on,
         )
 
     main.__doc__ = summary
@@ -105,7 +107,16 @@ def study_command(name, members, default_epochs, summary):
 
 
 def compare(
-    name, members, *, out, seeds, save, backend=None, data_dir=None, command=None
+    name,
+    members,
+    *,
+    out,
+    seeds,
+    save,
+    backend=None,
+    data_dir=None,
+    command=None,
+    scored_on="validation",
 ):
     """Trains and scores members, and writes their rows.
 
@@ -115,7 +126,7 @@ def compare(
         out: folder of the runs, one folder a member and seed.
         seeds: integers, one run of each member for each.
         save: write the package's own file, else one of its name in `out`.
-        backend, data_dir, command: as in `recipes.runs.training.train`.
+        backend, data_dir, command, scored_on: as in `recipes.runs.training.train`.
     """
     with one_sentence_errors(INTERRUPTED_RUN):
         start_keras(backend)
@@ -123,7 +134,8 @@ def compare(
         for seed in seeds:
             for one in members():
                 console.print(f"{one.recipe.summary} Seed {seed}.", style="bold")
-                row = measure(one, Path(out), seed, data_dir, command, console)
+                options = data_dir, command, console, scored_on
+                row = measure(one, Path(out), seed, *options)
                 rows.append(row)
         path = (PACKAGE if save else Path(out)) / f"{name}.json"
         text = json.dumps(rows, indent=1, sort_keys=True)
@@ -131,17 +143,26 @@ def compare(
         console.print(f"Written: {path}")
 
 
-def measure(member, out, seed, data_dir=None, command=None, console=None):
+def measure(
+    member,
+    out,
+    seed,
+    data_dir=None,
+    command=None,
+    console=None,
+    scored_on="validation",
+):
     """The row of a member: trained and scored, unless its folder has it already.
 
     Args:
         member: a `Member`.
         out: folder of all runs.
-        seed, data_dir, command, console: as in `recipes.runs.training.train`.
+        seed, data_dir, command, console, scored_on: as in
+            `recipes.runs.training.train`.
 
     Returns:
-        dict of JSON values: name, title, setting, the metrics of `evaluate_model` on
-        the validation images, and how it was trained.
+        dict of JSON values: name, title, setting, the metrics of the model, and how it
+        was trained.
 
     Raises:
         ValueError: if the folder holds a run of other settings.
@@ -154,7 +175,7 @@ def measure(member, out, seed, data_dir=None, command=None, console=None):
     preset = folder / "preset"
     if not preset.exists():
         options = {"seed": seed, "data_dir": data_dir, "command": command}
-        options |= {"console": console, "scored_on": "validation"}
+        options |= {"console": console, "scored_on": scored_on}
         train(recipe, out=folder, resume=True, **options)
     info = zoo.preset_info(preset)
     metrics, training = info["metrics"], info["training"]

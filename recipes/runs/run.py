@@ -169,7 +169,12 @@ class Run:
         if self._lock:
             self._lock.release()
 
-    def fit(self, model, data, training, keep_start=False):
+    def fit_encoder(self, model, data, training):
+        """Trains an autoencoder whose encoder another model is to begin with."""
+        self.console.print("Training an autoencoder, for its encoder.", style="dim")
+        self.fit(model, data, training, trained="encoder")
+
+    def fit(self, model, data, training, keep_start=False, trained=None):
         """Trains `model` on `data.train`; leaves it with its best weights.
 
         Args:
@@ -177,6 +182,7 @@ class Run:
             data: `recipes.data.ImageData`, or `recipes.data.texts.TextData`.
             training: `recipes.recipe.Training`.
             keep_start: whether the weights that it starts with may be the best.
+            trained: what `_train` is to call it; None to tell by the model.
         """
         kind = kind_of(model)
         if data.train is None or data.validation is None:
@@ -224,15 +230,15 @@ class Run:
             )
             return logs[metric]
 
-        trained = "model" if model.trains_elbo else "autoencoder"
+        own = "model" if model.trains_elbo else "autoencoder"
         # A prior over codes is trained later, and a trained one knows other codes: nats
         # of its KL would say nothing of the model.
         if isinstance(getattr(model, "prior", None), zoo.CodePrior):
-            trained = "codes"
+            own = "codes"
         shown = (self.logs, validation, validation_labels)
         every = _epochs_between(training)
         self._train(
-            trained,
+            trained or own,
             train,
             model,
             data,
@@ -287,7 +293,8 @@ class Run:
 
         Args:
             kind: "model", "autoencoder" for one that is not trained by its ELBO,
-                "codes" for one whose prior is trained later, or "prior".
+                "codes" for one whose prior is trained later, "prior", or "encoder" for
+                an autoencoder that is trained before, for its encoder.
             train: function of options of `fit`.
             model: what it trains, to be given the best weights.
             data, training: as in `fit`.
@@ -301,6 +308,7 @@ class Run:
             "autoencoder": ("model", "loss", "loss", ""),
             "codes": ("model", "reconstruction", "reconstruction", ""),
             "prior": ("prior", "loss", "nats a code", "prior_"),
+            "encoder": ("encoder", "loss", "loss", "encoder_"),
         }[kind]
         best = run_callbacks.KeepBest(
             training.patience, int(training.warmup_epochs), metric
@@ -400,8 +408,9 @@ class Run:
             "versions": versions(keras.backend.backend()),
             **self.phases["model"].record(),
         }
-        if "prior" in self.phases:
-            record["prior"] = self.phases["prior"].record()
+        for other in ("encoder", "prior"):
+            if other in self.phases:
+                record[other] = self.phases[other].record()
         return self.start.extend(record) if self.start else record
 
     def finish(self, model, data, *, binarized, metadata, **evaluation):
@@ -426,7 +435,9 @@ class Run:
             unfinished, metadata={**metadata, "preset": self.name, "metrics": metrics}
         )
         histories = {
-            name: phase.checkpoint.history for name, phase in self.phases.items()
+            name: phase.checkpoint.history
+            for name, phase in self.phases.items()
+            if name != "encoder"  # of another objective
         }
         if self.start:
             histories = self.start.extend_histories(histories)

@@ -110,10 +110,11 @@ def train(
         print_report(data.report, run.console)
         print_report([told_of_devices] if told_of_devices else [], run.console)
 
-        def build_model(dtype):
+        def build_model(dtype, beta=None):
             steps = training.warmup_epochs * steps_per_epoch(data.train, training)
-            beta = training.beta_end
-            if steps >= 1:
+            if beta is None:
+                beta = training.beta_end
+            if steps >= 1 and beta:
                 beta = zoo.schedules.LinearWarmup(steps, training.beta_start, beta)
             given = {"vocabulary": data.vocabulary} if recipe.texts else {}
             return recipe.build_model(beta=beta, seed=seed, dtype=dtype, **given)
@@ -131,6 +132,10 @@ def train(
             start.check(data, seed)
             start.give_weights(fitted)
         with shared():
+            if recipe.encoder_training is not None and not start:
+                first = build_model(dtype, beta=0.0)
+                run.fit_encoder(first, data, recipe.encoder_training)
+                fitted.encoder.set_weights(first.encoder.get_weights())
             run.fit(fitted, data, training, keep_start=start is not None)
             if prior_training is not None:
                 run.fit_prior(fitted, data, prior_training)

@@ -59,6 +59,7 @@ class Training(_Facts):
 
 
 class TrainingInTwo(Training):
+    encoder: Training | None = None
     prior: Training | None = None
     after: list[Training] = []
 
