@@ -33,7 +33,7 @@ def build_model(beta, seed, dtype, vocabulary):
     """Latents are free to tell some nats together."""
     import zoo
 
-    objective = zoo.objectives.ELBO(beta, free_bits=6.0, free_bits_of="group")
+    objective = zoo.objectives.ELBO(beta, free_bits=5.5, free_bits_of="group")
     return make_model(vocabulary, objective=objective, seed=seed, dtype=dtype)
 
 

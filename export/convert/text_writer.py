@@ -49,7 +49,7 @@ class Writer:
     def begin_signature(self, kind):
         """Inputs and outputs of what comes before the loop."""
         latent = latent_value(_ROWS, self.description)
-        outputs = {"informed": Value("float32", (_ROWS, self.decoder.embedding_dim))}
+        outputs = {"informed": Value("float32", (_ROWS, self.decoder.informed_dim))}
         if not self.grows:
             outputs |= self._states("state")
         labels = labels_signature(_ROWS, self.description)
@@ -67,7 +67,7 @@ class Writer:
             "token": token,
             "uniform": Value("float32", (_ROWS,)),
             "temperature": Value("float32", ()),
-            "informed": Value("float32", (_ROWS, self.decoder.embedding_dim)),
+            "informed": Value("float32", (_ROWS, self.decoder.informed_dim)),
             **self._states("state"),
         }
         return inputs, {"new_token": token, **self._states("new_state", "new_places")}

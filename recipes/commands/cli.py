@@ -266,8 +266,8 @@ def evaluate(
 
     if (preset is None) == (compare is None):
         raise typer.BadParameter("Give one preset, or two with --compare.")
-    of_texts = preset and texts.preset_of_texts(preset)
-    if data and not of_texts and bulk.are_shards(data):
+    shards = data and bulk.are_shards(data)
+    if shards and not (preset and texts.preset_of_texts(preset)):
         if not preset or not out:
             raise typer.BadParameter("Of shards give one preset, and --out.")
         bulk.refuse(save=save, overwrite=overwrite, resume=resume, strict=strict)

@@ -119,7 +119,8 @@ class NumpyText:
         context = np.concatenate([z, label])
         before = [self.vocabulary_size, *tokens]
         x = self.weights["decoder/embedding"][before]
-        x = x + self.dense("decoder/inform", context)
+        within, beyond = np.split(self.dense("decoder/inform", context), 2)
+        x = x + within
         if self.kind == "transformer":
             x = self.dense("decoder/widen", x)
             x = x + self.weights["decoder/places"][: len(before)]
@@ -132,9 +133,8 @@ class NumpyText:
                 state = states[i * of_each : (i + 1) * of_each]
                 x = self.run(f"decoder/layer_{i}", x, state)
         vectors = self.weights["decoder/embedding"][: self.vocabulary_size]
-        return (
-            self.dense("decoder/narrow", x) @ vectors.T + self.weights["decoder/bias"]
-        )
+        features = self.dense("decoder/narrow", x) + beyond
+        return features @ vectors.T + self.weights["decoder/bias"]
 
     def log_prob(self, tokens, z, max_length, label=()):
         """log p of a text, a list of tokens without an end."""

@@ -15,8 +15,10 @@ class TextDecoder(TextNetwork):
 
     Bowman et al., "Generating Sentences from a Continuous Space", 2016: what recurrent
     layers begin with is made of the latent, which is also added to the vector of each
-    token. A token's odds are the product of features and its vector (Inan et al.,
-    "Tying Word Vectors and Word Classifiers", 2017).
+    token and, past all layers, to the features that say which token is next (Dieng et
+    al., "Avoiding Latent Variable Collapse with Generative Skip Models", 2019). A
+    token's odds are the product of these and its vector (Inan et al., "Tying Word
+    Vectors and Word Classifiers", 2017).
 
     Args:
         context_dim: numbers of a latent, and of what is known of its label.
@@ -33,7 +35,7 @@ class TextDecoder(TextNetwork):
         self.context_dim = context_dim
         self.word_dropout = word_dropout
         self.seed_generator = keras.random.SeedGenerator(self.seeds.next_seed())
-        self.inform = self.dense(self.embedding_dim, "inform")
+        self.inform = self.dense(self.informed_dim, "inform")
         self.begin_with: Any = None
         if self.is_transformer:
             self.widen = self.dense(self.units, "widen")
@@ -57,6 +59,11 @@ class TextDecoder(TextNetwork):
     def start(self):
         """The number of what every text begins with: no token."""
         return self.vocabulary_size
+
+    @property
+    def informed_dim(self):
+        """Numbers that `inform` makes of a context."""
+        return 2 * self.embedding_dim
 
     @property
     def state_shapes(self):
@@ -105,7 +112,8 @@ class TextDecoder(TextNetwork):
             drawn = keras.random.uniform(ops.shape(before), seed=self.seed_generator)
             before = ops.where(drawn < self.word_dropout, self.start + 1, before)
         x = self.embed(ops.concatenate([start, before], axis=1))
-        x = x + ops.expand_dims(self.inform(context), 1)
+        within, beyond = ops.split(ops.expand_dims(self.inform(context), 1), 2, axis=-1)
+        x = x + within
         x = self.before(x, training=training)
         if self.is_transformer:
             places = ops.convert_to_tensor(self.places)[: ops.shape(x)[1]]
@@ -115,12 +123,12 @@ class TextDecoder(TextNetwork):
             states = self.first_states(context)
             for i, layer in enumerate(self.layers_):
                 x = layer(x, initial_state=self._states_of(states, i))
-        return self._logits(self.after(x, training=training))
+        return self._logits(self.after(x, training=training), beyond)
 
-    def _logits(self, features):
+    def _logits(self, features, beyond):
         vectors = ops.convert_to_tensor(self.embedding)[: self.vocabulary_size]
         vectors = ops.cast(vectors, self.compute_dtype)
-        logits = ops.matmul(self.narrow(features), ops.transpose(vectors))
+        logits = ops.matmul(self.narrow(features) + beyond, ops.transpose(vectors))
         return at_least_float32(logits) + at_least_float32(self.bias)
 
     def _states_of(self, states, layer):
@@ -149,7 +157,7 @@ class TextDecoder(TextNetwork):
 
         Args:
             tokens: int32 (N,), those of the place before; `start` at the first.
-            informed: (N, embedding_dim), what `inform` makes of the context: the same
+            informed: (N, informed_dim), what `inform` makes of the context: the same
                 at all places.
             states: of the places before, as `first_states` gives them.
             place: int32 scalar, where a transformer's states have room for all places;
@@ -158,7 +166,8 @@ class TextDecoder(TextNetwork):
         Returns:
             logits, float32 (N, vocabulary_size), and the states of the next place.
         """
-        x = self.embed(tokens) + informed
+        within, beyond = ops.split(informed, 2, axis=-1)
+        x = self.embed(tokens) + within
         if self.is_transformer:
             cache = (
                 DynamicCache(states) if place is None else StaticCache(states, place)
@@ -166,9 +175,9 @@ class TextDecoder(TextNetwork):
             vector = ops.take(self.places, cache.place, axis=0)
             x = self.widen(x) + ops.cast(vector, self.compute_dtype)
             x = self.norm(self.layers_.step(x, cache))
-            return self._logits(x), cache.tensors
+            return self._logits(x, beyond), cache.tensors
         kept = []
         for i, layer in enumerate(self.layers_):
             x, new = layer.cell(x, self._states_of(states, i))
             kept += new
-        return self._logits(x), kept
+        return self._logits(x, beyond), kept
