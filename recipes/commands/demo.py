@@ -19,6 +19,7 @@ from recipes.common.opening import open_preset
 from recipes.common.progress import working
 
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 3, 32, 1e-3
+TEXTS = "text_vae_phrases"
 
 
 @dataclass
@@ -120,6 +121,7 @@ class _Demo:
 
         deployed = self._deploy(model, images)
         self._report()
+        texts = self._texts()
         return {
             "preset": self.preset.name,
             "backend": keras.backend.backend(),
@@ -128,6 +130,7 @@ class _Demo:
             "elbo_before": comparison.before,
             "elbo_pretrained": comparison.pretrained,
             "elbo_scratch": comparison.scratch,
+            "texts": texts,
             **deployed,
         }
 
@@ -222,6 +225,23 @@ class _Demo:
             console=self.console,
             address=str(self.out / "preset"),
         )
+
+    def _texts(self):
+        """What the small preset of texts draws, and what lies between two of them."""
+        import zoo
+
+        self._step(f"Texts, too: {TEXTS}")
+        with working("Drawing some"):
+            model = zoo.from_preset(TEXTS)
+            drawn = model.sample(2, seed=1)
+            between = zoo.applications.interpolate(model, *drawn, num_steps=4)
+            found = [*model.to_texts(drawn), *model.to_texts(between)[0][1:-1]]
+        first, second, *halfway = found
+        self.console.print(f"  from  {first}", markup=False)
+        for text in halfway:
+            self.console.print(f"   to   {text}", markup=False)
+        self.console.print(f"   to   {second}", markup=False)
+        return found
 
     def _deploy(self, model, images):
         """Exports and samples in a fresh process; what was measured."""
