@@ -37,7 +37,7 @@ def draw_tokens(decoder, context, uniforms, temperature):
     """Tokens of texts one after another, up to their ends.
 
     Args:
-        decoder: a `zoo.networks.text.TextDecoder`.
+        decoder: a `zoo.networks.text_decoder.TextDecoder`.
         context: (N, context_dim).
         uniforms: in [0, 1), (N, T); None where the temperature is 0.
         temperature: () or (N,), divides the logits; 0 takes the most probable tokens.

@@ -142,7 +142,7 @@ def load_texts(
         >>> texts = ["one small cat", "two small cats"] * 20
         >>> data = load_texts(texts, kind="words", size=10, max_length=4)
         >>> data.train.shape, data.vocabulary.decode(data.train[:1])
-        ((32, 4), ['two small cats'])
+        ((32, 4), ['one small cat'])
     """
     wanted = check_names(splits)
     opened = open_texts(source, column, label, data_dir, download)

@@ -89,7 +89,7 @@ def log_prob(phrase: str, label: int | None = None) -> float:
     """log p of a phrase in nats, or given its class; -inf of what is none.
 
     >>> round(log_prob("where is the cat ?", 1), 4)
-    -3.3627
+    -3.3635
     >>> log_prob("the the cat")
     -inf
     """
