@@ -11,7 +11,7 @@ from recipes.data import prepared_datasets
 from recipes.data.forms import Texts, form_of, load_data
 from recipes.data.texts import load_texts
 from recipes.data.texts.every import load_every_text
-from recipes.data.texts.phrases import log_prob, phrases_source
+from recipes.data.texts.phrases import entropy, log_prob, phrases_source
 from recipes.data.tfrecord import to_tfrecord
 from zoo.vocabulary import Vocabulary
 
@@ -151,6 +151,10 @@ def test_phrases_have_the_probabilities_of_their_grammar():
     lines = phrases_source().read("train")
     nats = [-log_prob(text) for text in lines.texts[:500]]
     assert np.all(np.isfinite(nats)) and 8.5 < np.mean(nats) < 9.6
+    # What no model can do better than, by the grammar and by the phrases.
+    nats = [-log_prob(text) for text in lines.texts]
+    error = np.std(nats) / np.sqrt(len(nats))
+    assert abs(np.mean(nats) - entropy()) < 4 * error < 0.15
 
 
 def test_options_of_the_other_kind_are_refused():
