@@ -23,7 +23,7 @@ pytestmark = [
 
 NAMES = (
     *("dense", "conv", "conditional", "beta", "adversarial", "flow", "hierarchical"),
-    *("vq", "vq_labels", "few_labels", "stacked", "text", "text_attention"),
+    *("vq", "vq_labels", "few_labels", "stacked", "text"),
 )
 
 # Whose presets a backend trains on: what it has loaded is the same model from both.
@@ -123,8 +123,6 @@ models = {
         seed=0),
     "text": zoo.TextVAE(
         6, 5, 3, "lstm", 8, embedding_dim=4, bag_of_words=0.1, num_classes=3, seed=0),
-    "text_attention": zoo.TextVAE(
-        6, 5, 3, "transformer", 8, 2, embedding_dim=4, prior="mixture", seed=0),
 }
 for name, model in models.items():
     train(model, epochs=2)
