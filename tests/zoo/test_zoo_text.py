@@ -229,6 +229,16 @@ def test_a_bag_of_words_is_told_by_the_latent_alone():
 
 
 @once
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "float64"])
+def test_other_dtypes_train(dtype):
+    model = make(dtype=dtype, bag_of_words=0.1, word_dropout=0.2)
+    model.compile()
+    loss = model.fit(TEXTS[:4] * 4, verbose=0).history["loss"][0]
+    assert np.isfinite(loss)
+    assert model.elbo(TEXTS, seed=0)["elbo"].dtype == np.float32
+
+
+@once
 def test_objectives_hold_the_kl_of_the_latent():
     model = make(objective=ELBO(free_bits=3.0, free_bits_of="group"))
     x = ops.convert_to_tensor(WORDS.encode(TEXTS, T))

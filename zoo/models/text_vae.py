@@ -225,7 +225,8 @@ class TextVAE(OfTexts, Labelled, VAE):
             precision.at_least_float32(self.bag(self.context(z[0], labels))), axis=-1
         )
         each = ops.take_along_axis(log_probs, ops.cast(x, "int32"), axis=-1)
-        return -ops.sum(ops.where(x != END, each, 0.0), axis=-1)
+        loss = -ops.sum(ops.where(x != END, each, 0.0), axis=-1)
+        return precision.at_most_float32(loss)
 
     def example_losses(self, terms, step):
         weight = schedules.value_at(self.bag_of_words, step)
