@@ -12,9 +12,7 @@ from zoo.latents import NoiseSpec
 from zoo.likelihoods import TokenLikelihood
 from zoo.models.labelled import Labelled, checked_kind, of_labels
 from zoo.models.of_texts import OfTexts
-from zoo.networks.seeding import InitializerSeeds
-from zoo.networks.text_decoder import TextDecoder
-from zoo.networks.text_encoder import TextEncoder
+from zoo.networks.text_pair import make_text_networks
 from zoo.priors.drawing import draw_tokens
 from zoo.serialization import to_json
 from zoo.vae import VAE
@@ -116,7 +114,7 @@ class TextVAE(OfTexts, Labelled, VAE):
             num_classes, num_attributes, class_names
         )
         label_dim = num_classes or num_attributes or 0
-        encoder, decoder = _make_networks(
+        encoder, decoder = make_text_networks(
             latent_dim,
             label_dim,
             word_dropout,
@@ -283,14 +281,6 @@ class TextVAE(OfTexts, Labelled, VAE):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
-
-
-def _make_networks(latent_dim, label_dim, word_dropout, seed, dtype, **options):
-    """(encoder, decoder), whose options are those of `zoo.networks.text`."""
-    made = {"seeds": InitializerSeeds(seed), "dtype": dtype, **options}
-    encoder = TextEncoder(2 * latent_dim, label_dim, name="encoder", **made)
-    context_dim = latent_dim + label_dim
-    return encoder, TextDecoder(context_dim, word_dropout, name="decoder", **made)
 
 
 def _checked_share(word_dropout):
