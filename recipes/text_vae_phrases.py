@@ -4,6 +4,7 @@ python -m recipes.text_vae_phrases
 """
 
 from recipes.data.forms import Texts
+from recipes.data.texts.phrases import entropy
 from recipes.recipe import Recipe, Training
 
 
@@ -27,8 +28,8 @@ def build_model(beta, seed, dtype, vocabulary):
 
 RECIPE = Recipe(
     name="text_vae_phrases",
-    summary="Small GRU of 8 latents on phrases whose probabilities are known: 9.00 "
-    "nats of entropy.",
+    summary="Small GRU of 8 latents on phrases whose probabilities are known: "
+    f"{entropy():.2f} nats of entropy.",
     dataset="phrases",
     texts=Texts(max_length=16, kind="words", size=100),
     validation=1000,

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from zoo import validation
-from zoo.vocabulary import END, Vocabulary
+from zoo.vocabulary import Vocabulary, goes_on_after_end, is_text
 
 # So many odds take the time and the memory that the layers before a pixel do.
 _ODDS_A_PIXEL = 16
@@ -160,7 +160,7 @@ class Tokens(Event):
             x = x[:]
         if keras.ops.is_tensor(x):
             x = ops.convert_to_numpy(x)
-        if _is_text(x):
+        if is_text(x):
             return self._of_texts(x, argument)
         try:
             x = np.asarray(x)
@@ -182,11 +182,10 @@ class Tokens(Event):
                 f"`{argument}` must be tokens between 0 and "
                 f"{self.vocabulary_size - 1}; got values from {low} to {high}."
             )
-        beyond = (x[:, :-1] == END) & (x[:, 1:] != END)
-        if beyond.any():
+        if (beyond := goes_on_after_end(x)).any():
             raise ValueError(
                 f"`{argument}` must hold nothing but zeros after a text's end; row "
-                f"{int(np.argmax(beyond.any(axis=1)))} goes on after one."
+                f"{int(np.argmax(beyond))} goes on after one."
             )
         return x.astype("int32", copy=False)
 
@@ -221,16 +220,6 @@ class Tokens(Event):
 def of(given: Any) -> Event:
     """An event from itself, or `Image` of an image's shape."""
     return given if isinstance(given, Event) else Image(given)
-
-
-def _is_text(x):
-    if isinstance(x, str):
-        return True
-    if isinstance(x, np.ndarray):
-        return x.dtype.kind in "UT" or (
-            x.dtype == object and x.size > 0 and isinstance(x.reshape(-1)[0], str)
-        )
-    return isinstance(x, (list, tuple)) and len(x) > 0 and isinstance(x[0], str)
 
 
 def image_shape_of(event: Event) -> Any:

@@ -15,14 +15,14 @@ def wanted_labels(num_classes=None, num_attributes=None):
     return f"whole numbers from 0 to {num_classes - 1} of shape (N,)"
 
 
-def check_presence(labels, who, wanted):
-    """Refuses images without labels.
+def check_presence(labels, who, wanted, noun="images"):
+    """Refuses images, or what else `noun` says, without labels.
 
     Raises:
         ValueError: if there are no labels.
     """
     if labels is None:
-        raise ValueError(f"{who} needs labels beside the images, {wanted}; got none.")
+        raise ValueError(f"{who} needs labels beside the {noun}, {wanted}; got none.")
 
 
 def check_labels(

@@ -222,6 +222,21 @@ def pieces(text: str) -> list[str]:
     return _PIECES.findall(" ".join(text.split()))
 
 
+def is_text(given: Any) -> bool:
+    """Whether a text was given, or a list or an array that begins with one."""
+    if isinstance(given, np.ndarray):
+        some = given.dtype == object and given.size > 0
+        return given.dtype.kind in "UT" or (some and isinstance(given.flat[0], str))
+    if isinstance(given, (list, tuple)):
+        return bool(given) and isinstance(given[0], str)
+    return isinstance(given, str)
+
+
+def goes_on_after_end(tokens: np.ndarray) -> np.ndarray:
+    """Which rows of tokens (N, T) have some after an end, bool (N,)."""
+    return ((tokens[:, :-1] == END) & (tokens[:, 1:] != END)).any(axis=1)
+
+
 def shortened(text: str, most: int = 40) -> str:
     """The beginning of a text, for a sentence about it."""
     return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -80,7 +80,7 @@ def text_begin(model):
 
     def begin(z, labels=None):
         context = model.context(z, labels)
-        states = [] if _grows(model) else model.decoder.first_states(context)
+        states = [] if model.decoder.grows else model.decoder.first_states(context)
         first = {f"state_{i}": state for i, state in enumerate(states)}
         return {"informed": model.decoder.inform(context), **first}
 
@@ -114,11 +114,6 @@ def text_step(model):
         return {"new_token": new, **kept}
 
     return step
-
-
-def _grows(model):
-    """Whether a decoder's states grow by a place each time, at first of none."""
-    return any(None in shape for shape in model.decoder.state_shapes)
 
 
 def scorer(model, detector):

@@ -30,7 +30,7 @@ class Writer:
     """The graphs of a model of texts, and how they are put together.
 
     Args:
-        decoder: a `zoo.networks.text.TextDecoder`.
+        decoder: a `zoo.networks.text_decoder.TextDecoder`.
         description: what the files say about the model, `noise` among it.
     """
 
@@ -41,16 +41,11 @@ class Writer:
         # Of all uniform numbers the last choose tokens, the first are the prior's.
         self.prior_uniforms = description["noise"]["uniforms"] - self.length
 
-    @property
-    def grows(self):
-        """Whether states grow by a place each time, at first of none."""
-        return any(None in shape for shape in self.decoder.state_shapes)
-
     def begin_signature(self, kind):
         """Inputs and outputs of what comes before the loop."""
         latent = latent_value(_ROWS, self.description)
         outputs = {"informed": Value("float32", (_ROWS, self.decoder.informed_dim))}
-        if not self.grows:
+        if not self.decoder.grows:
             outputs |= self._states("state")
         labels = labels_signature(_ROWS, self.description)
         if kind == DECODER_KIND:
@@ -133,17 +128,14 @@ class Writer:
         states = list(self._states("state"))
         first = build("Expand", build.int32(self.decoder.start), rows)
         begin = states
-        if self.grows:
+        if self.decoder.grows:
             begin = [self._empty(build, rows, i) for i in range(self.num_states)]
 
         inputs, outputs = self.step_signature()
         body = Builder("step")
-        if kind == DECODER_KIND:
-            names = [*inputs, *outputs]
-        else:
+        if kind != DECODER_KIND:
             body("Gather", "uniforms_by_place", "place", name="uniform", axis=0)
-            names = [*inputs, *outputs]
-        body.include(step, "step", {name: name for name in names})
+        body.include(step, "step", {name: name for name in (*inputs, *outputs)})
         # A row that has ended stays at token 0; of no rows the largest is that 0.
         every = body("Concat", "new_token", body.int32([0]), axis=0)
         largest = body("ReduceMax", every, keepdims=0)

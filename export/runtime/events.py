@@ -13,7 +13,7 @@ from export.runtime.arguments import (
     short,
 )
 from export.runtime.signature import is_of_texts
-from zoo.vocabulary import END, Vocabulary
+from zoo.vocabulary import Vocabulary, goes_on_after_end, is_text
 
 # What a token takes in an array, and a short one as text in a list.
 _BYTES_OF_A_TOKEN = 16
@@ -77,7 +77,7 @@ class Texts:
 
     def check(self, x):
         """See `Images.check`: texts, or tokens (N, t), t <= T, to int32 (N, T)."""
-        if _is_text(x):
+        if is_text(x):
             if self.vocabulary is None:
                 raise TypeError(
                     "`x` is text, and the file holds no vocabulary: give tokens (N, "
@@ -104,8 +104,8 @@ class Texts:
                 f"`x` must be tokens from 0 to {self.size - 1}; got values from "
                 f"{short(int(x.min()))} to {short(int(x.max()))}."
             )
-        if goes_on_after_end(x).any():
-            row = int(np.argmax(goes_on_after_end(x)))
+        if (beyond := goes_on_after_end(x)).any():
+            row = int(np.argmax(beyond))
             raise ValueError(
                 "`x` must hold nothing but zeros after a text's end, which token 0 is; "
                 f"row {row} goes on after one."
@@ -144,16 +144,3 @@ class Texts:
 def event_of(metadata):
     """`Images` or `Texts`, as a file's metadata say."""
     return Texts(metadata) if is_of_texts(metadata) else Images(metadata)
-
-
-def goes_on_after_end(tokens):
-    """Which rows of tokens (N, T) have some after an end, bool (N,)."""
-    return ((tokens[:, :-1] == END) & (tokens[:, 1:] != END)).any(axis=1)
-
-
-def _is_text(x):
-    if isinstance(x, np.ndarray):
-        return x.dtype.kind in "UTO"
-    return isinstance(x, str) or (
-        isinstance(x, (list, tuple)) and len(x) > 0 and isinstance(x[0], str)
-    )

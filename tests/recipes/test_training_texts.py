@@ -1,14 +1,17 @@
 """Runs of models of texts: trained, resumed, fine-tuned, and what they leave."""
 
+import dataclasses
 import io
 import json
 
+import keras
 import numpy as np
 import pytest
 from event_files import read_events
 from rich.console import Console
 
 import zoo
+from recipes import text_vae_collapse
 from recipes.data.forms import Texts
 from recipes.recipe import RECIPES, Recipe, Training, get_recipe
 from recipes.runs.training import finetune, train
@@ -68,6 +71,51 @@ def finished(tmp_path_factory):
     out, console = tmp_path_factory.mktemp("runs") / "texts", quiet()
     preset = train(tiny_recipe(), out=out, command="train tiny", console=console)
     return out, preset, console.file.getvalue()
+
+
+@once
+def test_a_model_begins_with_the_encoder_of_an_autoencoder(tmp_path, monkeypatch):
+    begins, trained = [], zoo.TextVAE.fit
+
+    def fit(self, *args, **options):
+        begins.append(self.encoder.get_weights())
+        history = trained(self, *args, **options)
+        ends.append(self.encoder.get_weights())
+        return history
+
+    ends = []
+    monkeypatch.setattr(zoo.TextVAE, "fit", fit)
+    recipe = tiny_recipe(ema_momentum=None)
+    first = dataclasses.replace(recipe.training, epochs=2)
+    recipe = dataclasses.replace(recipe, encoder_training=first)
+    preset = train(recipe, out=tmp_path / "run", console=quiet())
+    record = zoo.preset_info(preset)["training"]
+    assert (record["epochs"], record["encoder"]["epochs"]) == (4, 2)
+    # The autoencoder's best weights, here its last, are what the model begins with.
+    assert record["encoder"]["best_epoch"] == 2
+    for ended, begun in zip(ends[0], begins[1], strict=True):
+        np.testing.assert_array_equal(ended, begun)
+    assert any((a != b).any() for a, b in zip(begins[0], begins[1], strict=True))
+
+
+@once
+def test_remedies_of_collapse_are_models_that_differ():
+    vocabulary = Vocabulary("words", ["", "<unk>", "a", "cat"])
+    made = {}
+    for each in text_vae_collapse.members(10):
+        model = each.recipe.build_model(1.0, 0, None, vocabulary)
+        first = each.recipe.encoder_training
+        told = json.dumps([model.get_config(), each.recipe.training.warmup_epochs])
+        made[each.recipe.name] = f"{type(model).__name__} {told} {first}"
+        assert each.recipe.anchors == ()
+    assert len(set(made.values())) == len(made) == 9
+    # A language model has no use of its latent.
+    model = text_vae_collapse.language_model()(
+        4, latent_dim=2, units=4, vocabulary=vocabulary, seed=0
+    )
+    z = np.random.default_rng(0).standard_normal((1, 3, 2), np.float32)
+    found = model.log_likelihood(vocabulary.encode(["a cat"] * 3, 4), z)
+    assert np.ptp(keras.ops.convert_to_numpy(found)) < 1e-6
 
 
 def test_a_run_ends_in_a_preset(finished):

@@ -64,8 +64,8 @@ def interpolate(
     second = encode(model, _batch(model, second), labels, "second")
     if len(first.mean) != len(second.mean):
         raise ValueError(
-            f"`second` must be as many images as `first`, {len(first.mean):,}; got "
-            f"{len(second.mean):,}."
+            f"`second` must be as many {model.event.noun} as `first`, "
+            f"{len(first.mean):,}; got {len(second.mean):,}."
         )
     z = between(first.mean, second.mean, np.linspace(0, 1, num_steps))
     return decode(model, z, first.labels)

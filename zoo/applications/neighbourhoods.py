@@ -166,7 +166,9 @@ def project(
     if mean.shape[1] < 2:
         raise ValueError("`project` needs two latents or more; this model has one.")
     if len(mean) < FEWEST:
-        raise ValueError(f"`x` must be {FEWEST} images or more; got {len(mean)}.")
+        raise ValueError(
+            f"`x` must be {FEWEST} {model.event.noun} or more; got {len(mean)}."
+        )
     return projections.METHODS[method](mean, seed)[0]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from zoo import threefry, validation
-from zoo.event import Tokens
+from zoo.event import Tokens, with_end
 from zoo.latents import levels_of
 from zoo.logarithms import log_sum_exp
 
@@ -133,8 +133,9 @@ def _scores(of, terms):
 
 def _maps(of, terms):
     if isinstance(of.model.event, Tokens):
-        logits = of.model.logits(of.x, terms.group.z, of.labels)
-        each = of.model.likelihood.log_prob_per_dim(of.x, logits)
+        x = with_end(of.x, of.model.event)
+        logits = of.model.logits(x, terms.group.z, of.labels)
+        each = of.model.likelihood.log_prob_per_dim(x, logits)
         return of.best(-ops.mean(each, axis=0), terms)
     parameters = _parameters(of, terms)
     per_dim = of.model.likelihood.log_prob_per_dim(of.x, parameters)

@@ -55,7 +55,8 @@ class Labelled:
         """
         if not self.takes_labels:
             return super().check_presence_of_labels(labels)
-        return check_presence(labels, type(self).__name__, self.wanted_labels)
+        who, noun = type(self).__name__, self.event.noun
+        return check_presence(labels, who, self.wanted_labels, noun)
 
     def check_labels(self, labels, count=None):
         """Labels as `zoo.labels.check_labels` returns them, None where there are none.

@@ -64,7 +64,7 @@ class TextVAE(OfTexts, Labelled, VAE):
     Example:
 
     >>> import zoo
-    >>> from zoo.vocabulary import END, Vocabulary
+    >>> from zoo.vocabulary import Vocabulary
     >>> words = Vocabulary("words", ["", "<unk>", "a", "small", "large", "cat"])
     >>> model = zoo.TextVAE(4, latent_dim=2, units=8, vocabulary=words, seed=0)
     >>> model.compile("adam")

@@ -66,6 +66,11 @@ class TextDecoder(TextNetwork):
         return 2 * self.embedding_dim
 
     @property
+    def grows(self):
+        """Whether states grow by a place each time, at first of none."""
+        return self.is_transformer
+
+    @property
     def state_shapes(self):
         """Shapes of what `step` keeps of the places before, of one text.
 

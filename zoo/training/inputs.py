@@ -91,14 +91,15 @@ def check_last_batch(model, x, batch_size, argument="x"):
     if smallest < model.min_batch_size:
         raise ValueError(
             f"`{argument}` must leave no batch of fewer than {model.min_batch_size} "
-            "images, which the model's loss compares with each other; got "
-            f"{len(x)} image(s) in batches of {size}: choose another `batch_size`."
+            f"{model.event.noun}, which the model's loss compares with each other; got "
+            f"{len(x)} {model.event.noun[:-1]}(s) in batches of {size}: choose another "
+            "`batch_size`."
         )
     if min(size, len(x)) < model.least_batch:
         raise ValueError(
-            f"`{argument}` must make batches of at least {model.least_batch} images, "
-            f"so that each device has some; got {len(x)} image(s) in batches of "
-            f"{size}: choose another `batch_size`, or fewer devices."
+            f"`{argument}` must make batches of at least {model.least_batch} "
+            f"{model.event.noun}, so that each device has some; got {len(x)} in "
+            f"batches of {size}: choose another `batch_size`, or fewer devices."
         )
 
 

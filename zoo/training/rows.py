@@ -87,8 +87,8 @@ def as_batches(model, rows, labels, weights, batch_size, shuffle, argument="x"):
     weights = None if weights is None else np.asarray(weights)
     if weights is not None and len(weights) != len(rows):
         raise ValueError(
-            f"`sample_weight` must be one for each of {len(rows)} image(s); got "
-            f"{len(weights)}."
+            f"`sample_weight` must be one for each of {len(rows)} "
+            f"{model.event.noun}; got {len(weights)}."
         )
     draw_order = model.draw_order if shuffle else None
     return RowBatches(rows, labels, weights, int(batch_size or 32), draw_order)

@@ -44,8 +44,8 @@ class BatchCheck:
             if len(images) < self.least:
                 raise ValueError(
                     f"`{self.argument}` must give batches of at least {self.least} "
-                    "images, which the loss compares or devices share; got a "
-                    f"batch of {len(images)}: leave a smaller last one out "
+                    f"{self.event.noun}, which the loss compares or devices share; got "
+                    f"a batch of {len(images)}: leave a smaller last one out "
                     "(drop_remainder, drop_last), or choose another size."
                 )
             if is_text(labels):
