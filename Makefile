@@ -65,7 +65,7 @@ test: export OMP_NUM_THREADS ?= 1
 test: export TF_NUM_INTRAOP_THREADS ?= 1
 test: export TF_NUM_INTEROP_THREADS ?= 1
 test: lint built-explorer
-	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target \
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync=target --keep-going \
 		test-jax test-tensorflow test-once test-export test-cross-backend \
 		test-torch test-explorer
 

@@ -132,8 +132,8 @@ def test_family_keeps_what_is_finished(tmp_path, monkeypatch):
 
 
 def test_family_command_writes_all_rows(tmp_path, monkeypatch):
-    def made(member, out, seed, data_dir, command, console):
-        assert member.recipe.training.epochs == 7
+    def made(member, out, seed, data_dir, command, console, scored_on):
+        assert member.recipe.training.epochs == 7 and scored_on == "validation"
         return {"name": member.recipe.name, "seed": seed, "command": command}
 
     monkeypatch.setattr(comparisons, "measure", made)

@@ -119,7 +119,7 @@ def test_fine_tuning_and_evaluation_say_it_and_invert(tmp_path):
 
 def test_a_preset_of_negatives_is_looked_at_with_negatives(tmp_path, monkeypatch):
     for module in ("recipes.data.open", "recipes.metrics.evaluation"):
-        monkeypatch.setattr(f"{module}.named_data_set", lambda name, data_dir: name)
+        monkeypatch.setattr(f"{module}.named_data_set", lambda name, *_: name)
     np.savez(tmp_path / "images.npz", images=bright(0.75))
     name = str(tmp_path / "images.npz")
     dataset = {"name": name, "binarized": False, "inverted": True}
