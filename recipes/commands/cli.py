@@ -260,7 +260,6 @@ def evaluate(
     Of shards (--data in/, s3://..., 'in/*.parquet'): the ELBO of each image, and given
     K its likelihood, into shards in the folder or address --out.
     """
-    from recipes.common.events import check_images
     from recipes.common.files import check_output
     from recipes.common.opening import open_preset
 
@@ -297,8 +296,6 @@ def evaluate(
     if column or label:
         reading |= {"column": column, "label": label}
     if compare:
-        for each in found:
-            check_images(each, "evaluate --compare")
         scoring.score_pair(found, *options, reading=reading)
         return
     with one_sentence_errors(

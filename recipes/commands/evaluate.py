@@ -80,7 +80,7 @@ def score(
 def score_pair(
     pair, data, data_dir, num_importance_samples, seed, out=None, reading=None
 ):
-    """Evaluates two presets on the same images, prints and keeps.
+    """Evaluates two presets on the same images or texts, prints and keeps.
 
     Args:
         pair: two `recipes.common.presets.Preset`.
@@ -107,6 +107,8 @@ def score_pair(
     for row in rows:
         table.add_row(*row)
     print_table(screen(), table, less=("difference", COLUMNS[-1]))
+    if count := metrics.get("texts_left_out"):
+        print(f"Left out as too long: {count:,} texts.")
     if out:
         _write(out, " and ".join(names), metrics, columns, rows)
 

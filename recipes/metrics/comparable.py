@@ -1,5 +1,10 @@
 """Whether the figures of two presets are about the same thing."""
 
+import hashlib
+import json
+
+from recipes.common.events import are_texts, noun_of
+
 # What figures of these likelihoods are logarithms of; others say their `num_levels`.
 _OF = {
     "Gaussian": "a density of real pixels",
@@ -16,10 +21,16 @@ def what_is_scored(preset):
 
     Returns:
         dict of words: the shape of the images, the kind of likelihood, whether images
-        are binarized, and what it is conditioned on. Nats of presets whose words differ
-        cannot be compared.
+        are binarized; of texts, which are taken and in which tokens; and what it is
+        conditioned on. Nats of presets whose words differ cannot be compared.
     """
     info = preset.info
+    if are_texts(preset.config):
+        return {
+            "what a text is": f"up to {preset.config['max_length']} tokens",
+            "the vocabulary": _vocabulary(preset.config.get("vocabulary")),
+            "what is scored": _given(info),
+        }
     return {
         "image_shape": "x".join(map(str, info["image_shape"])),
         "likelihood": _likelihood(preset.config.get("likelihood")),
@@ -37,6 +48,12 @@ def check_comparable(first, second):
     Raises:
         ValueError: says what is different.
     """
+    kinds = noun_of(first.config), noun_of(second.config)
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"{first.name} and {second.name} cannot be compared: the one is a model of "
+            f"{kinds[0]}, the other of {kinds[1]}."
+        )
     each, other = what_is_scored(first), what_is_scored(second)
     for what, words in each.items():
         if words != other[what]:
@@ -44,6 +61,16 @@ def check_comparable(first, second):
                 f"{first.name} and {second.name} cannot be compared: {what} is {words} "
                 f"of the one, {other[what]} of the other."
             )
+
+
+def _vocabulary(config):
+    if config is None:
+        return "not known"
+    listed = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    return (
+        f"one of {len(config['tokens']):,} tokens of the kind {config['kind']!r} "
+        f"(SHA-256 {listed[:8]})"
+    )
 
 
 def _likelihood(config):

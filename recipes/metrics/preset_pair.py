@@ -1,4 +1,4 @@
-"""Two presets side by side, on the same test images."""
+"""Two presets side by side, on the same test images or texts."""
 
 import time
 
@@ -8,20 +8,22 @@ import zoo
 from recipes.common.console import Terminal
 from recipes.common.labels import given_labels, takes_labels
 from recipes.common.presets import read_preset
-from recipes.data import binarize, load_images
+from recipes.data import binarize
 from recipes.data.classes import known_classes, labels_for
-from recipes.data.reading import print_report, reading_images
+from recipes.data.forms import Texts, form_of, load_data
+from recipes.data.reading import print_report, reading_data
 from recipes.metrics.comparable import check_comparable
 from recipes.metrics.each_image import image_metrics
 from recipes.metrics.evaluation import data_source, is_inverted, stored_k
 from recipes.metrics.intervals import DEVIATIONS, SCHEMA_VERSION, standard_error
 from recipes.metrics.polarity import print_polarity
+from recipes.metrics.texts import text_metrics
 
-# (what, name, format) of the figures that are compared; each is one of an image.
+# (what, name, format) of the figures that are compared, each of an image or a text.
 COMPARED = (
     ("ELBO, 1 draw, nats", "elbo", "{:.2f}"),
     ("NLL, importance-weighted, nats", "nll", "{:.2f}"),
-    ("effective draws of it, a mean over images", "nll_ess", "{:.1f}"),
+    ("effective draws of it, a mean", "nll_ess", "{:.1f}"),
     ("reconstruction, -E log p(x given z), nats", "reconstruction", "{:.2f}"),
     ("KL, nats", "kl", "{:.2f}"),
     ("squared error of reconstructions, a pixel", "mse", "{:.5f}"),
@@ -37,18 +39,18 @@ def compare_presets(
     num_importance_samples=None,
     seed=0,
     console=None,
-    strict=False,
     invert=False,
+    **reading,
 ):
-    """Scores two presets on the same images with the same K.
+    """Scores two presets on the same images, or texts, with the same K.
 
     Differences are taken image by image, so that images which are hard for both add
     nothing to their standard error.
 
     Args:
         pair: names or folders of two presets.
-        source: images to score both on; None is the first preset's own data.
-        data_dir, seed, console, strict, invert: as in
+        source: data to score both on; None is the first preset's own data.
+        data_dir, seed, console, invert, reading: as in
             `recipes.metrics.evaluation.evaluate_preset`.
         num_importance_samples: K; None is the smaller of those of the stored figures.
 
@@ -68,14 +70,16 @@ def compare_presets(
     names = [preset.name for preset in presets]
     own = source is None
     source = data_source(infos[0], source, data_dir)
-    with reading_images(console):
-        data = load_images(
+    form = form_of(presets[0].config)
+    texts = isinstance(form, Texts)
+    with reading_data(console, texts):
+        data = load_data(
             source,
-            image_shape=infos[0]["image_shape"],
+            form,
             data_dir=data_dir,
             splits="test",
-            strict=strict,
             invert=invert or (own and is_inverted(infos[0])),
+            **reading,
         )
     if not own:
         print_report(data.report, console)
@@ -85,9 +89,9 @@ def compare_presets(
     values = []
     for preset, info in zip(pair, infos, strict=True):
         model = zoo.from_preset(preset)
-        if not own:
+        if not own and not texts:
             print_polarity(model, info, data.test, invert, console)
-        figures = image_metrics(
+        figures = (text_metrics if texts else image_metrics)(
             model,
             test,
             labels_for(model, known_classes(model, data), "test"),
@@ -96,6 +100,7 @@ def compare_presets(
             console=console,
         )
         values.append(figures)
+    left_out = {"texts_left_out": data.left_out["test"]} if texts else {}
     return {
         "schema_version": SCHEMA_VERSION,
         "presets": names,
@@ -104,7 +109,8 @@ def compare_presets(
         },
         "data": data.name,
         "num_importance_samples": k,
-        "test_images": len(test),
+        f"test_{data.noun}": len(test),
+        **left_out,
         "binarized": binarized,
         "given_labels": takes_labels(infos[0]),
         "seed": seed,
@@ -116,6 +122,8 @@ def comparison_rows(compared):
     """Rows of texts: a figure, its two values, their difference and its interval."""
     rows = []
     for what, name, form in COMPARED:
+        if name not in compared["figures"]:  # a text has no squared error
+            continue
         if compared.get("given_labels"):
             what = given_labels(what)
         figure = compared["figures"][name]

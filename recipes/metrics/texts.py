@@ -40,7 +40,7 @@ def evaluate_texts(
         data: `recipes.data.texts.TextData` in the model's vocabulary.
         split: "test" or "validation".
         num_importance_samples, further, seed, console, finished: as in
-            `recipes.metrics.each_image.image_metrics`.
+            `text_metrics`.
 
     Returns:
         dict of JSON values: "elbo", "nll", "kl", ... averaged over texts, with their
@@ -50,21 +50,21 @@ def evaluate_texts(
         the settings.
 
     Raises:
-        ValueError, OSError: as `image_metrics`.
+        ValueError, OSError: as `text_metrics`.
     """
     start = time.monotonic()
     console = console or Terminal()
     tokens, labels = getattr(data, split), labels_for(model, data, split)
-    order, parts = by_length(tokens, labels, seed)
-    values = likelihoods(
+    values = text_metrics(
         model,
-        parts,
+        tokens,
+        labels,
         num_importance_samples=num_importance_samples,
         further=further,
+        seed=seed,
         console=console,
         finished=finished,
     )
-    values = {name: each[np.argsort(order)] for name, each in values.items()}
     metrics = {"schema_version": SCHEMA_VERSION}
     for name, each in values.items():
         metrics[name] = float(np.mean(each, dtype=np.float64))
@@ -87,6 +87,43 @@ def evaluate_texts(
         "seed": seed,
         "seconds": round(time.monotonic() - start, 1),
     }
+
+
+def text_metrics(
+    model,
+    tokens,
+    labels=None,
+    *,
+    num_importance_samples,
+    further=(),
+    seed=0,
+    console,
+    finished=None,
+):
+    """What can be said of each text by itself.
+
+    Args:
+        model: a model of texts.
+        tokens: int32 (N, T).
+        labels, num_importance_samples, further, seed, console, finished: as in
+            `recipes.metrics.each_image.image_metrics`.
+
+    Returns:
+        dict of arrays (N,), as there, of squared errors none.
+
+    Raises:
+        ValueError, OSError: as there.
+    """
+    order, parts = by_length(tokens, labels, seed)
+    values = likelihoods(
+        model,
+        parts,
+        num_importance_samples=num_importance_samples,
+        further=further,
+        console=console,
+        finished=finished,
+    )
+    return {name: each[np.argsort(order)] for name, each in values.items()}
 
 
 def by_length(tokens, labels, seed):

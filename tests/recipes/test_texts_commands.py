@@ -13,6 +13,7 @@ import zoo
 from recipes.data.texts import load_texts
 from recipes.documents.examples import pieces_of, surprises, text_examples
 from recipes.documents.texts import markdown_cells
+from recipes.metrics.texts import evaluate_texts
 from zoo import applications
 from zoo.applications import AnomalyDetector
 from zoo.vocabulary import Vocabulary
@@ -140,6 +141,33 @@ def test_evaluate_keeps_its_figures(preset, tmp_path):
     assert "up to 20 tokens of" in said and "model.to_texts(" in said
 
 
+def test_evaluate_compares_two_presets_of_texts(preset, data, tmp_path):
+    options = {"latent_dim": 2, "units": 8, "seed": 0}
+    untrained = zoo.TextVAE(20, vocabulary=data.vocabulary, **options)
+    dataset = {"name": "phrases", "binarized": False}
+    untrained.save_to_preset(tmp_path / "untrained", {"dataset": dataset})
+    out = tmp_path / "pair.json"
+    asked = ("evaluate", "--compare", tmp_path / "untrained")
+    k = ("--num-importance-samples", 2)
+    said = succeed(*asked, preset, *k, "--out", out)
+    assert "untrained and phrased" in said and "PSNR" not in said
+    compared = json.loads(out.read_text())
+    assert compared["test_texts"] == 1200 and compared["texts_left_out"] == 0
+    assert "On 1,200 test texts." in out.with_suffix(".md").read_text()
+    # Each figure is the one that `evaluate` gives.
+    alone = evaluate_texts(zoo.from_preset(preset), data, num_importance_samples=2)
+    figures = compared["figures"]
+    for name in ("elbo", "nll", "kl", "nll_ess"):
+        assert figures[name]["values"][1] == pytest.approx(alone[name], rel=1e-5)
+    assert figures["nll"]["interval"][1] < 0
+    said = fail(*asked, "text_vae_phrases", *k)
+    assert "what a text is is up to 20 tokens of the one, up to 16" in said
+    few = zoo.TextVAE(20, vocabulary=Vocabulary("words", ["", "<unk>"]), **options)
+    few.save_to_preset(tmp_path / "few")
+    said = fail(*asked, tmp_path / "few", *k)
+    assert re.search(r"the vocabulary is one of 54 tokens .* one of 2 tokens", said)
+
+
 def test_a_report_has_tables_of_texts(preset, data, tmp_path):
     pytest.importorskip("jinja2")
     out = tmp_path / "report.html"
@@ -164,7 +192,7 @@ def test_a_report_has_tables_of_texts(preset, data, tmp_path):
         (("plot", "samples", "P"), "draws images, and 'phrased' is a model of texts"),
         (("plot", "nearest", "P"), "draws images, and 'phrased' is a model of texts"),
         (("demo", "--preset", "P"), "demo is for images"),
-        (("evaluate", "--compare", "P", "P"), "--compare is for images"),
+        (("evaluate", "--compare", "P", "dense_vae_digits"), "the other of images"),
         (("finetune", "P", "--data", "no.txt"), "'no.txt' is no file; wanted a file"),
         (("finetune", "P", "--data", "phrases", "--invert"), "--invert (`invert`) is"),
         (("nearest", "dense_vae_digits", "x", "y"), "nearest is for texts"),
