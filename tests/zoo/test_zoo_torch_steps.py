@@ -10,9 +10,12 @@ import zoo
 if keras.backend.backend() != "torch":
     pytest.skip("of PyTorch alone", allow_module_level=True)
 
+import torch
+
 from zoo.training import gathering
 from zoo.training.replaying import torch as replaying
 
+CONVOLUTION = torch.ops.aten.convolution.default
 IMAGES = np.random.default_rng(0).random((10 * 8 + 3, *SHAPE), "float32").round()
 
 
@@ -76,6 +79,19 @@ def test_replayed_steps_are_those_of_keras(make, recorded, monkeypatch):
         np.testing.assert_allclose(history[name], values, rtol=1e-5, err_msg=name)
     for variable, other in zip(variables, others, strict=True):
         np.testing.assert_allclose(variable, other, rtol=1e-5, atol=1e-6)
+
+
+def test_images_are_not_copied_to_be_convolved(recorded, monkeypatch):
+    simplify, graphs = replaying._simplify, []
+    monkeypatch.setattr(
+        replaying, "_simplify", lambda graph: graphs.append(graph) or simplify(graph)
+    )
+    fitted(conv())
+    (graph,) = graphs
+    nodes = graph.graph.nodes
+    convolved = [n.args[0] for n in nodes if n.target is CONVOLUTION]
+    assert len(convolved) > 2
+    assert not [node for node in convolved if "clone" in str(node.target)]
 
 
 def test_a_callback_may_change_what_a_step_computes(recorded):

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import torch
+from keras.src.backend.torch import nn as keras_nn
 from keras.src.backend.torch import numpy as keras_numpy
 from keras.src.backend.torch import random as keras_random
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -146,7 +147,7 @@ def record(model, data) -> Any:
         return [variable.value for variable in variables]
 
     try:
-        with _generators() as draws, _splitting_at_numbers():
+        with _generators() as draws, _splitting_at_numbers(), _without_copies():
             graph = make_fx(step, tracing_mode="fake")(values(), data)
     except Exception as error:  # such as of a branch that depends on numbers
         said = (str(error).strip() or "no message").splitlines()[0][:160]
@@ -208,6 +209,24 @@ def _splitting_at_numbers():
         yield
     finally:
         keras_numpy.split = keras_own
+
+
+@contextlib.contextmanager
+def _without_copies():
+    """Has Keras not copy what a convolution takes to channels first, and back again.
+
+    PyTorch convolves and pools what is laid out channels last, without a copy.
+    """
+    keras_own = keras_nn._transpose_spatial_inputs
+
+    def transpose(inputs):
+        return inputs.movedim(-1, 1)
+
+    keras_nn._transpose_spatial_inputs = transpose
+    try:
+        yield
+    finally:
+        keras_nn._transpose_spatial_inputs = keras_own
 
 
 def _simplify(graph):
