@@ -61,6 +61,10 @@ class Builder:
         self.constants.append(numpy_helper.from_array(np.array(value, dtype), name))
         return name
 
+    def true(self):
+        """What a `Loop` goes on by; some programs take none at all for false."""
+        return self.constant(True, np.bool_)
+
     def uint32(self, value):
         return self.constant(value, np.uint32)
 

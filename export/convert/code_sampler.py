@@ -121,7 +121,7 @@ def _loop(build, step, uniforms, rows, description):
     build.nodes.append(
         helper.make_node(
             "Loop",
-            [trips, "", first, *[empty] * tensors],
+            [trips, build.true(), first, *[empty] * tensors],
             [*last, "drawn_codes"],
             name="Loop_0",
             body=graph,

@@ -102,6 +102,18 @@ def _all_nodes(graph):
                 yield from _all_nodes(inner)
 
 
+def _hidden_names(graph, outside=frozenset()):
+    """Names of graphs within the graph that stand for something else around them."""
+    own = {name for node in graph.node for name in node.output if name}
+    own |= {each.name for each in (*graph.input, *graph.initializer)}
+    found = own & outside
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                found |= _hidden_names(inner, own | outside)
+    return found
+
+
 def check(model, further=frozenset()):
     """Checks a model with onnx's full checker and the list of operators.
 
@@ -126,6 +138,9 @@ def check(model, further=frozenset()):
             f"The model needs the operators {unknown}, which exported files may not "
             "hold; build it from layers that standard ONNX expresses."
         )
+    # The checker lets them pass; OpenVINO loses inputs of loops by them.
+    if hidden := sorted(_hidden_names(model.graph)):
+        raise ExportError(f"A graph in the graph hides names of its outside: {hidden}.")
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:

@@ -9,9 +9,10 @@ import contextlib
 
 import numpy as np
 import tensorflow as tf
+from onnx import TensorProto
 
 # What an encoder needs beside `graph.ALLOWED_OPERATORS`.
-OPERATORS = frozenset({"GRU", "LSTM"})
+OPERATORS = frozenset({"GRU", "LSTM", "ReverseSequence"})
 
 
 class Recurrent:
@@ -47,7 +48,7 @@ class Recurrent:
         """Replaces a marker of rows (N, T, features), lengths (N,) and a number."""
         rows, lengths, number = node.input
         number = int(graph.get_node_by_output(number).get_tensor_value())
-        kind, weights, attributes = self._operators[number]
+        kind, weights, attributes, backwards = self._operators[number]
         output = node.output[0]
         graph.remove_node(name)
 
@@ -59,10 +60,16 @@ class Recurrent:
             for i, array in enumerate(weights)
         ]
         rows = add("Transpose", [rows], attr={"perm": [1, 0, 2]})
+        if backwards:
+            # Turned here, as OpenVINO makes one layer of two directions, a wrong one.
+            long = add("Cast", [lengths], attr={"to": TensorProto.INT64})
+            turn = {"time_axis": 0, "batch_axis": 1}
+            rows = add("ReverseSequence", [rows, long], attr=turn)
         made = add(kind, [rows, *constants, lengths], attr=attributes)
         axis = graph.make_const(f"{name}_axis", np.array([1], np.int64)).output[0]
         made = add("Squeeze", [made, axis])  # of one direction
-        if attributes["direction"] == "reverse":  # Keras gives the last place first
+        if backwards:  # Keras gives the last place first
+            made = add("ReverseSequence", [made, long], attr=turn)
             ends = [
                 graph.make_const(f"{name}_{what}", np.array([n], np.int64)).output[0]
                 for what, n in (
@@ -90,13 +97,12 @@ def _marker(number, units):
 
 
 def _operator_of(layer):
-    """(its operator, [weights, recurrent weights, biases], attributes)."""
+    """(operator, [weights, recurrent weights, biases], attributes, goes backwards)."""
     cell, units = layer.cell, layer.units
     kernel, recurrent, bias = (
         np.array(weight) for weight in (cell.kernel, cell.recurrent_kernel, cell.bias)
     )
-    direction = "reverse" if layer.go_backwards else "forward"
-    attributes = {"hidden_size": units, "direction": direction}
+    attributes = {"hidden_size": units}
     if hasattr(layer, "reset_after"):  # a GRU
         arrays = kernel, recurrent, bias.reshape(1, -1)
         attributes["linear_before_reset"] = 1
@@ -111,4 +117,5 @@ def _operator_of(layer):
         arrays = kernel, recurrent, np.concatenate([bias, np.zeros_like(bias)], -1)
         kind = "LSTM"
     weights = [arrays[0].T[None], arrays[1].T[None], arrays[2]]
-    return kind, [np.ascontiguousarray(array) for array in weights], attributes
+    weights = [np.ascontiguousarray(array) for array in weights]
+    return kind, weights, attributes, layer.go_backwards

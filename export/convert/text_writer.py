@@ -86,8 +86,10 @@ class Writer:
         inputs, outputs = signature(kind, self.description)
         build = Builder("write")
         before = self.begin_signature(kind)
-        names = [*before[0], *before[1]]
-        build.include(begin.graph, "begin", {name: name for name in names})
+        names = {name: name for name in (*before[0], *before[1])}
+        # Within the loop its own states have these names, and no two may be alike.
+        names |= {name: f"first_{name}" for name in self._states("state")}
+        build.include(begin.graph, "begin", names)
         shape = build("Shape", "informed")
         rows = build("Slice", shape, build.int64([0]), build.int64([1]))
         if kind == DECODER_KIND:
@@ -127,7 +129,7 @@ class Writer:
         """Adds the loop over places: the name of the tokens (places, rows)."""
         states = list(self._states("state"))
         first = build("Expand", build.int32(self.decoder.start), rows)
-        begin = states
+        begin = [f"first_{name}" for name in states]
         if self.decoder.grows:
             begin = [self._empty(build, rows, i) for i in range(self.num_states)]
 
@@ -161,7 +163,7 @@ class Writer:
         build.nodes.append(
             helper.make_node(
                 "Loop",
-                [build.int64(self.length), "", first, *begin],
+                [build.int64(self.length), build.true(), first, *begin],
                 [*(f"last_{name}" for name in state), "written_tokens"],
                 name="Loop_0",
                 body=graph,

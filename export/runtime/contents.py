@@ -105,13 +105,13 @@ def _metadata(model):
 
 
 def _check_loops(graph):
-    """Loops go on for as long as a constant of the graph says, whatever they find."""
+    """Loops count to a constant of the graph; a condition can only end them before."""
     constants = {_text(tensor.get(8, b"")): tensor for tensor in graph.get(5, ())}
     for node in graph.get(1, ()):
         if _operator(node) != LOOP:
             continue
-        trips, going = [*map(_text, node.get(1, ())), "", ""][:2]
-        if going or not _counts(constants.get(trips)):
+        trips = next(map(_text, node.get(1, ())), "")
+        if not _counts(constants.get(trips)):
             raise ValueError(
                 f"a loop does not count to a constant of at most {_MAX_TRIPS:,}"
             )

@@ -24,7 +24,7 @@ COMPUTING = frozenset(
 # One code, or one token, after another.
 LOOP = "Loop"
 # Of texts, from one end to the other.
-_RECURRENT = frozenset({"GRU", "LSTM"})
+_RECURRENT = frozenset({"GRU", "LSTM", "ReverseSequence"})
 # Random numbers of a seed.
 _RANDOM = frozenset("BitShift BitwiseOr BitwiseXor Range".split())
 

@@ -65,6 +65,28 @@ def test_check_refuses_operators_outside_the_list():
         graph.check(make_model([foreign]))
 
 
+def test_check_refuses_names_that_hide_others():
+    def loop(state):
+        """x + 1 + 1, where the body calls its state so."""
+        values = ("place", TensorProto.INT64), ("go", TensorProto.BOOL)
+        scalars = [helper.make_tensor_value_info(*value, []) for value in values]
+        row = helper.make_tensor_value_info(state, TensorProto.FLOAT, [3])
+        new = helper.make_tensor_value_info("new", TensorProto.FLOAT, [3])
+        still = helper.make_tensor_value_info("still", TensorProto.BOOL, [])
+        nodes = [
+            helper.make_node("Identity", ["go"], ["still"]),
+            helper.make_node("Add", [state, "one"], ["new"]),
+        ]
+        body = helper.make_graph(nodes, "body", [*scalars, row], [still, new])
+        node = helper.make_node("Loop", ["two", "", "x"], ["y"], body=body)
+        two, one = np.array(2, np.int64), np.ones(3, np.float32)
+        return make_model([node], [("two", two), ("one", one)])
+
+    assert graph.check(loop("state"), {"Loop"})["Loop"] == 1
+    with pytest.raises(ExportError, match=r"hides names of its outside: \['x'\]"):
+        graph.check(loop("x"), {"Loop"})
+
+
 def test_check_refuses_what_the_checker_refuses():
     node = helper.make_node("Reshape", ["x", "w"], ["y"])
     broken = make_model([node], [("w", np.ones(1, np.float32))])

@@ -15,6 +15,7 @@ import onnxruntime
 import pytest
 import user_models
 from onnx import helper
+from onnx.reference import ReferenceEvaluator
 
 import export
 import zoo
@@ -234,6 +235,23 @@ def test_encoder_is_the_models(text):
     cut = text.sampler.encode(short, given)[0]
     whole = np.pad(short, ((0, 0), (0, T - 5)))
     np.testing.assert_array_equal(cut, text.sampler.encode(whole, given)[0])
+
+
+def test_another_program_computes_the_same(text):
+    """onnx's own, which knows one direction and no lengths of rows."""
+    rng = np.random.default_rng(4)
+    size = text.model.event.vocabulary_size
+    tokens = rng.integers(1, size, (12, T), dtype=np.int32)
+    tokens *= np.arange(T) < rng.integers(0, T + 1, (12, 1))
+    rows = {"z": rng.standard_normal((12, D), dtype=np.float32)}
+    labels = text.labels(12)
+    given = {} if labels is None else {"labels": labels}
+    for name, feeds in (("encoder", {"tokens": tokens}), ("decoder", rows)):
+        path, feeds = text.folder / f"{name}.onnx", feeds | given
+        expected = text.run(name, **feeds)
+        found = ReferenceEvaluator(str(path)).run(None, feeds)
+        for array, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(array, other, atol=1e-5)
 
 
 def test_texts_are_encoded_as_their_tokens(words):
