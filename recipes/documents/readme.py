@@ -81,6 +81,15 @@ STUDIES = {
         "KL": ("kl", "{:.1f}"),
         "bits/dim": ("elbo_bits_per_dim", "{:.3f}"),
     },
+    "text_vae_collapse": {
+        "ELBO": ("elbo", "{:.2f}"),
+        "NLL": ("nll", "{:.2f}"),
+        "perplexity a word": ("perplexity_per_word", "{:.0f}"),
+        "KL": ("kl", "{:.2f}"),
+        "mutual information": ("mutual_information", "{:.2f}"),
+        "active units": ("active_units", "{:.0f}"),
+        "self-BLEU": ("self_bleu", "{:.3f}"),
+    },
 }
 
 # Studies whose rows are shown as they are.
