@@ -86,7 +86,7 @@ STUDIES = {
         "NLL": ("nll", "{:.2f}"),
         "perplexity a word": ("perplexity_per_word", "{:.0f}"),
         "KL": ("kl", "{:.2f}"),
-        "mutual information": ("mutual_information", "{:.2f}"),
+        "mutual information": ("mutual_information", "{:z.2f}"),
         "active units": ("active_units", "{:.0f}"),
         "self-BLEU": ("self_bleu", "{:.3f}"),
     },
