@@ -108,7 +108,7 @@ def score_pair(
         table.add_row(*row)
     print_table(screen(), table, less=("difference", COLUMNS[-1]))
     if count := metrics.get("texts_left_out"):
-        print(f"Left out as too long: {count:,} texts.")
+        print(f"Texts left out as too long: {count:,}.")
     if out:
         _write(out, " and ".join(names), metrics, columns, rows)
 

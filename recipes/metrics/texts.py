@@ -40,7 +40,7 @@ def evaluate_texts(
         data: `recipes.data.texts.TextData` in the model's vocabulary.
         split: "test" or "validation".
         num_importance_samples, further, seed, console, finished: as in
-            `text_metrics`.
+            `recipes.metrics.each_image.image_metrics`.
 
     Returns:
         dict of JSON values: "elbo", "nll", "kl", ... averaged over texts, with their
@@ -89,24 +89,14 @@ def evaluate_texts(
     }
 
 
-def text_metrics(
-    model,
-    tokens,
-    labels=None,
-    *,
-    num_importance_samples,
-    further=(),
-    seed=0,
-    console,
-    finished=None,
-):
+def text_metrics(model, tokens, labels=None, *, seed=0, **scoring):
     """What can be said of each text by itself.
 
     Args:
         model: a model of texts.
         tokens: int32 (N, T).
-        labels, num_importance_samples, further, seed, console, finished: as in
-            `recipes.metrics.each_image.image_metrics`.
+        labels, seed: as in `recipes.metrics.each_image.image_metrics`.
+        scoring: options of `recipes.metrics.each_image.likelihoods`.
 
     Returns:
         dict of arrays (N,), as there, of squared errors none.
@@ -115,14 +105,7 @@ def text_metrics(
         ValueError, OSError: as there.
     """
     order, parts = by_length(tokens, labels, seed)
-    values = likelihoods(
-        model,
-        parts,
-        num_importance_samples=num_importance_samples,
-        further=further,
-        console=console,
-        finished=finished,
-    )
+    values = likelihoods(model, parts, **scoring)
     return {name: each[np.argsort(order)] for name, each in values.items()}
 
 
