@@ -217,9 +217,33 @@ def test_page_draws_and_scales_each_level(ladder, visit, tmp_path):
     seen.page.click("#undo-levels")
     check(sampled)
     assert seen.page.input_value("#levels-list input >> nth=0") == "1"
-    draws.first.click()
-    seen.page.fill("#seed", "7")
-    check(threefry.normals(7, 1, ROW)[0])
+
+    # What is asked for while a draw runs is the newer.
+    def while_drawing(script):
+        seen.page.evaluate(
+            """async (script) => {
+                document.querySelector("#levels-list button").click();
+                for (let i = 0; i < 3; i++) await Promise.resolve();
+                new Function("find", script)((name) => document.querySelector(name));
+            }""",
+            script,
+        )
+
+    while_drawing(
+        "find('#seed').value = '7'; find('#seed').dispatchEvent(new Event('input'))"
+    )
+    of_seed_7 = threefry.normals(7, 1, ROW)[0]
+    check(of_seed_7)
+    while_drawing("find('#undo-levels').click()")
+    check(of_seed_7)
+    while_drawing(
+        "const factor = find('#levels-list > :last-child input'); factor.value = '0.5';"
+        "factor.dispatchEvent(new Event('input'))"
+    )
+    z = seen.latent()
+    assert np.abs(z - of_seed_7)[:18].min() > 0
+    np.testing.assert_allclose(z[18:], 0.5 * of_seed_7[18:], atol=1e-6)
+    check(z)
     # The other panels, which begin when they are seen.
     for panel in ("#blend", "#wall"):
         seen.page.locator(panel).scroll_into_view_if_needed()

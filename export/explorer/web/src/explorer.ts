@@ -93,11 +93,26 @@ export class Explorer {
     });
   }
 
-  /** Draws a latent of a new seed, at temperature 1: for parts of it. Shows nothing. */
-  drawLatent(use: (latent: Latent) => void): void {
+  /** Draws a latent of a new seed, at temperature 1: for parts of it. */
+  async drawLatent(): Promise<Latent> {
     const [random] = crypto.getRandomValues(new Uint32Array(1));
     const draw = { count: 1, seed: BigInt(random), temperature: 1, label: this.label };
-    this.work.run(async () => use((await this.model.sample(draw)).latents));
+    return (await this.model.sample(draw)).latents;
+  }
+
+  /**
+   * Shows the image of a latent that is made when its turn comes.
+   *
+   * One job, of making and of showing: were the showing a second one, it would take the
+   * place of what was asked for while the first ran.
+   */
+  decodeMade(make: () => Latent | Promise<Latent>): void {
+    const { label } = this;
+    this.work.run(async () => {
+      const latent = await make();
+      const image = await this.model.decode(latent, label);
+      this.publish({ image, latent, label, origin: { kind: "edited" } });
+    });
   }
 
   /** Shows the image of a latent. */

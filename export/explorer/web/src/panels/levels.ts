@@ -11,20 +11,25 @@ export function setUpLevels(explorer: Explorer): void {
   let unedited: Float32Array | null = null;
   let drawn = new Float32Array(0);
 
-  const show = (): void => {
-    if (!unedited) return;
+  const scaled = (): Float32Array => {
     const latent = drawn.slice();
     levels.forEach(({ start, size }, i) => {
       for (let at = start; at < start + size; at++) latent[at] *= rows[i].factor.valueAsNumber;
     });
-    explorer.decode(latent, { kind: "edited" });
+    return latent;
+  };
+  const show = (): void => {
+    if (unedited) explorer.decodeMade(scaled);
   };
   const rows = levels.map((level) => {
     const { start, size } = level;
     const row = makeRow(level, show, () => {
-      explorer.drawLatent((latent) => {
-        if (unedited) drawn.set(latent.slice(start, start + size), start);
-        show();
+      if (!unedited) return;
+      explorer.decodeMade(async () => {
+        const before = drawn;
+        const latent = await explorer.drawLatent();
+        if (drawn === before) drawn.set(latent.slice(start, start + size), start); // else undone
+        return scaled();
       });
     });
     row.draw.hidden = !explorer.model.canSample;
