@@ -17,16 +17,16 @@ _OTHER_DATA = {"data": "Penn Treebank, another corpus", "prior": "N(0, I)", "spl
 STEPS_PER_EPOCH = 823
 
 
-def make_model(vocabulary, kind=None, **options):
-    """GRUs of 128 units and 32 latents; `kind` is the class, `zoo.TextVAE` if None."""
+def make_model(vocabulary, kind=None, units=256, dropout=0.2, **options):
+    """GRUs with 32 latents; `kind` is the class, `zoo.TextVAE` if None."""
     import zoo
 
     return (kind or zoo.TextVAE)(
         64,
         latent_dim=32,
-        units=128,
-        embedding_dim=64,
-        dropout=0.1,
+        units=units,
+        embedding_dim=units // 2,
+        dropout=dropout,
         vocabulary=vocabulary,
         name="text_vae",
         **options,
@@ -43,7 +43,7 @@ def build_model(beta, seed, dtype, vocabulary):
 
 RECIPE = Recipe(
     name="text_vae_wordnet",
-    summary="GRUs of 128 units and 32 latents on WordNet's definitions.",
+    summary="GRUs of 256 units and 32 latents on WordNet's definitions.",
     dataset="wordnet",
     texts=Texts(max_length=64, kind="bytes", size=4096),
     validation=2000,
