@@ -22,15 +22,16 @@ def with_seeded_order(options: dict[str, Any], least: int = 1) -> dict[str, Any]
         least: images that a batch must have: fewer at the end join those before.
 
     Returns:
-        The same; on TensorFlow, arrays that are to be shuffled as one
-        tf.data.Dataset, and on PyTorch as a DataLoader of tensors on the device.
+        The same; on TensorFlow, arrays as one tf.data.Dataset, and on PyTorch as a
+        DataLoader of tensors on the device.
     """
     x, backend = options["x"], keras.backend.backend()
     inputs = x if isinstance(x, list) else [x]
+    shuffle = options.get("shuffle", True)
     if (
         backend == "jax"
         or not all(is_array(part) for part in inputs)
-        or options.get("shuffle", True) is not True
+        or not isinstance(shuffle, bool)
         or options.get("steps_per_epoch") is not None
     ):
         return options
@@ -42,7 +43,7 @@ def with_seeded_order(options: dict[str, Any], least: int = 1) -> dict[str, Any]
         options.get("y"),
         options.get("sample_weight"),
     )
-    batches = loader.shuffled(packed, batch_size, least)
+    batches = loader.batches(packed, batch_size, shuffle, least)
     if batches is None:
         return options
     return {

@@ -19,13 +19,22 @@ class Prediction:
         """A context in which what is computed keeps no way back to the weights."""
         return contextlib.nullcontext()
 
-    def predict(self, x, batch_size=None, *args, labels=None, **kwargs):
+    def predict(
+        self,
+        x,
+        batch_size=None,
+        verbose="auto",
+        steps=None,
+        callbacks=None,
+        *,
+        labels=None,
+    ):
         """Reconstructions, as `reconstruct` gives them, in batches of one's choice.
 
         Args:
             x: images (N, H, W, C), float32 in [0, 1], (images, labels), or a stream of
                 what `fit` takes.
-            batch_size, args, kwargs: as in `keras.Model.predict`.
+            batch_size, verbose, steps, callbacks: as in `keras.Model.predict`.
             labels: (N,), for models that take them.
 
         Returns:
@@ -40,8 +49,8 @@ class Prediction:
         check = self.check_labels_to_fit
         x, labels = inputs.check_data(self, x, labels, "x", check, refusals)
         with self.plain_errors(refusals), precision.scope(self.dtype_policy):
-            given, batch_size = self.in_shares_to_predict(x, labels, batch_size)
-            return super().predict(given, batch_size, *args, **kwargs)
+            given, size = self.in_shares_to_predict(x, labels, batch_size, steps)
+            return super().predict(given, size, verbose, steps, callbacks)
 
     def predict_batch(self, data):
         """Reconstructions of one batch, as `batch_loss` is given it or from `predict`.

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.training.inputs import is_array
 from zoo.training.rows import rows_behind
 
 
@@ -61,7 +62,7 @@ class Shares:
     """Mixed into `ELBOTrainer`: arrays become batches that devices share."""
 
     def in_shares(self, x, y, sample_weight, batch_size, step, shuffle=False):
-        """What Keras is to go through where devices share batches: all, as it is.
+        """What Keras is to go through: all, as it is, where no devices share batches.
 
         Args:
             x, y, sample_weight, batch_size: as for `fit`.
@@ -79,14 +80,16 @@ class Shares:
             options = {**options, "x": x, "y": y, "sample_weight": weight}
             options |= {"batch_size": None, "shuffle": False}
         if validation_data is not None:
-            size = options.get("validation_batch_size") or size
             first, y, weight = keras.utils.unpack_x_y_sample_weight(validation_data)
+            size = options.get("validation_batch_size") or size
+            size = size or _size_of_steps(first, options.get("validation_steps"))
             x, *_ = self.in_shares(first, y, weight, size, "test")
             validation_data = validation_data if x is first else x
         return options, validation_data
 
-    def in_shares_to_predict(self, x, labels, batch_size):
+    def in_shares_to_predict(self, x, labels, batch_size, steps):
         """What `predict` gives Keras, and in batches of what size, in shares."""
+        batch_size = batch_size or _size_of_steps(x, steps)
         shared, *_ = self.in_shares(x, labels, None, batch_size, "predict")
         if shared is not x:
             return shared, None
@@ -94,12 +97,17 @@ class Shares:
 
     def shared_evaluation(self, x, y, sample_weight, options):
         """What `evaluate` gives Keras of its arguments, in shares."""
-        size = options.get("batch_size")
+        size = options.get("batch_size") or _size_of_steps(x, options.get("steps"))
         first, weight = x, sample_weight
         x, y, weight = self.in_shares(x, y, weight, size, "test")
         if x is not first:
             options = {k: v for k, v in options.items() if k != "batch_size"}
         return {"x": x, "y": y, "sample_weight": weight, **options}
+
+
+def _size_of_steps(x, steps):
+    """Images in each of so many batches of all, as Keras has it; None for its own."""
+    return -(-len(x) // steps) if steps and is_array(x) else None
 
 
 def without_filling(data, sizes):

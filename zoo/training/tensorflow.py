@@ -5,10 +5,13 @@
 
 import warnings
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.training import inputs
 from zoo.training.base import ELBOTrainer
+from zoo.training.loaders import tensorflow as loader
 from zoo.training.skipping import skipping
 
 
@@ -59,6 +62,17 @@ class TensorFlowTrainer(ELBOTrainer):
         while batch > 1 and batch - 1 - (count - 1) * -(-(batch - 1) // count) >= least:
             batch -= 1
         return batch
+
+    def in_shares(self, x, y, sample_weight, batch_size, step, shuffle=False):
+        """See `Shares.in_shares`; what is given, as batches that end without delay."""
+        if isinstance(x, keras.utils.PyDataset):
+            return loader.UntunedAdapter(x, shuffle=shuffle), y, sample_weight
+        # What training goes through is made with its order: see `with_seeded_order`.
+        if step == "train" or not inputs.is_array(x):
+            return x, y, sample_weight
+        arrays = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        made = loader.batches(arrays, int(batch_size or 32), shuffle=False)
+        return made, None, None
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Nothing, as models are built when they are made.

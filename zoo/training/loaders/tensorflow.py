@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
+from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
 from zoo.event import Image
 from zoo.training.placeholders import without_placeholder
@@ -59,12 +60,13 @@ def checked(dataset, check):
     return dataset.map(map_batch)
 
 
-def shuffled(arrays, batch_size, least=1):
-    """Batches of arrays in an order that numpy's global generator draws every epoch.
+def batches(arrays, batch_size, shuffle=True, least=1):
+    """Batches of arrays.
 
     Args:
         arrays: an array (N, ...), or nested tuples of such.
         batch_size: the last batch may be smaller.
+        shuffle: whether numpy's global generator draws an order every epoch.
         least: images that a batch must have: fewer at the end join those before.
 
     Returns:
@@ -75,6 +77,8 @@ def shuffled(arrays, batch_size, least=1):
     count = len(tf.nest.flatten(arrays)[0])
 
     def order(_):
+        if not shuffle:
+            return tf.range(count, dtype=tf.int64)
         drawn = tf.numpy_function(
             lambda: np.random.permutation(count), [], tf.int64, stateful=True
         )
@@ -88,18 +92,35 @@ def shuffled(arrays, batch_size, least=1):
     def split(indices):
         # By batches: one by one, numbers would take as long as a small step.
         rows = tf.reshape(indices[:whole], (-1, batch_size))
-        batches = tf.data.Dataset.from_tensor_slices(rows)
+        pieces = tf.data.Dataset.from_tensor_slices(rows)
         if whole < count:
             last = tf.data.Dataset.from_tensors(indices[whole:])
-            batches = batches.concatenate(last)
-        return batches
+            pieces = pieces.concatenate(last)
+        return pieces
 
     def batch(indices):
         return tf.nest.map_structure(lambda array: tf.gather(array, indices), arrays)
 
-    orders = tf.data.Dataset.range(1).map(order)
-    batches = orders.flat_map(split).map(batch, num_parallel_calls=tf.data.AUTOTUNE)
-    batches = batches.apply(
+    made = tf.data.Dataset.range(1).map(order).flat_map(split).map(batch)
+    made = made.apply(
         tf.data.experimental.assert_cardinality(-(-count // batch_size) - bool(joined))
     )
-    return batches.prefetch(tf.data.AUTOTUNE)
+    return _untuned(made.prefetch(2))
+
+
+class UntunedAdapter(PyDatasetAdapter):
+    """Keras' own way from a `keras.utils.PyDataset` to TensorFlow, but untuned."""
+
+    def get_tf_dataset(self):
+        return _untuned(super().get_tf_dataset())
+
+
+def _untuned(dataset):
+    """A dataset without TensorFlow's tuner, for which there is nothing to choose.
+
+    It sleeps for 10 ms, and then twice as long each time; the end of an epoch may wait
+    until it wakes, which can be as long again as the epoch took.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

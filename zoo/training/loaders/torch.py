@@ -30,16 +30,17 @@ def checked(loader, check):
     return CheckedLoader()
 
 
-def shuffled(arrays, batch_size, least=1):
-    """Batches of arrays in an order that torch's global generator draws every epoch.
+def batches(arrays, batch_size, shuffle=True, least=1):
+    """Batches of arrays.
 
     Args:
         arrays: an array (N, ...), or tuples of such and None.
         batch_size: the last batch may be smaller.
+        shuffle: whether torch's global generator draws an order every epoch.
         least: images that a batch must have, as the last one has: `fit` sees to it.
 
     Returns:
-        `ShuffledBatches`; None if the arrays do not fit on the device, or are of a kind
+        `TensorBatches`; None if the arrays do not fit on the device, or are of a kind
         that PyTorch does not know.
     """
     parts = keras.tree.flatten(arrays)
@@ -61,22 +62,22 @@ def shuffled(arrays, batch_size, least=1):
         return torch.from_numpy(array).to(device)
 
     tensors = keras.tree.map_structure(on_device, arrays)
-    return ShuffledBatches(tensors, len(parts[0]), batch_size)
+    return TensorBatches(tensors, len(parts[0]), batch_size, shuffle)
 
 
 _KNOWN = tuple(map(np.dtype, ("float32", "float64", "uint8", "int32", "int64", "bool")))
 
 
-class ShuffledBatches(torch.utils.data.DataLoader):
+class TensorBatches(torch.utils.data.DataLoader):
     """Batches of tensors, in the order that Keras would go through arrays.
 
     A batch is one gathering of rows on the device, where Keras passes on lists of
     numbers, and copies rows there.
     """
 
-    def __init__(self, tensors, count, batch_size):
+    def __init__(self, tensors, count, batch_size, shuffle):
         rows: Any = range(count)
-        super().__init__(rows, batch_size, shuffle=True)
+        super().__init__(rows, batch_size, shuffle)
         self.tensors = tensors
 
     def __iter__(self):
