@@ -3,6 +3,7 @@
 # Mixed into a model, whose attributes a checker does not know here.
 # pyright: reportAttributeAccessIssue=false
 
+import contextlib
 import warnings
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from zoo.training import inputs
 from zoo.training.base import ELBOTrainer
+from zoo.training.fused_adam import fused
 from zoo.training.loaders import tensorflow as loader
 from zoo.training.skipping import skipping
 
@@ -109,9 +111,11 @@ class TensorFlowTrainer(ELBOTrainer):
             loss = self.optimizer.scale_loss(loss * _share_of_batch(data))
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
+        one_device = self.num_replicas == 1  # whose weights are not mirrored
+        fusing = fused(self.optimizer) if one_device else contextlib.nullcontext()
         # In a graph a counter needs nothing of the batch: without this the optimizer's
         # may count the step that finds its iterator at an end.
-        with tf.control_dependencies([loss]):
+        with tf.control_dependencies([loss]), fusing:
             self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return _logs_of_workers(self.training_logs())
 
