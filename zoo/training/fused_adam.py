@@ -12,8 +12,9 @@ def fused(optimizer):
     """Within, `optimizer` updates weights by fused operations, where it is Adam.
 
     The update is the same, that of Kingma & Ba, "Adam: A Method for Stochastic
-    Optimization", 2015, in the order at the end of section 2. Of a small ladder's step,
-    a twentieth went into operations on a few numbers each.
+    Optimization", 2015, in the order at the end of section 2, but for the rounding of
+    1 - beta_2. Of a small ladder's step, a twentieth went into operations on a few
+    numbers each.
 
     Args:
         optimizer: as `compile` was given it; those that it wraps are meant, too. Others
