@@ -58,7 +58,7 @@ MEMBERS = {
     ),
     "language_model_of_preset": (
         "no latent, as wide as the preset",
-        "256 units, and the epochs of text_vae_wordnet",
+        f"256 units and {base.RECIPE.training.epochs} epochs, as text_vae_wordnet",
         {"latent": False, "narrow": False},
         {"training": base.RECIPE.training},
     ),

@@ -214,11 +214,14 @@ def study_section(rows, columns):
         seconds = np.mean([row["training"]["seconds"] for row in same])
         lines.append((*cells, duration(seconds)))
     training, count = rows[0]["training"], len(rows) // len(runs)
+    others = {row["training"]["epochs"] for row in rows} - {training["epochs"]}
+    unless = ", where a setting tells no others," if others else ""
     return "\n".join(
         [
             *markdown_table(("model", "setting", *columns, "trained"), lines),
             "",
-            f"Each {training['epochs']} epochs of batches of {training['batch_size']}, "
+            f"Each {training['epochs']} epochs{unless} "
+            f"of batches of {training['batch_size']}, "
             f"Adam {training['learning_rate']:g}, {count} seed{'s' * (count > 1)}; "
             f"{training['backend']} on {training['hardware']}. "
             f"Figures are of {images_scored(rows[0]['metrics'])}.",
