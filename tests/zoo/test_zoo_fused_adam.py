@@ -65,7 +65,7 @@ def _count(graph):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_steps_are_those_of_keras(name):
-    from zoo.training.fused_adam import fused
+    from zoo.training.fusing.tensorflow import fused
 
     make, number = OPTIMIZERS[name]
     weights, count = trained(make(), fused)
@@ -77,7 +77,7 @@ def test_steps_are_those_of_keras(name):
 
 
 def test_steps_are_those_of_the_paper():
-    from zoo.training.fused_adam import fused
+    from zoo.training.fusing.tensorflow import fused
 
     weights, _ = trained(Adam(0.1), fused)
     rng = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from zoo.training import inputs
 from zoo.training.base import ELBOTrainer
-from zoo.training.fused_adam import fused
+from zoo.training.fusing.tensorflow import fused
 from zoo.training.loaders import tensorflow as loader
 from zoo.training.skipping import skipping
 
