@@ -109,7 +109,7 @@ def test_remedies_of_collapse_are_models_that_differ():
         told = json.dumps([model.get_config(), each.recipe.training.warmup_epochs])
         made[each.recipe.name] = f"{type(model).__name__} {told} {first}"
         assert each.recipe.anchors == ()
-    assert len(set(made.values())) == len(made) == 9
+    assert len(set(made.values())) == len(made) == 10
     # A language model has no use of its latent.
     model = text_vae_collapse.language_model()(
         4, latent_dim=2, units=4, vocabulary=vocabulary, seed=0
