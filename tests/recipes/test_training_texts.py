@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -117,6 +118,16 @@ def test_remedies_of_collapse_are_models_that_differ():
     z = np.random.default_rng(0).standard_normal((1, 3, 2), np.float32)
     found = model.log_likelihood(vocabulary.encode(["a cat"] * 3, 4), z)
     assert np.ptp(keras.ops.convert_to_numpy(found)) < 1e-6
+
+
+@once
+def test_the_preset_is_close_to_a_language_model_and_uses_its_latent():
+    path = Path(text_vae_collapse.__file__).with_suffix(".json")
+    rows = {row["name"]: row["metrics"] for row in json.loads(path.read_text())}
+    shipped = zoo.preset_info("text_vae_wordnet")["metrics"]
+    alone = rows["language_model_of_preset"]["nll"]
+    assert shipped["test_texts"] == rows["language_model_of_preset"]["test_texts"]
+    assert alone < shipped["nll"] < 1.02 * alone and shipped["kl"] >= 5
 
 
 def test_a_run_ends_in_a_preset(finished):

@@ -182,6 +182,19 @@ def test_a_late_pixel_that_is_none_stops_training(x):
     assert all(np.all(np.isfinite(values)) for values in trainable(model))
 
 
+def test_steps_without_a_size_of_batches_are_all_images(x):
+    model = make_dense()
+    model.compile("adam")
+    assert model.predict(x, steps=1, verbose=0).shape == x.shape
+    whole = model.evaluate(x, batch_size=40, verbose=0, return_dict=True)
+    seen = model.evaluate(x, steps=1, verbose=0, return_dict=True)
+    assert seen["kl"] == pytest.approx(whole["kl"], rel=1e-4)
+    options = {"validation_data": x, "validation_steps": 1, "verbose": 0}
+    history = model.fit(x, **options).history
+    seen = model.evaluate(x, batch_size=40, verbose=0, return_dict=True)
+    assert history["val_kl"][0] == pytest.approx(seen["kl"], rel=1e-4)
+
+
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="of tf.data")
 @pytest.mark.parametrize("given", ["array", "evaluated", "rows"])
 def test_no_epoch_waits_for_the_tuner(x, given):

@@ -83,6 +83,7 @@ class Shares:
             first, y, weight = keras.utils.unpack_x_y_sample_weight(validation_data)
             size = options.get("validation_batch_size") or size
             size = size or _size_of_steps(first, options.get("validation_steps"))
+            options = {**options, "validation_batch_size": size}
             x, *_ = self.in_shares(first, y, weight, size, "test")
             validation_data = validation_data if x is first else x
         return options, validation_data

@@ -106,22 +106,18 @@ export class Explorer {
    * One job, of making and of showing: were the showing a second one, it would take the
    * place of what was asked for while the first ran.
    */
-  decodeMade(make: () => Latent | Promise<Latent>): void {
+  decodeMade(make: () => Latent | Promise<Latent>, origin: Origin): void {
     const { label } = this;
     this.work.run(async () => {
       const latent = await make();
-      const image = await this.model.decode(latent, label);
-      this.publish({ image, latent, label, origin: { kind: "edited" } });
+      this.publish({ image: await this.model.decode(latent, label), latent, label, origin });
     });
   }
 
   /** Shows the image of a latent. */
   decode(latent: Latent, origin: Origin): void {
-    const { label } = this;
     this.wanted = latent;
-    this.work.run(async () => {
-      this.publish({ image: await this.model.decode(latent, label), latent, label, origin });
-    });
+    this.decodeMade(() => latent, origin);
   }
 
   /** Shows what is there already. */

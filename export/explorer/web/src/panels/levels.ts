@@ -19,7 +19,7 @@ export function setUpLevels(explorer: Explorer): void {
     return latent;
   };
   const show = (): void => {
-    if (unedited) explorer.decodeMade(scaled);
+    if (unedited) explorer.decodeMade(scaled, { kind: "edited" });
   };
   const rows = levels.map((level) => {
     const { start, size } = level;
@@ -30,7 +30,7 @@ export function setUpLevels(explorer: Explorer): void {
         const latent = await explorer.drawLatent();
         if (drawn === before) drawn.set(latent.slice(start, start + size), start); // else undone
         return scaled();
-      });
+      }, { kind: "edited" });
     });
     row.draw.hidden = !explorer.model.canSample;
     return row;
